@@ -1,0 +1,186 @@
+//! The record of one connection: value of the kernel's table while it lives, wire record at its end.
+//!
+//! It holds *facts* in the kernel's own words and units; naming the cause of the close is
+//! userspace's work, so that it can be tested and replayed. Zero means "not seen" throughout.
+
+use core::mem::offset_of;
+
+/// One life of a TCP socket between dial or accept and its end.
+///
+/// Times are `CLOCK_MONOTONIC` nanoseconds; byte and segment counts are the kernel's raw counters
+/// (userspace takes SYN and FIN out of them).
+#[repr(C)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Conn {
+    /// [`crate::KIND_CONN`].
+    pub kind: u16,
+    /// [`crate::ABI_VERSION`].
+    pub abi: u16,
+    /// Size of this record in bytes.
+    pub len: u32,
+    /// Socket cookie; 0 where the kernel could not be asked. Unique per socket, not per connection.
+    pub cookie: u64,
+    /// Dial (CLOSE → SYN_SENT) or, passive, handshake completed (SYN_RECV → ESTABLISHED).
+    pub open_ns: u64,
+    /// Reached ESTABLISHED; 0 if never.
+    pub established_ns: u64,
+    /// First close transition: FIN of either side, or the abort itself.
+    pub first_close_ns: u64,
+    /// Transition to CLOSE.
+    pub end_ns: u64,
+    /// Last read that completed an exchange, coarse clock (up to one tick early).
+    pub last_read_ns: u64,
+    /// `start_boottime` of the owner's thread group leader, nanoseconds since boot.
+    pub owner_start_ns: u64,
+    /// `start_boottime` of the closer's thread group leader.
+    pub closer_start_ns: u64,
+    /// `tcp_sock.bytes_acked` at the end.
+    pub bytes_acked: u64,
+    /// `tcp_sock.bytes_received` at the end.
+    pub bytes_received: u64,
+    /// `tcp_sock.bytes_sent` at the end (counts retransmissions).
+    pub bytes_sent: u64,
+    /// `tcp_sock.bytes_sent` when the peer's FIN arrived.
+    pub bytes_sent_at_peer_fin: u64,
+    /// Local address: IPv4 in the first 4 bytes, or IPv6 (v4-mapped as such).
+    pub saddr: [u8; 16],
+    /// Peer address, the same way.
+    pub daddr: [u8; 16],
+    /// `comm` of the owner's thread group leader.
+    pub owner_comm: [u8; 16],
+    /// `comm` of the closer's thread group leader.
+    pub closer_comm: [u8; 16],
+    /// Process that dialled, or that first used an accepted socket. 0 = not known (yet).
+    pub owner_tgid: u32,
+    /// Process that closed or shut it down; 0 if no local process did.
+    pub closer_tgid: u32,
+    /// Network namespace inode number.
+    pub netns: u32,
+    /// Reads that followed writes (client: answers; server: requests after the first).
+    pub exchanges: u32,
+    /// `tcp_sock.write_seq` at the last counted read: kernel-side scratch of the exchange counter.
+    pub write_seq: u32,
+    /// Bits of [`flags`].
+    pub flags: u32,
+    /// `sk_err` at the end, a positive errno.
+    pub sk_err: u32,
+    /// `sk_err_soft` at the end.
+    pub sk_err_soft: u32,
+    /// `rcv_nxt − copied_seq` at the end; includes 1 for a FIN if [`flags::PEER_FIN`].
+    pub unread: u32,
+    /// `snd_nxt − snd_una` at the end.
+    pub unacked: u32,
+    /// `tcp_sock.segs_out` at the end.
+    pub segs_out: u32,
+    /// `tcp_sock.data_segs_in` at the end.
+    pub data_segs_in: u32,
+    /// `tcp_sock.data_segs_out` at the end.
+    pub data_segs_out: u32,
+    /// `tcp_sock.total_retrans` at the end.
+    pub retransmits: u32,
+    /// `tcp_sock.srtt_us` (8 × microseconds) at the first close transition.
+    pub srtt_8us: u32,
+    /// Jiffies since the last data segment either way, at the first close transition.
+    pub idle_jiffies: u32,
+    /// Reason of a reset we sent (`enum sk_rst_reason`).
+    pub rst_reason: u32,
+    /// System call the closer was in; valid only with [`flags::TASK_FACTS`].
+    pub close_nr: i32,
+    /// `task_struct.flags` of the closer; valid only with [`flags::TASK_FACTS`].
+    pub close_task_flags: u32,
+    /// `signal_struct.group_exit_code` of the closer; valid only if it was exiting.
+    pub exit_code: i32,
+    /// `icsk_user_timeout`, milliseconds.
+    pub user_timeout_ms: u32,
+    /// Local port, host order; 0 until known.
+    pub sport: u16,
+    /// Peer port, host order.
+    pub dport: u16,
+    /// `AF_INET` or `AF_INET6`.
+    pub family: u16,
+    /// Current TCP state (kernel numbering).
+    pub state: u8,
+    /// State it left for CLOSE; 0 while open.
+    pub old_state: u8,
+    /// One of [`opened`].
+    pub opened: u8,
+    /// One of [`first`].
+    pub first: u8,
+    /// `icsk_probes_out` at the end.
+    pub probes_out: u8,
+    /// `icsk_retransmits` at the end.
+    pub retries: u8,
+    /// `sk_shutdown` at the end.
+    pub shutdown: u8,
+    /// Always 0.
+    pub reserved: [u8; 7],
+}
+
+impl Conn {
+    /// Size of the record in bytes.
+    pub const SIZE: usize = size_of::<Self>();
+}
+
+const _: () = assert!(Conn::SIZE == 272 && align_of::<Conn>() == 8);
+const _: () = assert!(offset_of!(Conn, saddr) == 104 && offset_of!(Conn, owner_tgid) == 168);
+const _: () = assert!(offset_of!(Conn, sport) == 252 && offset_of!(Conn, reserved) == 265);
+
+/// How a record began.
+pub mod opened {
+    /// Open before the first hook saw it.
+    pub const PREEXISTING: u8 = 0;
+    /// Dialled here.
+    pub const ACTIVE: u8 = 1;
+    /// Accepted from a listener here.
+    pub const PASSIVE: u8 = 2;
+}
+
+/// Whose FIN came first.
+pub mod first {
+    /// None yet, or an abort.
+    pub const NONE: u8 = 0;
+    /// Ours.
+    pub const LOCAL: u8 = 1;
+    /// The peer's.
+    pub const PEER: u8 = 2;
+}
+
+/// Bits of [`Conn::flags`].
+pub mod flags {
+    /// `tcp_receive_reset` ran before the end.
+    pub const RST_RECEIVED: u32 = 1 << 0;
+    /// We sent a reset for it.
+    pub const RST_SENT: u32 = 1 << 1;
+    /// The reset went out before the end (keepalive, `ss -K`), not after it (local aborts).
+    pub const RST_SENT_BEFORE_END: u32 = 1 << 2;
+    /// Passed through CLOSING: both FINs crossed.
+    pub const SIMULTANEOUS: u32 = 1 << 3;
+    /// The end ran with the socket locked by a task (`sk_lock.owned`).
+    pub const TASK: u32 = 1 << 4;
+    /// `SOCK_DEAD` at the end: the application had let go of it.
+    pub const DEAD: u32 = 1 << 5;
+    /// `sk_socket` was NULL at the end: orphaned or never accepted.
+    pub const NO_SOCKET: u32 = 1 << 6;
+    /// `SO_LINGER` with a time of 0 at the end.
+    pub const LINGER0: u32 = 1 << 7;
+    /// `SO_KEEPALIVE` at the end.
+    pub const KEEPALIVE: u32 = 1 << 8;
+    /// `SOCK_DONE` at the end: the peer's FIN was received (and is counted in `bytes_received`).
+    pub const PEER_FIN: u32 = 1 << 9;
+    /// Our side was half-closed with `shutdown(SHUT_WR)`: `sk_shutdown` was 2 at our FIN.
+    pub const HALF_CLOSED: u32 = 1 << 10;
+    /// `close_nr`, `close_task_flags`, `exit_code` and the start times were readable.
+    pub const TASK_FACTS: u32 = 1 << 11;
+    /// Owner found at first use, not at dial.
+    pub const OWNER_AT_USE: u32 = 1 << 12;
+    /// Data was queued that no later read answered, at the first close transition.
+    pub const WRITE_PENDING: u32 = 1 << 13;
+    /// The `tcp_connect` hook saw the SYN go out.
+    pub const SAW_CONNECT: u32 = 1 << 14;
+    /// The `tcp_close` hook saw the application's close.
+    pub const SAW_CLOSE: u32 = 1 << 15;
+    /// The socket had carried another connection before (same cookie).
+    pub const REOPENED: u32 = 1 << 16;
+    /// The record is out; only the table entry remains until the socket is freed.
+    pub const SENT: u32 = 1 << 17;
+}

@@ -1,0 +1,65 @@
+//! The wire ABI between the BPF programs (this package's binary) and userspace.
+//!
+//! It lives beside its producer, so that each field is defined once. Rules: `repr(C)`, unsigned
+//! and signed integers and byte arrays only, no padding, native byte order, size and offsets
+//! asserted at compile time. Userspace decodes it with bounds-checked reads; nothing transmutes it.
+#![no_std]
+
+mod conn;
+mod fields;
+mod loss;
+
+pub use conn::{Conn, first, flags, opened};
+pub use fields::{FIELD_COUNT, FIELDS, Field, MISSING, off};
+pub use loss::Loss;
+
+/// Version of the layout below. Raised by any change of it; recorded files carry it.
+pub const ABI_VERSION: u16 = 1;
+
+/// `kind` of a [`Conn`]: one life of a TCP socket, sent once, when it ended.
+pub const KIND_CONN: u16 = 1;
+/// `kind` of a [`Late`]: a reset sent for a connection whose record is already out.
+pub const KIND_LATE: u16 = 2;
+
+/// Data arrived for a connection after we had closed it, and the kernel answered with a reset.
+///
+/// Rare (never per packet): the kernel frees the socket, or trades it for a time-wait one, after
+/// the first such packet. Joined to its connection by `cookie`.
+#[repr(C)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Late {
+    /// [`KIND_LATE`].
+    pub kind: u16,
+    /// [`ABI_VERSION`].
+    pub abi: u16,
+    /// Size of this record in bytes.
+    pub len: u32,
+    /// Socket cookie of the connection it belongs to.
+    pub cookie: u64,
+    /// `CLOCK_MONOTONIC`, nanoseconds.
+    pub at_ns: u64,
+    /// Kernel reset reason as a number (`enum sk_rst_reason`), 0 if this kernel gives none.
+    pub rst_reason: u32,
+    /// Always 0.
+    pub reserved: u32,
+}
+
+const _: () = assert!(size_of::<Late>() == 32);
+
+/// Names that the loader and the programs share.
+pub mod names {
+    /// Read-only global: `[u16; FIELD_COUNT]`, byte offsets of [`super::FIELDS`].
+    pub const OFFSETS: &str = "OFFSETS";
+    /// Read-only global: `u8`, 1 if tracing programs may call `bpf_get_current_task_btf`.
+    pub const HAVE_TASK: &str = "HAVE_TASK";
+    /// Read-only global: `u8`, 1 if they may call `bpf_get_socket_cookie`.
+    pub const HAVE_COOKIE: &str = "HAVE_COOKIE";
+    /// Read-only global: `u8`, 1 if they may call `bpf_ktime_get_coarse_ns`.
+    pub const HAVE_COARSE_CLOCK: &str = "HAVE_COARSE_CLOCK";
+    /// Hash map: `struct sock *` as `u64` → [`super::Conn`].
+    pub const CONNS: &str = "CONNS";
+    /// Ring buffer of [`super::Conn`] and [`super::Late`].
+    pub const RECORDS: &str = "RECORDS";
+    /// Per-CPU array: [`super::Loss`] → `u64` count.
+    pub const LOST: &str = "LOST";
+}

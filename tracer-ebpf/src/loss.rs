@@ -1,0 +1,30 @@
+//! Why the kernel side could not keep or deliver something, counted per CPU.
+
+/// Index into the `LOST` per-CPU array. Each count is a number of connections, except where said.
+#[repr(u32)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Loss {
+    /// The connection table was full when a connection opened: it is not traced at all.
+    TableFull = 0,
+    /// The ring buffer was full when a connection ended: its record is lost.
+    RingFull = 1,
+    /// The ring buffer was full when late peer data was seen: its connection lacks that fact.
+    LateRingFull = 2,
+}
+
+impl Loss {
+    /// Number of reasons, the length of the `LOST` array.
+    pub const COUNT: u32 = 3;
+    /// Every reason, in index order.
+    pub const ALL: [Self; 3] = [Self::TableFull, Self::RingFull, Self::LateRingFull];
+
+    /// Stable name for health lines and metrics.
+    #[must_use]
+    pub const fn name(self) -> &'static str {
+        match self {
+            Self::TableFull => "table_full",
+            Self::RingFull => "ring_full",
+            Self::LateRingFull => "late_ring_full",
+        }
+    }
+}

@@ -1,0 +1,25 @@
+//! Stage 4: who owns a connection. A process is its thread group id *and* its start time.
+
+use std::path::PathBuf;
+
+/// One process, safe against PID reuse.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, PartialOrd, Ord)]
+pub struct ProcessId {
+    /// Thread group id in the initial PID namespace.
+    pub pid: u32,
+    /// Start time, nanoseconds since boot; 0 where the kernel could not be asked.
+    pub start_ns: u64,
+}
+
+/// What is known of a process; unknown is a value, not an error.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Identity {
+    /// Which process.
+    pub id: ProcessId,
+    /// `comm` of the thread group leader, taken in the kernel when it dialled.
+    pub comm: String,
+    /// Executable path, if the process still lived when it was looked up.
+    pub exe: Option<PathBuf>,
+    /// Control group path, the same way.
+    pub cgroup: Option<String>,
+}

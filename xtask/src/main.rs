@@ -1,0 +1,2 @@
+//! Build, test and release tasks.
+fn main() {}
