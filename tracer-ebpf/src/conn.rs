@@ -28,8 +28,8 @@ pub struct Conn {
     pub first_close_ns: u64,
     /// Transition to CLOSE.
     pub end_ns: u64,
-    /// Last read that completed an exchange, coarse clock (up to one tick early).
-    pub last_read_ns: u64,
+    /// When the table was last refreshed from the open socket; 0 if never.
+    pub polled_ns: u64,
     /// `start_boottime` of the owner's thread group leader, nanoseconds since boot.
     pub owner_start_ns: u64,
     /// `start_boottime` of the closer's thread group leader.
@@ -56,7 +56,8 @@ pub struct Conn {
     pub closer_tgid: u32,
     /// Network namespace inode number.
     pub netns: u32,
-    /// Reads that followed writes (client: answers; server: requests after the first).
+    /// Client: reads that followed a write (answers). Server: the first read, and those that followed
+    /// a write (requests).
     pub exchanges: u32,
     /// `tcp_sock.write_seq` at the last counted read: kernel-side scratch of the exchange counter.
     pub write_seq: u32,
@@ -84,6 +85,11 @@ pub struct Conn {
     pub idle_jiffies: u32,
     /// Reason of a reset we sent (`enum sk_rst_reason`).
     pub rst_reason: u32,
+    /// While open: jiffies since the last data segment either way, at `polled_ns`.
+    pub polled_idle_jiffies: u32,
+    /// While open: `tcp_sock.write_seq` at `polled_ns`; differs from `write_seq` if a write is
+    /// outstanding.
+    pub polled_write_seq: u32,
     /// System call the closer was in; valid only with [`flags::TASK_FACTS`].
     pub close_nr: i32,
     /// `task_struct.flags` of the closer; valid only with [`flags::TASK_FACTS`].
@@ -121,9 +127,9 @@ impl Conn {
     pub const SIZE: usize = size_of::<Self>();
 }
 
-const _: () = assert!(Conn::SIZE == 272 && align_of::<Conn>() == 8);
+const _: () = assert!(Conn::SIZE == 280 && align_of::<Conn>() == 8);
 const _: () = assert!(offset_of!(Conn, saddr) == 104 && offset_of!(Conn, owner_tgid) == 168);
-const _: () = assert!(offset_of!(Conn, sport) == 252 && offset_of!(Conn, reserved) == 265);
+const _: () = assert!(offset_of!(Conn, sport) == 260 && offset_of!(Conn, reserved) == 273);
 
 /// How a record began.
 pub mod opened {
@@ -173,7 +179,7 @@ pub mod flags {
     pub const TASK_FACTS: u32 = 1 << 11;
     /// Owner found at first use, not at dial.
     pub const OWNER_AT_USE: u32 = 1 << 12;
-    /// Data was queued that no later read answered, at the first close transition.
+    /// Data was written that no later read followed, at the last transition of a side that may write.
     pub const WRITE_PENDING: u32 = 1 << 13;
     /// The `tcp_connect` hook saw the SYN go out.
     pub const SAW_CONNECT: u32 = 1 << 14;

@@ -54,12 +54,12 @@ pub mod names {
     pub const HAVE_TASK: &str = "HAVE_TASK";
     /// Read-only global: `u8`, 1 if they may call `bpf_get_socket_cookie`.
     pub const HAVE_COOKIE: &str = "HAVE_COOKIE";
-    /// Read-only global: `u8`, 1 if they may call `bpf_ktime_get_coarse_ns`.
-    pub const HAVE_COARSE_CLOCK: &str = "HAVE_COARSE_CLOCK";
     /// Hash map: `struct sock *` as `u64` → [`super::Conn`].
     pub const CONNS: &str = "CONNS";
     /// Ring buffer of [`super::Conn`] and [`super::Late`].
     pub const RECORDS: &str = "RECORDS";
+    /// Iterator program over the TCP sockets of the reader's network namespace.
+    pub const POLL: &str = "poll";
     /// Per-CPU array: [`super::Loss`] → `u64` count.
     pub const LOST: &str = "LOST";
 }

@@ -1,1 +1,27 @@
-//! BPF programs.
+//! The programs: one file per kernel subject. They gather facts into one [`tracer_ebpf::Conn`] per
+//! connection and send it once, when the connection ends. Nothing is sent per packet.
+//!
+//! Flow: `state` opens, advances and ends entries of the table; `read` counts exchanges and finds
+//! the owner of accepted sockets; `reset` adds resets; `dial` adds what only `tcp_connect` and
+//! `tcp_close` tell; `poll` refreshes open ones when userspace asks; `destroy` sends what is left and frees the entry.
+
+mod destroy;
+mod dial;
+mod kernel;
+mod maps;
+mod poll;
+mod read;
+mod reset;
+mod sock;
+mod state;
+mod task;
+
+#[panic_handler]
+fn panic(_: &core::panic::PanicInfo<'_>) -> ! {
+    loop {}
+}
+
+/// The kernel accepts GPL-only helpers from this licence string.
+#[unsafe(link_section = "license")]
+#[unsafe(no_mangle)]
+static LICENSE: [u8; 13] = *b"Dual MIT/GPL\0";

@@ -1,0 +1,65 @@
+//! Every map, and how entries come and go.
+
+use aya_ebpf::bindings::{BPF_F_NO_PREALLOC, BPF_RB_NO_WAKEUP};
+use aya_ebpf::btf_maps::{HashMap, PerCpuArray, RingBuf};
+use aya_ebpf::macros::btf_map;
+use tracer_ebpf::{Conn, Late, Loss, flags};
+
+/// `struct sock *` → the connection it carries now.
+///
+/// Inserted when a connection opens, or when one that was there before us is first seen; deleted
+/// when the kernel frees the socket. Read in place by userspace. When it is full the connection
+/// is not traced, and counted in [`LOST`]. Not preallocated: it costs what the host has open.
+#[btf_map]
+pub(super) static CONNS: HashMap<u64, Conn, 262_144, { BPF_F_NO_PREALLOC as usize }> =
+    HashMap::new();
+
+/// Ended connections on their way to userspace, which drains it on a timer: a wakeup per record
+/// costs more than all the rest. When it is full the record is lost, and counted in [`LOST`].
+#[btf_map]
+pub(super) static RECORDS: RingBuf<Conn, 8_388_608> = RingBuf::new();
+
+/// Count per [`Loss`], per CPU: no contention, never reset.
+#[btf_map]
+static LOST: PerCpuArray<u64, { Loss::COUNT as usize }> = PerCpuArray::new();
+
+/// The table's entry for a socket.
+#[inline(always)]
+pub(super) fn find(sk: u64) -> Option<*mut Conn> {
+    CONNS.get_ptr_mut(&sk)
+}
+
+/// Counts one loss.
+#[inline(always)]
+pub(super) fn lose(why: Loss) {
+    if let Some(count) = LOST.get_ptr_mut(why as u32) {
+        // SAFETY: a slot of this CPU; a softirq that interrupts the addition may lose one count of
+        // its own reason only, as each hook runs one program at a time on a CPU.
+        unsafe { *count += 1 };
+    }
+}
+
+/// Sends the record of an ended connection, once.
+///
+/// # Safety
+/// `conn` must come from [`find`].
+#[inline(always)]
+pub(super) unsafe fn send(conn: *mut Conn) {
+    unsafe {
+        if (*conn).flags & flags::SENT != 0 {
+            return;
+        }
+        (*conn).flags |= flags::SENT;
+        if RECORDS.output_untyped::<Conn>(&*conn, u64::from(BPF_RB_NO_WAKEUP)).is_err() {
+            lose(Loss::RingFull);
+        }
+    }
+}
+
+/// Sends a fact that came after its connection's record.
+#[inline(always)]
+pub(super) fn send_late(late: &Late) {
+    if RECORDS.output_untyped::<Late>(late, u64::from(BPF_RB_NO_WAKEUP)).is_err() {
+        lose(Loss::LateRingFull);
+    }
+}

@@ -1,0 +1,58 @@
+//! `tcp_rcv_space_adjust`: runs per application read, in the reader's task, with the socket locked.
+//! It counts exchanges and names the owner of sockets that nobody here dialled.
+
+use aya_ebpf::macros::btf_tracepoint;
+use aya_ebpf::programs::BtfTracePointContext;
+use tracer_ebpf::{flags, off, opened};
+
+use super::kernel::{AF_INET, AF_INET6, IPPROTO_TCP, load, tcp};
+use super::maps::find;
+use super::sock;
+use super::task::set_owner;
+
+/// Arguments: `struct sock *sk`.
+#[btf_tracepoint(function = "tcp_rcv_space_adjust")]
+fn read(ctx: BtfTracePointContext) -> i32 {
+    unsafe { on_read(ctx.arg(0)) };
+    0
+}
+
+#[inline(always)]
+unsafe fn on_read(sk: *const u8) {
+    unsafe {
+        let tp = sock::tcp_sock(sk);
+        if tp.is_null() {
+            return;
+        }
+        let written: u32 = load(tp, off::WRITE_SEQ);
+        let conn = match find(sk as u64) {
+            Some(conn) => conn,
+            None => {
+                // There before us: follow it from its first read on.
+                let family: u16 = load(sk, off::FAMILY);
+                if load::<u16>(sk, off::PROTOCOL) != IPPROTO_TCP
+                    || (family != AF_INET && family != AF_INET6)
+                {
+                    return;
+                }
+                let state = i32::from(load::<u8>(sk, off::STATE));
+                if state != tcp::ESTABLISHED && state != tcp::CLOSE_WAIT {
+                    return;
+                }
+                let Some(conn) = sock::open(sk, opened::PREEXISTING, state) else { return };
+                sock::local(conn, sk, tp);
+                (*conn).write_seq = written;
+                conn
+            }
+        };
+        if (*conn).owner_tgid == 0 && sock::owned_by_task(sk) {
+            set_owner(conn);
+            (*conn).flags |= flags::OWNER_AT_USE;
+        }
+        let first_request = (*conn).opened == opened::PASSIVE && (*conn).exchanges == 0;
+        if (*conn).write_seq != written || first_request {
+            (*conn).write_seq = written;
+            (*conn).exchanges += 1;
+        }
+    }
+}

@@ -1,0 +1,78 @@
+//! `tcp_receive_reset` and `tcp_send_reset`.
+//!
+//! A received reset is reported before the state changes. `tcp_receive_reset` alone does not prove
+//! that one came: the kernel calls `tcp_reset()` on itself when data arrives after our close.
+
+use aya_ebpf::macros::btf_tracepoint;
+use aya_ebpf::programs::BtfTracePointContext;
+use tracer_ebpf::{ABI_VERSION, KIND_LATE, Late, flags, off};
+
+use super::kernel::{load, tcp};
+use super::maps::{find, send_late};
+use super::sock;
+
+/// Arguments: `struct sock *sk`.
+#[btf_tracepoint(function = "tcp_receive_reset")]
+fn recv_reset(ctx: BtfTracePointContext) -> i32 {
+    let sk: *const u8 = ctx.arg(0);
+    if let Some(conn) = find(sk as u64) {
+        unsafe {
+            if (*conn).old_state == 0 {
+                (*conn).flags |= flags::RST_RECEIVED;
+            }
+        }
+    }
+    0
+}
+
+/// Since 6.10: `const struct sock *sk, const struct sk_buff *skb, const enum sk_rst_reason reason`.
+#[btf_tracepoint(function = "tcp_send_reset")]
+fn send_reset_why(ctx: BtfTracePointContext) -> i32 {
+    unsafe { on_send_reset(ctx.arg(0), ctx.arg(1), ctx.arg::<u32>(2)) };
+    0
+}
+
+/// Before 6.10: `const struct sock *sk, const struct sk_buff *skb`.
+#[btf_tracepoint(function = "tcp_send_reset")]
+fn send_reset(ctx: BtfTracePointContext) -> i32 {
+    unsafe { on_send_reset(ctx.arg(0), ctx.arg(1), 0) };
+    0
+}
+
+/// `skb` is the packet that the reset answers, NULL if it answers none.
+#[inline(always)]
+unsafe fn on_send_reset(sk: *const u8, skb: *const u8, reason: u32) {
+    unsafe {
+        if sk.is_null() {
+            return;
+        }
+        let state = i32::from(load::<u8>(sk, off::STATE));
+        // A request sock belongs to a handshake that is not a connection yet.
+        if state == tcp::NEW_SYN_RECV {
+            return;
+        }
+        if state != tcp::TIME_WAIT
+            && let Some(conn) = find(sk as u64)
+            && (*conn).flags & flags::SENT == 0
+        {
+            (*conn).flags |= flags::RST_SENT;
+            (*conn).rst_reason = reason;
+            if (*conn).old_state == 0 {
+                (*conn).flags |= flags::RST_SENT_BEFORE_END;
+            }
+            return;
+        }
+        // Nothing past sock_common exists in a time-wait sock; the cookie is in it.
+        if !skb.is_null() {
+            send_late(&Late {
+                kind: KIND_LATE,
+                abi: ABI_VERSION,
+                len: size_of::<Late>() as u32,
+                cookie: sock::cookie(sk),
+                at_ns: sock::now(),
+                rst_reason: reason,
+                reserved: 0,
+            });
+        }
+    }
+}

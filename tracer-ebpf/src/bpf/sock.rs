@@ -1,0 +1,195 @@
+//! Facts out of a `struct sock`, at the moments when the kernel still has them.
+
+use aya_ebpf::helpers::{
+    bpf_get_socket_cookie, bpf_jiffies64, bpf_ktime_get_ns, bpf_skc_to_tcp_sock,
+};
+use tracer_ebpf::{ABI_VERSION, Conn, KIND_CONN, Loss, flags, off};
+
+use super::kernel::{
+    AF_INET6, SOCK_DEAD, SOCK_DONE, SOCK_KEEPOPEN, SOCK_LINGER, have_cookie, load, load16,
+};
+use super::maps::{CONNS, find, lose};
+
+/// `CLOCK_MONOTONIC`, nanoseconds.
+#[inline(always)]
+pub(super) fn now() -> u64 {
+    unsafe { bpf_ktime_get_ns() }
+}
+
+/// The TCP part; NULL for request and time-wait socks.
+#[inline(always)]
+pub(super) unsafe fn tcp_sock(sk: *const u8) -> *const u8 {
+    unsafe { bpf_skc_to_tcp_sock(sk.cast_mut().cast()) }.cast::<u8>().cast_const()
+}
+
+/// Whether a task holds the socket lock: false in softirq, whose `current` means nothing.
+#[inline(always)]
+pub(super) unsafe fn owned_by_task(sk: *const u8) -> bool {
+    unsafe { load::<u32>(sk, off::LOCK_OWNED) != 0 }
+}
+
+/// The socket cookie, 0 if nobody may ask for it on this kernel and nobody else did.
+#[inline(always)]
+pub(super) unsafe fn cookie(sk: *const u8) -> u64 {
+    unsafe {
+        if have_cookie() {
+            bpf_get_socket_cookie(sk.cast_mut().cast())
+        } else {
+            load(sk, off::COOKIE)
+        }
+    }
+}
+
+/// Adds a table entry for a connection and returns it; a full table is counted.
+///
+/// # Safety
+/// `sk` must be a typed, full socket.
+#[inline(always)]
+pub(super) unsafe fn open(sk: *const u8, opened: u8, state: i32) -> Option<*mut Conn> {
+    const WORDS: usize = Conn::SIZE / 8;
+    let key = sk as u64;
+    let mut blank = core::mem::MaybeUninit::<[u64; WORDS]>::uninit();
+    // Word by word and volatile: a plain zeroed() becomes a byte-wise memset, 8 times the work.
+    for word in 0..WORDS {
+        unsafe { blank.as_mut_ptr().cast::<u64>().add(word).write_volatile(0) };
+    }
+    let blank = blank.as_ptr().cast::<Conn>();
+    if unsafe { CONNS.insert(&key, &*blank, 0) }.is_err() {
+        lose(Loss::TableFull);
+        return None;
+    }
+    let conn = find(key)?;
+    unsafe {
+        (*conn).kind = KIND_CONN;
+        (*conn).abi = ABI_VERSION;
+        (*conn).len = Conn::SIZE as u32;
+        (*conn).opened = opened;
+        (*conn).state = state as u8;
+        (*conn).cookie = cookie(sk);
+        let net: *const u8 = load(sk, off::NET);
+        (*conn).netns = load(net, off::NETNS);
+        peer(conn, sk);
+    }
+    Some(conn)
+}
+
+/// Family and peer: known at dial.
+///
+/// # Safety
+/// `conn` valid for writes, `sk` typed.
+#[inline(always)]
+unsafe fn peer(conn: *mut Conn, sk: *const u8) {
+    unsafe {
+        (*conn).family = load(sk, off::FAMILY);
+        (*conn).dport = u16::from_be(load(sk, off::DPORT));
+        if (*conn).family == AF_INET6 {
+            *(&raw mut (*conn).daddr).cast::<[u64; 2]>() = load16(sk, off::DADDR6);
+        } else {
+            *(&raw mut (*conn).daddr).cast::<u32>() = load(sk, off::DADDR);
+        }
+    }
+}
+
+/// Our address and port: known from ESTABLISHED on. `skc_num` is gone at CLOSE, `inet_sport` stays.
+///
+/// # Safety
+/// `conn` valid for writes, `sk` and `tp` typed.
+#[inline(always)]
+pub(super) unsafe fn local(conn: *mut Conn, sk: *const u8, tp: *const u8) {
+    unsafe {
+        (*conn).sport = u16::from_be(load(tp, off::SPORT));
+        if (*conn).family == AF_INET6 {
+            *(&raw mut (*conn).saddr).cast::<[u64; 2]>() = load16(sk, off::SADDR6);
+        } else {
+            *(&raw mut (*conn).saddr).cast::<u32>() = load(sk, off::SADDR);
+        }
+    }
+}
+
+/// What must be taken at the first close transition: the FIN's own delayed ACK spoils it later.
+///
+/// # Safety
+/// `conn` valid for writes, `tp` typed.
+#[inline(always)]
+pub(super) unsafe fn first_close(conn: *mut Conn, tp: *const u8) {
+    unsafe {
+        if (*conn).first_close_ns != 0 {
+            return;
+        }
+        (*conn).first_close_ns = now();
+        (*conn).srtt_8us = load(tp, off::SRTT);
+        (*conn).idle_jiffies = idle_jiffies(tp);
+    }
+}
+
+/// Jiffies since the last data segment either way.
+///
+/// # Safety
+/// `tp` typed.
+#[inline(always)]
+pub(super) unsafe fn idle_jiffies(tp: *const u8) -> u32 {
+    unsafe {
+        let jiffies = bpf_jiffies64() as u32;
+        let sent = jiffies.wrapping_sub(load(tp, off::LSNDTIME));
+        let received = jiffies.wrapping_sub(load(tp, off::LRCVTIME));
+        if sent < received { sent } else { received }
+    }
+}
+
+/// Marks a write that no read followed. Called while `write_seq` does not count our FIN yet.
+///
+/// # Safety
+/// `conn` valid for writes, `tp` typed.
+#[inline(always)]
+pub(super) unsafe fn mark_pending(conn: *mut Conn, tp: *const u8) {
+    unsafe {
+        if load::<u32>(tp, off::WRITE_SEQ) != (*conn).write_seq {
+            (*conn).flags |= flags::WRITE_PENDING;
+        }
+    }
+}
+
+/// What must be taken at the transition to CLOSE: `tcp_disconnect` zeroes most of it right after.
+///
+/// # Safety
+/// `conn` valid for writes, `sk` and `tp` typed.
+#[inline(always)]
+pub(super) unsafe fn last_facts(conn: *mut Conn, sk: *const u8, tp: *const u8) {
+    unsafe {
+        (*conn).bytes_acked = load(tp, off::BYTES_ACKED);
+        (*conn).bytes_received = load(tp, off::BYTES_RECEIVED);
+        (*conn).bytes_sent = load(tp, off::BYTES_SENT);
+        (*conn).segs_out = load(tp, off::SEGS_OUT);
+        (*conn).data_segs_in = load(tp, off::DATA_SEGS_IN);
+        (*conn).data_segs_out = load(tp, off::DATA_SEGS_OUT);
+        (*conn).retransmits = load(tp, off::TOTAL_RETRANS);
+        (*conn).retries = load(tp, off::RETRIES);
+        (*conn).probes_out = load(tp, off::PROBES_OUT);
+        (*conn).user_timeout_ms = load(tp, off::USER_TIMEOUT);
+        let received: u32 = load(tp, off::RCV_NXT);
+        let sent: u32 = load(tp, off::SND_NXT);
+        (*conn).unread = received.wrapping_sub(load(tp, off::COPIED_SEQ));
+        (*conn).unacked = sent.wrapping_sub(load(tp, off::SND_UNA));
+        (*conn).sk_err = load(sk, off::ERR);
+        (*conn).sk_err_soft = load(sk, off::ERR_SOFT);
+        (*conn).shutdown = load(sk, off::SHUTDOWN);
+        let bits: u64 = load(sk, off::FLAGS);
+        let mut facts = 0;
+        if bits & SOCK_DEAD != 0 {
+            facts |= flags::DEAD;
+        }
+        if bits & SOCK_DONE != 0 {
+            facts |= flags::PEER_FIN;
+        }
+        if bits & SOCK_KEEPOPEN != 0 {
+            facts |= flags::KEEPALIVE;
+        }
+        if bits & SOCK_LINGER != 0 && load::<u64>(sk, off::LINGERTIME) == 0 {
+            facts |= flags::LINGER0;
+        }
+        if load::<u64>(sk, off::SOCKET) == 0 {
+            facts |= flags::NO_SOCKET;
+        }
+        (*conn).flags |= facts;
+    }
+}
