@@ -7,5 +7,7 @@
 
 pub mod aggregate;
 pub mod connection;
+pub mod decode;
 pub mod detect;
+pub mod probe;
 pub mod process;

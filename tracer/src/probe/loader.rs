@@ -1,0 +1,245 @@
+//! Loads the BPF object and attaches its programs one by one, by trying: never by kernel version.
+
+use std::collections::HashMap;
+use std::io::{self, Read as _};
+
+use aya::maps::{HashMap as BpfHashMap, MapData, PerCpuArray, RingBuf};
+use aya::programs::{BtfTracePoint, FEntry, Iter, KProbe, ProgramError};
+use aya::{Btf as AttachBtf, Ebpf, EbpfLoader};
+use aya_log::EbpfLogger;
+use tracer_ebpf::{Conn, FIELD_COUNT, names};
+
+use super::btf::Btf;
+use super::hook::{HOOKS, Hook, Kind, Need};
+use super::status::Status;
+use super::{Error, offsets, preflight};
+
+/// The BPF object, built from `tracer-ebpf` by `cargo xtask ebpf`.
+static OBJECT: &[u8] = aya::include_bytes_aligned!(concat!(env!("OUT_DIR"), "/tracer.bpf.o"));
+
+/// What the caller may set.
+#[derive(Clone, Copy, Debug)]
+pub struct Settings {
+    /// Most connections tracked at one time.
+    pub max_connections: u32,
+    /// Ring buffer size in bytes, a power of two and a multiple of the page size.
+    pub ring_bytes: u32,
+    /// Level of kernel-side diagnostics: 0 off (free), 5 everything.
+    pub kernel_log_level: u8,
+}
+
+/// The kernel's table of connections, as raw records by socket address.
+pub type Table = BpfHashMap<MapData, u64, [u8; Conn::SIZE]>;
+
+/// Attached programs and their maps. Dropping it detaches everything.
+pub struct Attached {
+    /// Ended connections.
+    pub records: RingBuf<MapData>,
+    /// Connections that are open, or whose socket is not freed yet.
+    pub table: Table,
+    /// Kernel-side losses, by `tracer_ebpf::Loss`.
+    pub lost: PerCpuArray<MapData, u64>,
+    /// Verdict on each hook, in the order of [`HOOKS`].
+    pub hooks: Vec<(&'static Hook, Status)>,
+    /// Kernel-side diagnostics, if asked for.
+    pub log: Option<EbpfLogger<&'static dyn log::Log>>,
+    /// Names of `enum sk_rst_reason`, without their prefix and in lower case.
+    pub reset_reasons: HashMap<u32, String>,
+    programs: Ebpf,
+    has_poll: bool,
+}
+
+impl Attached {
+    /// Refreshes the table's facts about open connections of this network namespace.
+    ///
+    /// Without it (an older kernel, a refusal) no connection can be shown to be idle.
+    ///
+    /// # Errors
+    /// If the kernel refuses a walk that it allowed at start.
+    pub fn poll(&mut self) -> Result<(), ProgramError> {
+        if !self.has_poll {
+            return Ok(());
+        }
+        let Some(program) = self.programs.program_mut(names::POLL) else { return Ok(()) };
+        let program: &mut Iter = program.try_into()?;
+        let link = program.attach()?;
+        // A link makes one walk file and is used up by it; reading the file is the walk.
+        let walk = program.take_link(link)?.into_file().map_err(io::Error::other);
+        walk?.read_to_end(&mut Vec::new())?;
+        Ok(())
+    }
+}
+
+/// Optional kernel helpers, all or none: the kernels that lack one (5.10) lack all of them.
+#[derive(Clone, Copy, PartialEq, Eq)]
+enum Helpers {
+    All,
+    Oldest,
+}
+
+/// Loads and attaches everything this kernel allows.
+///
+/// # Errors
+/// If the process lacks a capability, the kernel lacks BTF, or a required hook cannot be attached.
+pub fn attach(settings: &Settings) -> Result<Attached, Error> {
+    if OBJECT.is_empty() {
+        return Err(Error::NoObject);
+    }
+    preflight::check()?;
+    let btf = Btf::from_kernel()?;
+    let offsets = offsets::resolve(&btf)?;
+    let reasons = reset_reasons(&btf);
+    drop(btf);
+    let attach_btf = AttachBtf::from_sys_fs().map_err(|error| Error::Btf(Box::new(error)))?;
+    let first = Attempt::new(&offsets, &attach_btf, settings, Helpers::All)?;
+    let attempt = if first.is_complete() {
+        first
+    } else {
+        // Detach before the second attempt, so that no event is handled twice.
+        let refused = first.into_error();
+        let second = Attempt::new(&offsets, &attach_btf, settings, Helpers::Oldest)?;
+        if !second.is_complete() {
+            return Err(refused);
+        }
+        second
+    };
+    attempt.into_attached(reasons, settings.kernel_log_level > 0)
+}
+
+struct Attempt {
+    programs: Ebpf,
+    has_poll: bool,
+    hooks: Vec<(&'static Hook, Status)>,
+}
+
+impl Attempt {
+    fn new(
+        offsets: &[u16; FIELD_COUNT],
+        btf: &AttachBtf,
+        settings: &Settings,
+        helpers: Helpers,
+    ) -> Result<Self, Error> {
+        let have = u8::from(helpers == Helpers::All);
+        let mut programs = EbpfLoader::new()
+            .btf(Some(btf))
+            .override_global(names::OFFSETS, &offsets[..], true)
+            .override_global(names::HAVE_TASK, &have, true)
+            .override_global(names::HAVE_COOKIE, &have, true)
+            .override_global("AYA_LOG_LEVEL", &settings.kernel_log_level, true)
+            .map_max_entries(names::CONNS, settings.max_connections)
+            .map_max_entries(names::RECORDS, settings.ring_bytes)
+            .load(OBJECT)
+            .map_err(|error| Error::Load(Box::new(error)))?;
+        let hooks =
+            HOOKS.iter().map(|hook| (hook, attach_hook(&mut programs, hook, btf))).collect();
+        let has_poll = load_poll(&mut programs, btf).inspect_err(|error| {
+            tracing::debug!(status = %Status::from_error(error), "no walk over open sockets");
+        });
+        Ok(Self { programs, has_poll: has_poll.is_ok(), hooks })
+    }
+
+    fn missing(&self) -> Option<&(&'static Hook, Status)> {
+        self.hooks
+            .iter()
+            .find(|(hook, status)| hook.need == Need::Required && !status.is_attached())
+    }
+
+    fn is_complete(&self) -> bool {
+        self.missing().is_none()
+    }
+
+    fn into_error(self) -> Error {
+        match self.missing() {
+            Some((hook, Status::Refused(_))) => {
+                Error::Refused { hook: hook.name, lockdown: preflight::lockdown() }
+            }
+            Some((hook, status)) => Error::Hook { hook: hook.name, status: status.clone() },
+            None => Error::NoObject,
+        }
+    }
+
+    fn into_attached(
+        mut self,
+        reset_reasons: HashMap<u32, String>,
+        wants_log: bool,
+    ) -> Result<Attached, Error> {
+        let log = wants_log
+            .then(|| EbpfLogger::init(&mut self.programs))
+            .transpose()
+            .map_err(|error| Error::KernelLog(Box::new(error)))?;
+        let mut map = |name| self.programs.take_map(name).ok_or(Error::NoMap(name));
+        let has_poll = self.has_poll;
+        let (records, table, lost) = (map(names::RECORDS)?, map(names::CONNS)?, map(names::LOST)?);
+        Ok(Attached {
+            records: RingBuf::try_from(records)?,
+            table: Table::try_from(table)?,
+            lost: PerCpuArray::try_from(lost)?,
+            hooks: self.hooks,
+            log,
+            reset_reasons,
+            has_poll,
+            programs: self.programs,
+        })
+    }
+}
+
+fn load_poll(programs: &mut Ebpf, btf: &AttachBtf) -> Result<(), ProgramError> {
+    let program = programs.program_mut(names::POLL).ok_or(ProgramError::UnexpectedProgramType)?;
+    let program: &mut Iter = program.try_into()?;
+    program.load("tcp", btf)
+}
+
+/// Tries each candidate; the first that attaches wins. The verdict on the best one is kept if none
+/// does: it says most about why.
+fn attach_hook(programs: &mut Ebpf, hook: &'static Hook, btf: &AttachBtf) -> Status {
+    let mut verdicts = Vec::new();
+    for &(kind, program) in hook.candidates {
+        match attach_program(programs, kind, program, hook.name, btf) {
+            Ok(()) => return Status::Attached(kind),
+            Err(error) => {
+                let status = Status::from_error(&error);
+                tracing::debug!(hook = hook.name, program, %status, "not attached");
+                verdicts.push(status);
+            }
+        }
+    }
+    verdicts.into_iter().next().unwrap_or(Status::Unsupported)
+}
+
+fn attach_program(
+    programs: &mut Ebpf,
+    kind: Kind,
+    program: &str,
+    point: &str,
+    btf: &AttachBtf,
+) -> Result<(), ProgramError> {
+    let program = programs.program_mut(program).ok_or(ProgramError::UnexpectedProgramType)?;
+    match kind {
+        Kind::TpBtf => {
+            let program: &mut BtfTracePoint = program.try_into()?;
+            program.load(point, btf)?;
+            program.attach()?;
+        }
+        Kind::Fentry => {
+            let program: &mut FEntry = program.try_into()?;
+            program.load(point, btf)?;
+            program.attach()?;
+        }
+        Kind::Kprobe => {
+            let program: &mut KProbe = program.try_into()?;
+            program.load()?;
+            program.attach(point, 0)?;
+        }
+    }
+    Ok(())
+}
+
+fn reset_reasons(btf: &Btf) -> HashMap<u32, String> {
+    btf.enum_names("sk_rst_reason")
+        .into_iter()
+        .map(|(value, name)| {
+            let name = name.strip_prefix("SK_RST_REASON_").unwrap_or(&name).to_ascii_lowercase();
+            (value, name)
+        })
+        .collect()
+}

@@ -1,0 +1,89 @@
+//! Stage 1: the kernel. Finds field offsets, loads the BPF object, attaches what this kernel lets
+//! us attach, and says what became of each hook.
+
+pub mod btf;
+pub mod hook;
+mod loader;
+mod offsets;
+mod preflight;
+mod status;
+
+pub use loader::{Attached, Settings, Table, attach};
+pub use preflight::lockdown;
+pub use status::Status;
+
+/// Why tracing cannot start. Each message says what to do next.
+#[derive(Debug, thiserror::Error)]
+pub enum Error {
+    /// A capability is missing.
+    #[error(
+        "tracer needs {name} to load its BPF programs and this process does not have it: run it \
+         with sudo, or grant CAP_BPF and CAP_PERFMON (plus CAP_SYS_PTRACE to name other users' \
+         executables)"
+    )]
+    Capability {
+        /// Its name.
+        name: &'static str,
+    },
+    /// The kernel's types cannot be read.
+    #[error(transparent)]
+    Types(#[from] btf::Error),
+    /// A field is not where it should be.
+    #[error(transparent)]
+    Offsets(#[from] offsets::Error),
+    /// The attach library could not read the kernel's types.
+    #[error("the kernel's BTF cannot be used: {0}")]
+    Btf(#[source] Box<aya::BtfError>),
+    /// The object could not be loaded.
+    #[error(
+        "the kernel refused the BPF maps or types of tracer: {0}; `tracer check` shows what this \
+         kernel allows"
+    )]
+    Load(#[source] Box<aya::EbpfError>),
+    /// A required hook was refused.
+    #[error(
+        "the kernel refused the hook {hook} (EPERM) although this process has the capabilities; {}",
+        refusal(lockdown.as_deref())
+    )]
+    Refused {
+        /// Which hook.
+        hook: &'static str,
+        /// Lockdown mode, if known.
+        lockdown: Option<String>,
+    },
+    /// A required hook could not be attached.
+    #[error(
+        "the hook {hook} cannot be attached here ({status}): tracer needs a kernel of 5.10 or later \
+         with BTF; `tracer check` shows what this kernel allows"
+    )]
+    Hook {
+        /// Which hook.
+        hook: &'static str,
+        /// What the kernel said.
+        status: Status,
+    },
+    /// A map of the object is missing: a build error.
+    #[error("the BPF object has no map {0}: rebuild it with `cargo xtask ebpf`")]
+    NoMap(&'static str),
+    /// A map is not of the expected kind: a build error.
+    #[error("a map of the BPF object is not usable: {0}; rebuild it with `cargo xtask ebpf`")]
+    Map(#[from] aya::maps::MapError),
+    /// The kernel log cannot be read.
+    #[error("kernel-side diagnostics cannot be read: {0}; run without --kernel-log")]
+    KernelLog(#[source] Box<aya_log::Error>),
+    /// This build has no BPF object.
+    #[error("this build of tracer carries no BPF object: run `cargo xtask ebpf` and build again")]
+    NoObject,
+}
+
+fn refusal(lockdown: Option<&str>) -> String {
+    match lockdown {
+        Some("none") | None => "a security policy of this host (an LSM, seccomp, or a container \
+             runtime) forbids it: run tracer on the host itself, or ask for BPF to be allowed"
+            .into(),
+        Some(mode) => format!(
+            "kernel lockdown is in {mode} mode: tracer does not work around it, ask whoever set it \
+             for BTF tracepoints to be allowed"
+        ),
+    }
+}
