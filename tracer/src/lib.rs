@@ -11,3 +11,4 @@ pub mod decode;
 pub mod detect;
 pub mod probe;
 pub mod process;
+pub mod source;

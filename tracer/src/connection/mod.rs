@@ -1,8 +1,21 @@
 //! Stage 5: one connection, with its open and close cause named.
+//!
+//! `close` and `how` name the end from one wire record; `open` names the beginning from what else
+//! the process had open; `stage` cuts the stream into complete intervals.
 
+mod build;
+mod close;
+mod how;
+mod open;
 mod record;
+mod stage;
+#[cfg(test)]
+mod testing;
+mod tick;
 
 pub use record::{
     Basis, Close, CloseCause, Connection, Initiator, OpenCause, Phase, Reset, Role, TcpState,
     seconds,
 };
+pub use stage::{Connections, LATE_WAIT_NS};
+pub use tick::Tick;

@@ -284,15 +284,17 @@ pub struct Connection {
     pub opened_ns: Option<u64>,
     /// Reached ESTABLISHED.
     pub established_ns: Option<u64>,
-    /// Last read that completed an exchange (up to one clock tick early).
-    pub last_read_ns: Option<u64>,
+    /// Last data segment either way, up to one clock tick early; `None` if not known, or if it never
+    /// was established.
+    pub last_data_ns: Option<u64>,
     /// Why it was opened.
     pub open_cause: OpenCause,
     /// Request-response turns.
     pub exchanges: u32,
     /// Where `exchanges` comes from.
     pub exchanges_basis: Basis,
-    /// A write that no read answered was outstanding at the first close transition.
+    /// A request was outstanding: at the end, or now if still open (where that could be seen: only
+    /// then `last_data_ns` is known).
     pub unanswered: bool,
     /// Payload bytes acknowledged by the peer. `None` while open.
     pub bytes_sent: Option<u64>,

@@ -1,6 +1,10 @@
 //! Stage 4: who owns a connection. A process is its thread group id *and* its start time.
 
+mod table;
+
 use std::path::PathBuf;
+
+pub use table::{Lookup, Table};
 
 /// One process, safe against PID reuse.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, PartialOrd, Ord)]

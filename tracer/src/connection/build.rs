@@ -1,0 +1,176 @@
+//! Wire record → typed record: units, addresses, and SYN and FIN taken out of the counters.
+
+use std::net::{IpAddr, Ipv4Addr, Ipv6Addr, SocketAddr};
+
+use tracer_ebpf::{Conn, Late, first, flags, opened};
+
+use super::close::{self, Context};
+use super::record::{Basis, Connection, OpenCause, Phase, Role, TcpState};
+use crate::process::ProcessId;
+
+const AF_INET6: u16 = 10;
+const LAST_ACK: u8 = 9;
+
+/// Builds the record. An ended one has `old_state`; `late` only belongs to those.
+pub(super) fn connection(
+    conn: &Conn,
+    late: Option<&Late>,
+    open_cause: OpenCause,
+    context: &Context<'_>,
+) -> Connection {
+    let has = |flag: u32| conn.flags & flag != 0;
+    let role = match conn.opened {
+        opened::ACTIVE => Some(Role::Client),
+        opened::PASSIVE => Some(Role::Server),
+        _ => None,
+    };
+    let ended = conn.old_state != 0;
+    let pending = if ended {
+        has(flags::WRITE_PENDING)
+    } else {
+        conn.polled_ns != 0 && conn.polled_write_seq != conn.write_seq
+    };
+    // The kernel counts a request when a server reads it; one that was never answered is not a turn.
+    let unanswered_request = role == Some(Role::Server) && ended && !pending;
+    let whole = ended && role.is_some();
+    Connection {
+        cookie: (conn.cookie != 0).then_some(conn.cookie),
+        role,
+        local: address(conn.family, conn.saddr, conn.sport),
+        peer: address(conn.family, conn.daddr, conn.dport),
+        netns: conn.netns,
+        owner: (conn.owner_tgid != 0)
+            .then_some(ProcessId { pid: conn.owner_tgid, start_ns: conn.owner_start_ns }),
+        owner_comm: comm(conn.owner_comm),
+        opened_ns: known(conn.open_ns),
+        established_ns: known(conn.established_ns),
+        last_data_ns: last_data(conn, context.tick_ns),
+        open_cause,
+        exchanges: conn.exchanges.saturating_sub(u32::from(unanswered_request)),
+        exchanges_basis: Basis::Measured,
+        unanswered: pending && role != Some(Role::Server),
+        bytes_sent: whole.then(|| payload_sent(conn)),
+        bytes_received: whole
+            .then(|| conn.bytes_received.saturating_sub(u64::from(has(flags::PEER_FIN)))),
+        retransmits: ended.then_some(conn.retransmits),
+        // The kernel keeps eight times the value.
+        srtt_s: (ended && conn.srtt_8us != 0).then(|| f64::from(conn.srtt_8us) / 8e6),
+        phase: if ended {
+            Phase::Closed(close::close(conn, late, context))
+        } else {
+            Phase::Open {
+                state: TcpState::from_kernel(conn.state).unwrap_or(TcpState::Established),
+                peer_fin_ns: (conn.first == first::PEER).then_some(conn.first_close_ns),
+            }
+        },
+    }
+}
+
+fn known(ns: u64) -> Option<u64> {
+    (ns != 0).then_some(ns)
+}
+
+/// `bytes_acked` counts our SYN, and our FIN once it is acknowledged.
+fn payload_sent(conn: &Conn) -> u64 {
+    let syn = conn.opened == opened::ACTIVE && conn.established_ns != 0;
+    let fin_sent = conn.first == first::LOCAL || conn.old_state == LAST_ACK;
+    let fin_acked = fin_sent && conn.unacked == 0;
+    conn.bytes_acked.saturating_sub(u64::from(syn) + u64::from(fin_acked))
+}
+
+/// When the last data segment went either way: from the closing or, while open, polled counters.
+fn last_data(conn: &Conn, tick_ns: u64) -> Option<u64> {
+    conn.established_ns.checked_sub(1)?;
+    let (at, idle) = if conn.old_state != 0 {
+        (conn.first_close_ns, conn.idle_jiffies)
+    } else {
+        (known(conn.polled_ns)?, conn.polled_idle_jiffies)
+    };
+    at.checked_sub(u64::from(idle).saturating_mul(tick_ns))
+}
+
+fn comm(bytes: [u8; 16]) -> String {
+    let len = bytes.iter().position(|byte| *byte == 0).unwrap_or(bytes.len());
+    String::from_utf8_lossy(&bytes[..len]).into_owned()
+}
+
+fn address(family: u16, bytes: [u8; 16], port: u16) -> SocketAddr {
+    let ip = if family == AF_INET6 {
+        IpAddr::V6(Ipv6Addr::from(bytes)).to_canonical()
+    } else {
+        IpAddr::V4(Ipv4Addr::new(bytes[0], bytes[1], bytes[2], bytes[3]))
+    };
+    SocketAddr::new(ip, port)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::decode::testing::blank;
+
+    const CONTEXT: Context<'_> = Context { tick_ns: 4_000_000, reset_reasons: &|_| None };
+
+    fn built(conn: &Conn) -> Connection {
+        connection(conn, None, OpenCause::Unknown, &CONTEXT)
+    }
+
+    #[test]
+    fn syn_and_fin_are_not_payload() {
+        let mut conn = blank();
+        conn.opened = opened::ACTIVE;
+        conn.established_ns = 5;
+        conn.first = first::LOCAL;
+        conn.old_state = 5;
+        conn.bytes_acked = 92;
+        conn.bytes_received = 373;
+        assert_eq!(built(&conn).bytes_sent, Some(90));
+        conn.unacked = 1;
+        assert_eq!(built(&conn).bytes_sent, Some(91), "the FIN is not acknowledged yet");
+        assert_eq!(built(&conn).bytes_received, Some(373));
+        conn.flags = flags::PEER_FIN;
+        assert_eq!(built(&conn).bytes_received, Some(372));
+    }
+
+    #[test]
+    fn counters_of_a_connection_that_was_there_before_us_are_not_shown() {
+        let mut conn = blank();
+        conn.old_state = 5;
+        assert_eq!(built(&conn).bytes_sent, None);
+        assert_eq!(built(&conn).role, None);
+    }
+
+    #[test]
+    fn a_v4_mapped_address_is_shown_as_ipv4() {
+        let mut conn = blank();
+        conn.family = AF_INET6;
+        conn.daddr = Ipv4Addr::new(10, 0, 0, 1).to_ipv6_mapped().octets();
+        conn.dport = 80;
+        assert_eq!(built(&conn).peer, "10.0.0.1:80".parse().unwrap());
+    }
+
+    #[test]
+    fn a_request_that_the_server_never_answered_is_not_an_exchange() {
+        let mut conn = blank();
+        conn.opened = opened::PASSIVE;
+        conn.old_state = 5;
+        conn.exchanges = 3;
+        assert_eq!(built(&conn).exchanges, 2);
+        conn.flags = flags::WRITE_PENDING;
+        assert_eq!(built(&conn).exchanges, 3);
+        assert!(!built(&conn).unanswered, "an answer waits for nothing");
+    }
+
+    #[test]
+    fn a_connection_is_idle_since_its_last_segment() {
+        let mut conn = blank();
+        conn.state = 1;
+        conn.established_ns = 1;
+        assert_eq!(built(&conn).last_data_ns, None, "never polled: not known");
+        conn.polled_ns = 1_000_000_000;
+        conn.polled_idle_jiffies = 100;
+        assert_eq!(built(&conn).last_data_ns, Some(600_000_000));
+        assert!(!built(&conn).unanswered);
+        conn.polled_write_seq = 7;
+        assert!(built(&conn).unanswered);
+    }
+}

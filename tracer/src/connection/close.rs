@@ -1,0 +1,183 @@
+//! Names the cause of a close from the facts of one wire record: a pure function.
+//!
+//! The order of the tests matters and follows what the kernel guarantees: the transition names the
+//! initiator (never the context alone), and a received reset is reported before the end, except
+//! that the kernel also calls `tcp_reset()` on itself when data arrives after our close.
+
+use tracer_ebpf::{Conn, Late, first, flags};
+
+use super::how;
+use super::record::{Close, CloseCause, Initiator, Reset};
+use crate::process::ProcessId;
+
+// States, kernel numbers.
+const ESTABLISHED: u8 = 1;
+const SYN_SENT: u8 = 2;
+const SYN_RECV: u8 = 3;
+const FIN_WAIT1: u8 = 4;
+const FIN_WAIT2: u8 = 5;
+const CLOSE_WAIT: u8 = 8;
+const LAST_ACK: u8 = 9;
+const CLOSING: u8 = 11;
+
+// errno
+const ECONNABORTED: u32 = 103;
+const ECONNRESET: u32 = 104;
+const ETIMEDOUT: u32 = 110;
+const ECONNREFUSED: u32 = 111;
+const EPIPE: u32 = 32;
+
+const SHUTDOWN_MASK: u8 = 3;
+
+/// What the wire record is read with.
+pub(super) struct Context<'a> {
+    /// Length of a kernel clock tick, nanoseconds.
+    pub(super) tick_ns: u64,
+    /// Kernel reset reasons by number.
+    pub(super) reset_reasons: &'a dyn Fn(u32) -> Option<String>,
+}
+
+/// The end of an ended connection. `late`: data arrived for it after its record was out.
+pub(super) fn close(conn: &Conn, late: Option<&Late>, context: &Context<'_>) -> Close {
+    let has = |flag: u32| conn.flags & flag != 0;
+    // A reset we are said to have received, yet we answered a packet on the dead socket: the
+    // kernel reset itself because data came after our close.
+    let own_reset = late.is_some() && matches!(conn.old_state, FIN_WAIT1 | FIN_WAIT2);
+    let received = has(flags::RST_RECEIVED) && !own_reset;
+    let cause = cause(conn, received);
+    let initiator = initiator(cause);
+    let local_call = conn.closer_tgid != 0 && !matches!(initiator, Initiator::Admin);
+    let sent = (has(flags::RST_SENT) || late.is_some()) && !received;
+    let reason = late.map_or(conn.rst_reason, |late| late.rst_reason);
+    let unread = conn.unread.saturating_sub(u32::from(has(flags::PEER_FIN)));
+    Close {
+        cause,
+        how: local_call.then(|| how::name(conn)).flatten(),
+        initiator,
+        rst: if received { Some(Reset::Received) } else { sent.then_some(Reset::Sent) },
+        rst_reason: sent.then(|| (context.reset_reasons)(reason)).flatten(),
+        errno: (conn.sk_err != 0 && !own_reset).then_some(conn.sk_err),
+        after_peer_fin: conn.first == first::PEER || has(flags::PEER_FIN),
+        late_peer_data: late.is_some(),
+        unread_bytes: (cause == CloseCause::LocalAbortUnread).then_some(unread),
+        unacked_bytes: matches!(conn.old_state, ESTABLISHED | CLOSE_WAIT).then_some(conn.unacked),
+        at_ns: conn.first_close_ns,
+        // A failed dial was never busy, so it was never idle.
+        idle_s: (conn.old_state != SYN_SENT)
+            .then(|| u64::from(conn.idle_jiffies).saturating_mul(context.tick_ns) as f64 / 1e9),
+        closer: (conn.closer_tgid != 0)
+            .then_some(ProcessId { pid: conn.closer_tgid, start_ns: conn.closer_start_ns }),
+    }
+}
+
+fn cause(conn: &Conn, received: bool) -> CloseCause {
+    match conn.old_state {
+        SYN_SENT => dial_cause(conn, received),
+        SYN_RECV if received => CloseCause::HandshakeReset,
+        SYN_RECV => CloseCause::HandshakeFailed,
+        old if received => match old {
+            ESTABLISHED => CloseCause::ResetByPeer,
+            CLOSE_WAIT => CloseCause::ResetAfterPeerFin,
+            _ => CloseCause::LocalCloseThenReset,
+        },
+        old => quiet_cause(conn, old),
+    }
+}
+
+fn dial_cause(conn: &Conn, received: bool) -> CloseCause {
+    let by_task = conn.flags & flags::TASK != 0;
+    match conn.sk_err {
+        _ if received => CloseCause::ConnectRefused,
+        ECONNREFUSED => CloseCause::ConnectRefused,
+        ETIMEDOUT => CloseCause::ConnectTimeout,
+        ECONNABORTED => CloseCause::AdminAbort,
+        0 if by_task && conn.shutdown == SHUTDOWN_MASK => CloseCause::DialCancelled,
+        0 if by_task && conn.segs_out == 0 => CloseCause::ConnectNoPort,
+        0 => CloseCause::DialAborted,
+        _ => CloseCause::ConnectUnreachable,
+    }
+}
+
+/// No reset was received.
+fn quiet_cause(conn: &Conn, old: u8) -> CloseCause {
+    let has = |flag: u32| conn.flags & flag != 0;
+    match conn.sk_err {
+        ECONNABORTED => return CloseCause::AdminAbort,
+        ETIMEDOUT => return timeout_cause(conn, old),
+        // The kernel leaves this on a socket that reset itself after our close.
+        0 | ECONNRESET | EPIPE => {}
+        _ => return CloseCause::NetError,
+    }
+    match old {
+        FIN_WAIT1 | FIN_WAIT2 => CloseCause::LocalClose,
+        CLOSING => CloseCause::SimultaneousClose,
+        LAST_ACK => CloseCause::PeerClose,
+        ESTABLISHED | CLOSE_WAIT if has(flags::NO_SOCKET) && !has(flags::DEAD) => {
+            CloseCause::NeverAccepted
+        }
+        ESTABLISHED | CLOSE_WAIT if has(flags::TASK) && conn.shutdown == SHUTDOWN_MASK => {
+            let unread = conn.unread.saturating_sub(u32::from(has(flags::PEER_FIN)));
+            // The order in which the kernel tests it: unread data wins over SO_LINGER.
+            if unread > 0 {
+                CloseCause::LocalAbortUnread
+            } else if has(flags::LINGER0) {
+                CloseCause::LocalAbortLinger0
+            } else {
+                CloseCause::LocalAbort
+            }
+        }
+        ESTABLISHED | CLOSE_WAIT if has(flags::TASK) => CloseCause::Disconnect,
+        _ => CloseCause::Unknown,
+    }
+}
+
+fn timeout_cause(conn: &Conn, old: u8) -> CloseCause {
+    if matches!(old, FIN_WAIT1 | FIN_WAIT2 | LAST_ACK | CLOSING) {
+        CloseCause::CloseUnackedTimeout
+    } else if conn.unacked == 0 && conn.flags & flags::RST_SENT_BEFORE_END != 0 {
+        // Only the keepalive timer sends a reset before it gives up.
+        CloseCause::KeepaliveTimeout
+    } else if conn.unacked == 0 && conn.probes_out > 0 {
+        CloseCause::ZeroWindowTimeout
+    } else if conn.user_timeout_ms != 0 {
+        CloseCause::UserTimeout
+    } else {
+        CloseCause::RetransmitTimeout
+    }
+}
+
+const fn initiator(cause: CloseCause) -> Initiator {
+    match cause {
+        CloseCause::LocalClose
+        | CloseCause::LocalAbortUnread
+        | CloseCause::LocalAbortLinger0
+        | CloseCause::LocalAbort
+        | CloseCause::LocalCloseThenReset
+        | CloseCause::Disconnect
+        | CloseCause::NeverAccepted
+        | CloseCause::SimultaneousClose
+        | CloseCause::ConnectNoPort
+        | CloseCause::ConnectNoRoute
+        | CloseCause::DialCancelled => Initiator::Local,
+        CloseCause::PeerClose
+        | CloseCause::ResetByPeer
+        | CloseCause::ResetAfterPeerFin
+        | CloseCause::ConnectRefused
+        | CloseCause::HandshakeReset => Initiator::Peer,
+        CloseCause::ConnectTimeout
+        | CloseCause::ConnectUnreachable
+        | CloseCause::RetransmitTimeout
+        | CloseCause::UserTimeout
+        | CloseCause::KeepaliveTimeout
+        | CloseCause::ZeroWindowTimeout
+        | CloseCause::CloseUnackedTimeout
+        | CloseCause::NetError => Initiator::Kernel,
+        CloseCause::AdminAbort => Initiator::Admin,
+        CloseCause::DialAborted | CloseCause::HandshakeFailed | CloseCause::Unknown => {
+            Initiator::Unknown
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests;

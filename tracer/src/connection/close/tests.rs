@@ -1,0 +1,200 @@
+//! The truth table, row by row: facts as measured on real kernels, and the name they must get.
+
+use super::*;
+use crate::decode::testing::blank;
+
+const CONTEXT: Context<'_> =
+    Context { tick_ns: 4_000_000, reset_reasons: &|reason| Some(format!("reason-{reason}")) };
+
+fn end(old_state: u8, set: impl FnOnce(&mut Conn)) -> Close {
+    let mut conn = blank();
+    conn.old_state = old_state;
+    set(&mut conn);
+    close(&conn, None, &CONTEXT)
+}
+
+fn by_us(conn: &mut Conn) {
+    conn.flags |= flags::TASK;
+    conn.shutdown = 3;
+    conn.closer_tgid = 7;
+}
+
+#[test]
+fn row_1_we_close_first() {
+    let end = end(FIN_WAIT2, |conn| {
+        conn.first = first::LOCAL;
+        conn.flags = flags::DEAD;
+        conn.closer_tgid = 7;
+    });
+    assert_eq!((end.cause, end.initiator), (CloseCause::LocalClose, Initiator::Local));
+    assert_eq!((end.rst, end.after_peer_fin, end.errno), (None, false, None));
+}
+
+#[test]
+fn row_1_the_server_sees_a_peer_close() {
+    let end = end(LAST_ACK, |conn| {
+        conn.first = first::PEER;
+        conn.closer_tgid = 7;
+        conn.flags = flags::PEER_FIN | flags::DEAD;
+    });
+    assert_eq!((end.cause, end.initiator), (CloseCause::PeerClose, Initiator::Peer));
+    assert!(end.after_peer_fin);
+}
+
+#[test]
+fn row_4_both_close_at_once() {
+    let end = end(CLOSING, |conn| conn.flags = flags::SIMULTANEOUS | flags::DEAD);
+    assert_eq!(end.cause, CloseCause::SimultaneousClose);
+}
+
+#[test]
+fn row_6_close_with_unread_data() {
+    let end = end(ESTABLISHED, |conn| {
+        by_us(conn);
+        conn.unread = 4096;
+        conn.flags |= flags::RST_SENT;
+        conn.rst_reason = 20;
+    });
+    assert_eq!(end.cause, CloseCause::LocalAbortUnread);
+    assert_eq!((end.unread_bytes, end.rst), (Some(4096), Some(Reset::Sent)));
+    assert_eq!(end.rst_reason.as_deref(), Some("reason-20"));
+}
+
+#[test]
+fn row_6c_the_fin_is_not_unread_data() {
+    let unread = |unread| {
+        end(CLOSE_WAIT, |conn| {
+            by_us(conn);
+            conn.unread = unread;
+            conn.flags |= flags::PEER_FIN;
+            conn.first = first::PEER;
+        })
+    };
+    assert_eq!(unread(11).unread_bytes, Some(10));
+    assert!(unread(11).after_peer_fin);
+    assert_ne!(unread(1).cause, CloseCause::LocalAbortUnread);
+}
+
+#[test]
+fn row_7_linger_0() {
+    let end = end(ESTABLISHED, |conn| {
+        by_us(conn);
+        conn.flags |= flags::LINGER0 | flags::RST_SENT;
+    });
+    assert_eq!((end.cause, end.rst), (CloseCause::LocalAbortLinger0, Some(Reset::Sent)));
+}
+
+#[test]
+fn unread_data_wins_over_linger_0() {
+    let end = end(ESTABLISHED, |conn| {
+        by_us(conn);
+        conn.unread = 1;
+        conn.flags |= flags::LINGER0;
+    });
+    assert_eq!(end.cause, CloseCause::LocalAbortUnread);
+}
+
+#[test]
+fn row_8_reset_by_peer() {
+    let end = end(ESTABLISHED, |conn| {
+        conn.flags = flags::RST_RECEIVED;
+        conn.sk_err = ECONNRESET;
+    });
+    assert_eq!((end.cause, end.rst), (CloseCause::ResetByPeer, Some(Reset::Received)));
+    assert_eq!((end.errno, end.how), (Some(104), None));
+}
+
+#[test]
+fn row_9_stale_reuse() {
+    let end = end(CLOSE_WAIT, |conn| {
+        conn.first = first::PEER;
+        conn.flags = flags::RST_RECEIVED | flags::TASK;
+        conn.sk_err = EPIPE;
+    });
+    assert_eq!((end.cause, end.errno), (CloseCause::ResetAfterPeerFin, Some(32)));
+}
+
+#[test]
+fn rows_10_11_12_and_19_failed_dials() {
+    let cause = |sk_err, received: bool, shutdown, segs_out| {
+        end(SYN_SENT, |conn| {
+            conn.sk_err = sk_err;
+            conn.flags = flags::TASK | if received { flags::RST_RECEIVED } else { 0 };
+            conn.shutdown = shutdown;
+            conn.segs_out = segs_out;
+        })
+        .cause
+    };
+    assert_eq!(cause(111, true, 0, 1), CloseCause::ConnectRefused);
+    assert_eq!(cause(110, false, 0, 4), CloseCause::ConnectTimeout);
+    assert_eq!(cause(113, false, 0, 2), CloseCause::ConnectUnreachable);
+    assert_eq!(cause(0, false, 3, 1), CloseCause::DialCancelled);
+    assert_eq!(cause(0, false, 0, 0), CloseCause::ConnectNoPort);
+    assert_eq!(cause(103, false, 0, 1), CloseCause::AdminAbort);
+}
+
+#[test]
+fn row_11d_never_accepted() {
+    let end = end(ESTABLISHED, |conn| conn.flags = flags::NO_SOCKET);
+    assert_eq!(end.cause, CloseCause::NeverAccepted);
+}
+
+#[test]
+fn row_14_timeouts() {
+    let cause = |old, set: fn(&mut Conn)| {
+        end(old, |conn| {
+            conn.sk_err = ETIMEDOUT;
+            set(conn);
+        })
+        .cause
+    };
+    assert_eq!(cause(ESTABLISHED, |c| c.unacked = 9), CloseCause::RetransmitTimeout);
+    assert_eq!(
+        cause(ESTABLISHED, |c| (c.unacked, c.user_timeout_ms) = (9, 500)),
+        CloseCause::UserTimeout
+    );
+    assert_eq!(
+        cause(ESTABLISHED, |c| c.flags = flags::KEEPALIVE | flags::RST_SENT_BEFORE_END),
+        CloseCause::KeepaliveTimeout
+    );
+    assert_eq!(cause(ESTABLISHED, |c| c.probes_out = 3), CloseCause::ZeroWindowTimeout);
+    assert_eq!(cause(FIN_WAIT1, |c| c.unacked = 1), CloseCause::CloseUnackedTimeout);
+    assert_eq!(end(ESTABLISHED, |conn| conn.sk_err = 113).cause, CloseCause::NetError);
+}
+
+#[test]
+fn row_15_ss_kill_is_the_administrators_doing() {
+    let end = end(ESTABLISHED, |conn| {
+        conn.sk_err = ECONNABORTED;
+        conn.flags = flags::TASK | flags::RST_SENT | flags::RST_SENT_BEFORE_END;
+    });
+    assert_eq!((end.cause, end.initiator), (CloseCause::AdminAbort, Initiator::Admin));
+}
+
+#[test]
+fn row_18_disconnect() {
+    assert_eq!(end(ESTABLISHED, |conn| conn.flags = flags::TASK).cause, CloseCause::Disconnect);
+}
+
+#[test]
+fn row_26_a_reset_after_our_close_is_told_from_row_32_the_kernels_own() {
+    let mut conn = blank();
+    conn.old_state = FIN_WAIT2;
+    conn.first = first::LOCAL;
+    conn.flags = flags::RST_RECEIVED;
+    conn.sk_err = ECONNRESET;
+    let end = close(&conn, None, &CONTEXT);
+    assert_eq!((end.cause, end.rst), (CloseCause::LocalCloseThenReset, Some(Reset::Received)));
+
+    let late = Late { kind: 2, abi: 1, len: 32, cookie: 1, at_ns: 1, rst_reason: 5, reserved: 0 };
+    let end = close(&conn, Some(&late), &CONTEXT);
+    assert_eq!((end.cause, end.rst), (CloseCause::LocalClose, Some(Reset::Sent)));
+    assert_eq!((end.late_peer_data, end.errno), (true, None));
+    assert_eq!(end.rst_reason.as_deref(), Some("reason-5"));
+}
+
+#[test]
+fn what_is_not_known_is_called_unknown() {
+    let end = end(ESTABLISHED, |_| {});
+    assert_eq!((end.cause, end.initiator), (CloseCause::Unknown, Initiator::Unknown));
+}

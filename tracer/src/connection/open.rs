@@ -1,0 +1,216 @@
+//! Names the cause of an open: what else this process had towards the destination at that moment.
+//!
+//! A sweep over one interval in time order. It needs no event per open: every connection of the
+//! interval is known at its end, whether it ended or lives.
+
+use std::collections::HashMap;
+use std::net::SocketAddr;
+
+use super::record::{CloseCause, Connection, OpenCause, Phase, Role};
+use crate::process::ProcessId;
+
+/// How long the last close towards a destination is remembered: past that, a dial is a first one.
+/// 60 s is the longest that common servers keep an idle connection.
+const MEMORY_NS: u64 = 60_000_000_000;
+
+/// One process (or nobody known) towards one destination, within one network namespace.
+type Pool = (Option<ProcessId>, u32, SocketAddr);
+
+/// Remembers the last close of each pool between intervals. Bounded by [`MEMORY_NS`].
+#[derive(Debug, Default)]
+pub(super) struct Openings {
+    last_close: HashMap<Pool, (u64, CloseCause)>,
+}
+
+/// What happens at one moment. Declared in the order in which they count at equal times.
+#[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
+enum Step {
+    Close(CloseCause),
+    IdleEnd,
+    IdleStart,
+    Open(usize),
+}
+
+/// What is open in a pool at one moment of the sweep.
+#[derive(Default)]
+struct Now {
+    open: usize,
+    idle: usize,
+}
+
+impl Openings {
+    /// Names the open cause of each connection in `all` that was dialled after `since_ns` and has
+    /// none yet. `all` must hold every connection that was open at any time since then.
+    pub(super) fn name(
+        &mut self,
+        all: &mut [Connection],
+        since_ns: u64,
+        now_ns: u64,
+        tick_ns: u64,
+    ) {
+        let mut pools: HashMap<Pool, Vec<(u64, Step)>> = HashMap::new();
+        for (index, connection) in all.iter().enumerate() {
+            if connection.role != Some(Role::Server) {
+                let pool = (connection.owner, connection.netns, connection.peer);
+                steps(index, connection, tick_ns, pools.entry(pool).or_default());
+            }
+        }
+        for (pool, mut steps) in pools {
+            steps.sort_unstable();
+            let mut now = Now::default();
+            let mut last = self.last_close.get(&pool).copied();
+            for (at_ns, step) in steps {
+                match step {
+                    Step::Open(index) => {
+                        let connection = &mut all[index];
+                        if connection.open_cause == OpenCause::Unknown && at_ns > since_ns {
+                            connection.open_cause = cause(&now, last, at_ns);
+                        }
+                        now.open += 1;
+                    }
+                    Step::Close(cause) => {
+                        now.open = now.open.saturating_sub(1);
+                        last = Some((at_ns, cause));
+                    }
+                    Step::IdleStart => now.idle += 1,
+                    Step::IdleEnd => now.idle = now.idle.saturating_sub(1),
+                }
+            }
+            if let Some(last) = last {
+                self.last_close.insert(pool, last);
+            }
+        }
+        self.last_close.retain(|_, (at_ns, _)| now_ns.saturating_sub(*at_ns) < MEMORY_NS);
+    }
+}
+
+/// Adds what `connection` contributes. One that was there before us was open all the time.
+fn steps(index: usize, connection: &Connection, tick_ns: u64, steps: &mut Vec<(u64, Step)>) {
+    let opened_ns = connection.opened_ns.unwrap_or(0);
+    steps.push((opened_ns, Step::Open(index)));
+    let shut = match &connection.phase {
+        Phase::Closed(close) => Some((close.at_ns, close.cause)),
+        // The peer has closed it: not open to reuse any more.
+        Phase::Open { peer_fin_ns, .. } => peer_fin_ns.map(|at| (at, CloseCause::PeerClose)),
+    };
+    if let Some((at_ns, cause)) = shut {
+        steps.push((at_ns.max(opened_ns + 1), Step::Close(cause)));
+    }
+    // Idle only where it is certain: nothing outstanding, and past the clock's coarseness.
+    if let (Some(data_ns), false) = (connection.last_data_ns, connection.unanswered) {
+        let from_ns = data_ns.max(connection.established_ns.unwrap_or(0)) + tick_ns;
+        let until_ns = shut.map_or(u64::MAX, |(at_ns, _)| at_ns);
+        if from_ns < until_ns {
+            steps.push((from_ns, Step::IdleStart));
+            steps.push((until_ns, Step::IdleEnd));
+        }
+    }
+}
+
+fn cause(now: &Now, last: Option<(u64, CloseCause)>, at_ns: u64) -> OpenCause {
+    if now.idle > 0 {
+        return OpenCause::IdleAvailable;
+    }
+    if now.open > 0 {
+        return OpenCause::Parallel;
+    }
+    match last {
+        Some((closed_ns, cause)) if at_ns.saturating_sub(closed_ns) < MEMORY_NS => after(cause),
+        _ => OpenCause::First,
+    }
+}
+
+fn after(cause: CloseCause) -> OpenCause {
+    match cause {
+        cause if cause.is_failed_dial() => OpenCause::RetryFailedDial,
+        CloseCause::LocalClose
+        | CloseCause::LocalAbortUnread
+        | CloseCause::LocalAbortLinger0
+        | CloseCause::LocalAbort
+        | CloseCause::LocalCloseThenReset
+        | CloseCause::SimultaneousClose
+        | CloseCause::Disconnect => OpenCause::AfterLocalClose,
+        CloseCause::PeerClose => OpenCause::AfterPeerClose,
+        CloseCause::ResetByPeer => OpenCause::AfterReset,
+        CloseCause::ResetAfterPeerFin => OpenCause::AfterStaleReuse,
+        _ => OpenCause::Unknown,
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::connection::testing::{closed, live};
+
+    const TICK: u64 = 4_000_000;
+    const S: u64 = 1_000_000_000;
+
+    fn named(mut all: Vec<Connection>) -> Vec<OpenCause> {
+        Openings::default().name(&mut all, 0, 100 * S, TICK);
+        all.into_iter().map(|connection| connection.open_cause).collect()
+    }
+
+    #[test]
+    fn a_dial_after_our_close_is_told_from_the_first_one() {
+        let one = closed(S, 2 * S, CloseCause::LocalClose);
+        let two = closed(3 * S, 4 * S, CloseCause::PeerClose);
+        let three = closed(5 * S, 6 * S, CloseCause::ConnectRefused);
+        let four = closed(7 * S, 8 * S, CloseCause::LocalClose);
+        assert_eq!(
+            named(vec![four, two, three, one]),
+            [
+                OpenCause::RetryFailedDial,
+                OpenCause::AfterLocalClose,
+                OpenCause::AfterPeerClose,
+                OpenCause::First
+            ]
+        );
+    }
+
+    #[test]
+    fn a_connection_counts_as_idle_only_if_it_certainly_was() {
+        let mut idle = live(S);
+        idle.last_data_ns = Some(2 * S);
+        let mut unknown = idle.clone();
+        unknown.last_data_ns = None;
+        let mut busy = idle.clone();
+        busy.unanswered = true;
+        let mut later = idle.clone();
+        later.last_data_ns = Some(5 * S);
+        for (other, expected) in [
+            (idle, OpenCause::IdleAvailable),
+            (unknown, OpenCause::Parallel),
+            (busy, OpenCause::Parallel),
+            (later, OpenCause::Parallel),
+        ] {
+            assert_eq!(named(vec![live(4 * S), other])[0], expected);
+        }
+    }
+
+    #[test]
+    fn a_connection_that_the_peer_has_closed_is_not_open_to_reuse() {
+        let mut gone = live(S);
+        gone.last_data_ns = Some(2 * S);
+        gone.phase =
+            Phase::Open { state: crate::connection::TcpState::CloseWait, peer_fin_ns: Some(3 * S) };
+        assert_eq!(named(vec![live(4 * S), gone])[0], OpenCause::AfterPeerClose);
+    }
+
+    #[test]
+    fn the_last_close_is_remembered_between_intervals_and_then_forgotten() {
+        let mut openings = Openings::default();
+        openings.name(&mut [closed(S, 2 * S, CloseCause::ResetByPeer)], 0, 3 * S, TICK);
+        let mut next = [live(4 * S)];
+        openings.name(&mut next, 3 * S, 5 * S, TICK);
+        assert_eq!(next[0].open_cause, OpenCause::AfterReset);
+        openings.name(&mut [], 5 * S, 200 * S, TICK);
+        assert!(openings.last_close.is_empty());
+    }
+
+    #[test]
+    fn another_process_has_its_own_pool() {
+        let mut other = live(4 * S);
+        other.owner = Some(ProcessId { pid: 99, start_ns: 1 });
+        assert_eq!(named(vec![other, live(S)])[0], OpenCause::First);
+    }
+}

@@ -1,0 +1,230 @@
+//! The stage itself: wire records in, complete intervals of named connections out.
+
+use std::collections::HashMap;
+
+use tracer_ebpf::{Conn, Late, flags, opened};
+
+use super::build;
+use super::close::Context;
+use super::open::Openings;
+use super::record::OpenCause;
+use super::tick::Tick;
+
+/// How long an ended connection waits for data that arrives after our close: longer than most
+/// round trips, short against a tick.
+pub const LATE_WAIT_NS: u64 = 200_000_000;
+
+/// Identity of a connection: a cookie is per socket, and a socket may dial again.
+type Id = (u64, u64);
+
+/// Collects what the source delivers, and hands it on interval by interval.
+pub struct Connections {
+    tick_ns: u64,
+    reset_reasons: HashMap<u32, String>,
+    ended: Vec<Conn>,
+    live: Vec<Conn>,
+    late: HashMap<u64, Late>,
+    /// Open causes of connections that are still open, named when they were first seen.
+    named: HashMap<Id, OpenCause>,
+    openings: Openings,
+    previous_ns: u64,
+    late_unjoined: u64,
+}
+
+impl Connections {
+    /// `tick_ns`: length of a kernel clock tick. `start_ns`: when observation began.
+    #[must_use]
+    pub fn new(tick_ns: u64, reset_reasons: HashMap<u32, String>, start_ns: u64) -> Self {
+        Self {
+            tick_ns,
+            reset_reasons,
+            ended: Vec::new(),
+            live: Vec::new(),
+            late: HashMap::new(),
+            named: HashMap::new(),
+            openings: Openings::default(),
+            previous_ns: start_ns,
+            late_unjoined: 0,
+        }
+    }
+
+    /// Takes the record of an ended connection.
+    pub fn ended(&mut self, conn: Conn) {
+        self.ended.push(conn);
+    }
+
+    /// Takes a fact that came after its connection's record.
+    pub fn late(&mut self, late: Late) {
+        self.late.insert(late.cookie, late);
+    }
+
+    /// Takes one entry of the snapshot that belongs to the next tick.
+    pub fn live(&mut self, conn: Conn) {
+        self.live.push(conn);
+    }
+
+    /// Late facts that found no connection: it ended before observation began, or in an earlier
+    /// interval.
+    #[must_use]
+    pub const fn late_unjoined(&self) -> u64 {
+        self.late_unjoined
+    }
+
+    /// Closes an interval. The snapshot must have been taken at `now_ns`, and every record sent
+    /// before must have been delivered. Unless this is the last tick, the interval ends
+    /// [`LATE_WAIT_NS`] earlier, so that late data finds its connection.
+    pub fn tick(&mut self, now_ns: u64, is_last: bool) -> Tick {
+        let wait_ns = if is_last { 0 } else { LATE_WAIT_NS };
+        let cut_ns = now_ns.saturating_sub(wait_ns).max(self.previous_ns);
+        let mut all = Vec::new();
+        let (done, waiting): (Vec<_>, Vec<_>) =
+            self.ended.drain(..).partition(|conn| conn.end_ns <= cut_ns);
+        // Not ended yet as of the cut; if not even opened, not part of this interval at all.
+        let waiting_ids: Vec<Id> = waiting.iter().map(id).collect();
+        let still_open: Vec<Conn> = waiting
+            .iter()
+            .map(reopened)
+            .chain(self.live.drain(..).filter(|conn| conn.old_state == 0))
+            .filter(|conn| conn.open_ns <= cut_ns)
+            .collect();
+        self.ended = waiting;
+        let done_count = done.len();
+        for conn in done.iter().chain(&still_open) {
+            let is_done = conn.old_state != 0;
+            let late = if is_done { self.late.remove(&conn.cookie) } else { None };
+            let cause = self.named.get(&id(conn)).copied().unwrap_or_else(|| at_once(conn));
+            let context = Context {
+                tick_ns: self.tick_ns,
+                reset_reasons: &|reason| self.reset_reasons.get(&reason).cloned(),
+            };
+            all.push(build::connection(conn, late.as_ref(), cause, &context));
+        }
+        self.openings.name(&mut all, self.previous_ns, cut_ns, self.tick_ns);
+        self.named = still_open
+            .iter()
+            .zip(&all[done_count..])
+            .map(|(conn, connection)| (id(conn), connection.open_cause))
+            .collect();
+        self.forget_late(cut_ns, &waiting_ids);
+        self.previous_ns = cut_ns;
+        let live = all.split_off(done_count);
+        all.sort_by_key(|connection| connection.close().map_or(0, |close| close.at_ns));
+        Tick { now_ns: cut_ns, ended: all, live }
+    }
+
+    /// Late facts wait only for records that are here already: theirs came first.
+    fn forget_late(&mut self, cut_ns: u64, waiting: &[Id]) {
+        let before = self.late.len();
+        self.late.retain(|cookie, late| {
+            late.at_ns > cut_ns || waiting.iter().any(|(waits, _)| waits == cookie)
+        });
+        self.late_unjoined += (before - self.late.len()) as u64;
+    }
+}
+
+fn id(conn: &Conn) -> Id {
+    (conn.cookie, conn.open_ns)
+}
+
+/// What the record alone tells of its opening.
+fn at_once(conn: &Conn) -> OpenCause {
+    match conn.opened {
+        opened::PASSIVE => OpenCause::Accept,
+        opened::PREEXISTING => OpenCause::Preexisting,
+        _ if conn.flags & flags::REOPENED != 0 => OpenCause::ReopenSameSocket,
+        _ => OpenCause::Unknown,
+    }
+}
+
+/// An ended record as it was before its end: closing, and no more is known of that moment.
+fn reopened(conn: &Conn) -> Conn {
+    Conn { old_state: 0, state: conn.old_state, ..*conn }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::connection::Phase;
+    use crate::decode::testing::blank;
+
+    const S: u64 = 1_000_000_000;
+
+    fn conn(cookie: u64, open_ns: u64, end_ns: u64) -> Conn {
+        Conn {
+            cookie,
+            open_ns,
+            end_ns,
+            first_close_ns: end_ns,
+            established_ns: open_ns,
+            opened: opened::ACTIVE,
+            old_state: if end_ns == 0 { 0 } else { 5 },
+            state: if end_ns == 0 { 1 } else { 7 },
+            first: u8::from(end_ns != 0),
+            ..blank()
+        }
+    }
+
+    fn stage() -> Connections {
+        Connections::new(4_000_000, HashMap::new(), 0)
+    }
+
+    fn late(cookie: u64, at_ns: u64) -> Late {
+        Late { kind: 2, abi: 1, len: 32, cookie, at_ns, rst_reason: 0, reserved: 0 }
+    }
+
+    #[test]
+    fn a_connection_that_ended_just_now_waits_one_tick_and_is_open_meanwhile() {
+        let mut stage = stage();
+        stage.ended(conn(1, S, 2 * S - 1));
+        let tick = stage.tick(2 * S, false);
+        assert_eq!((tick.ended.len(), tick.live.len()), (0, 1));
+        assert!(matches!(tick.live[0].phase, Phase::Open { .. }));
+        stage.late(late(1, 2 * S));
+        let tick = stage.tick(3 * S, false);
+        assert_eq!((tick.ended.len(), tick.live.len()), (1, 0));
+        assert!(tick.ended[0].close().unwrap().late_peer_data);
+        assert_eq!(stage.late_unjoined(), 0);
+    }
+
+    #[test]
+    fn a_connection_opened_after_the_cut_belongs_to_the_next_interval() {
+        let mut stage = stage();
+        stage.live(conn(1, 2 * S - 1, 0));
+        assert_eq!(stage.tick(2 * S, false).live.len(), 0);
+        stage.live(conn(1, 2 * S - 1, 0));
+        assert_eq!(stage.tick(3 * S, false).live.len(), 1);
+    }
+
+    #[test]
+    fn the_last_tick_waits_for_nothing() {
+        let mut stage = stage();
+        stage.ended(conn(1, S, 2 * S - 1));
+        assert_eq!(stage.tick(2 * S, true).ended.len(), 1);
+    }
+
+    #[test]
+    fn an_open_cause_is_named_once_and_kept() {
+        let mut stage = stage();
+        stage.live(conn(1, S, 0));
+        assert_eq!(stage.tick(2 * S, false).live[0].open_cause, OpenCause::First);
+        stage.ended(conn(1, S, 3 * S));
+        stage.ended(conn(2, S / 2, S));
+        assert_eq!(stage.tick(4 * S, true).ended[1].open_cause, OpenCause::First);
+    }
+
+    #[test]
+    fn late_data_without_its_connection_is_counted() {
+        let mut stage = stage();
+        stage.late(late(9, S));
+        stage.tick(2 * S, true);
+        assert_eq!(stage.late_unjoined(), 1);
+    }
+
+    #[test]
+    fn a_snapshot_entry_that_ended_meanwhile_is_left_to_its_record() {
+        let mut stage = stage();
+        stage.live(conn(1, S, 2 * S));
+        let tick = stage.tick(3 * S, true);
+        assert_eq!((tick.ended.len(), tick.live.len()), (0, 0));
+    }
+}

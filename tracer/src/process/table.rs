@@ -1,0 +1,144 @@
+//! Identities by process, bounded. Looked up in /proc once per process, at a tick, never per
+//! connection; on replay they come from the recorded file.
+
+use std::collections::{HashMap, VecDeque};
+
+use procfs::process::Process;
+
+use super::{Identity, ProcessId};
+
+/// Most identities kept; the oldest go first. About 200 bytes each.
+const CAPACITY: usize = 16_384;
+/// Most look-ups in one tick: a fork storm must not keep us busy. The rest keep their `comm` only.
+const LOOKUPS_PER_TICK: usize = 1_000;
+/// `/proc` gives start times in ticks of `USER_HZ`, which is 100 on every Linux.
+const USER_TICK_NS: u64 = 10_000_000;
+
+/// Where unknown processes are looked up.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Lookup {
+    /// This host's /proc.
+    Proc,
+    /// Nowhere: everything known is in the recording.
+    Recorded,
+}
+
+/// The identities.
+#[derive(Debug)]
+pub struct Table {
+    lookup: Lookup,
+    known: HashMap<ProcessId, Identity>,
+    order: VecDeque<ProcessId>,
+    budget: usize,
+}
+
+impl Table {
+    /// An empty table.
+    #[must_use]
+    pub fn new(lookup: Lookup) -> Self {
+        Self { lookup, known: HashMap::new(), order: VecDeque::new(), budget: LOOKUPS_PER_TICK }
+    }
+
+    /// Allows look-ups for another tick.
+    pub const fn next_tick(&mut self) {
+        self.budget = LOOKUPS_PER_TICK;
+    }
+
+    /// Makes sure that `id` is known. Returns its identity if that is news.
+    pub fn observe(&mut self, id: ProcessId, comm: &str) -> Option<&Identity> {
+        if self.known.contains_key(&id) {
+            return None;
+        }
+        let mut identity = Identity { id, comm: comm.to_owned(), exe: None, cgroup: None };
+        if self.lookup == Lookup::Proc && self.budget > 0 {
+            self.budget -= 1;
+            look_up(&mut identity);
+        }
+        Some(self.insert(identity))
+    }
+
+    /// Adds or replaces an identity.
+    pub fn insert(&mut self, identity: Identity) -> &Identity {
+        let id = identity.id;
+        if !self.known.contains_key(&id) {
+            if self.order.len() == CAPACITY
+                && let Some(oldest) = self.order.pop_front()
+            {
+                self.known.remove(&oldest);
+            }
+            self.order.push_back(id);
+        }
+        self.known.entry(id).insert_entry(identity).into_mut()
+    }
+
+    /// What is known of `id`.
+    #[must_use]
+    pub fn get(&self, id: ProcessId) -> Option<&Identity> {
+        self.known.get(&id)
+    }
+}
+
+/// Fills in what /proc knows, if the process there is the same one.
+fn look_up(identity: &mut Identity) {
+    let Ok(process) = i32::try_from(identity.id.pid)
+        .map_err(drop)
+        .and_then(|pid| Process::new(pid).map_err(drop))
+    else {
+        return;
+    };
+    // A PID may have been given to another process since; the start time tells.
+    let started = process.stat().map_or(0, |stat| stat.starttime);
+    if identity.id.start_ns != 0 && identity.id.start_ns / USER_TICK_NS != started {
+        return;
+    }
+    identity.exe = process.exe().ok();
+    identity.cgroup = process.cgroups().ok().and_then(|groups| {
+        // Version 2 has number 0; on a version 1 host any hierarchy names the group.
+        let groups = groups.0;
+        let unified = groups.iter().find(|group| group.hierarchy == 0 && group.pathname != "/");
+        unified
+            .or_else(|| groups.iter().find(|group| group.pathname != "/"))
+            .or(groups.first())
+            .map(|group| group.pathname.clone())
+    });
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn me() -> ProcessId {
+        let stat = Process::myself().unwrap().stat().unwrap();
+        ProcessId { pid: std::process::id(), start_ns: stat.starttime * USER_TICK_NS + 1 }
+    }
+
+    #[test]
+    fn a_living_process_is_found_with_its_executable() {
+        let mut table = Table::new(Lookup::Proc);
+        let exe = std::env::current_exe().unwrap();
+        assert_eq!(table.observe(me(), "test").unwrap().exe.as_deref(), Some(exe.as_path()));
+        assert_eq!(table.observe(me(), "test"), None, "known already");
+        assert_eq!(table.get(me()).unwrap().comm, "test");
+    }
+
+    #[test]
+    fn another_process_with_the_same_pid_is_not_mistaken_for_it() {
+        let earlier = ProcessId { start_ns: USER_TICK_NS, ..me() };
+        assert_eq!(Table::new(Lookup::Proc).observe(earlier, "gone").unwrap().exe, None);
+    }
+
+    #[test]
+    fn replay_looks_nothing_up() {
+        assert_eq!(Table::new(Lookup::Recorded).observe(me(), "test").unwrap().exe, None);
+    }
+
+    #[test]
+    fn the_table_is_bounded() {
+        let mut table = Table::new(Lookup::Recorded);
+        for pid in 1..=(CAPACITY as u32 + 5) {
+            table.observe(ProcessId { pid, start_ns: 1 }, "x");
+        }
+        assert_eq!((table.known.len(), table.order.len()), (CAPACITY, CAPACITY));
+        assert!(table.get(ProcessId { pid: 1, start_ns: 1 }).is_none());
+    }
+}

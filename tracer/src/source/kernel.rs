@@ -1,0 +1,67 @@
+//! The attached programs' maps as a source.
+
+use aya::maps::MapError;
+use tracer_ebpf::Loss;
+
+use super::{Input, Lost};
+use crate::probe::Attached;
+
+/// Reads what the attached programs write.
+pub struct Kernel {
+    attached: Attached,
+}
+
+impl Kernel {
+    /// Takes over attached programs; dropping it detaches them.
+    #[must_use]
+    pub const fn new(attached: Attached) -> Self {
+        Self { attached }
+    }
+
+    /// What is attached.
+    #[must_use]
+    pub const fn attached(&self) -> &Attached {
+        &self.attached
+    }
+
+    /// Yields every record that is in the ring buffer now.
+    pub fn drain(&mut self, yield_input: &mut dyn FnMut(Input)) {
+        if let Some(log) = &mut self.attached.log {
+            log.flush();
+        }
+        while let Some(record) = self.attached.records.next() {
+            yield_input(Input::Record(record.to_vec()));
+        }
+    }
+
+    /// Yields a snapshot of all open connections, then the records of those that ended before it
+    /// was complete, then the losses.
+    ///
+    /// # Errors
+    /// If the kernel refuses to read a map.
+    pub fn snapshot(&mut self, yield_input: &mut dyn FnMut(Input)) -> Result<(), MapError> {
+        if let Err(error) = self.attached.poll() {
+            tracing::warn!(%error, "open connections could not be checked for idleness");
+        }
+        for entry in &self.attached.table {
+            let (_, bytes) = entry?;
+            yield_input(Input::Live(bytes.to_vec()));
+        }
+        // An entry that was gone when the snapshot came to it had sent its record before.
+        self.drain(yield_input);
+        yield_input(Input::Lost(self.lost()?));
+        Ok(())
+    }
+
+    /// Kernel-side losses so far, over all CPUs.
+    ///
+    /// # Errors
+    /// If the kernel refuses to read the map.
+    pub fn lost(&self) -> Result<Lost, MapError> {
+        let mut lost = Lost::default();
+        for (count, why) in lost.iter_mut().zip(Loss::ALL) {
+            *count = self.attached.lost.get(&(why as u32), 0)?.iter().sum();
+        }
+        Ok(lost)
+    }
+}
