@@ -59,6 +59,13 @@ impl PrivateApt {
         Some(package)
     }
 
+    /// The newest package with `prefix` that `package` depends on, in the selected suite.
+    pub(crate) fn dependency(&self, package: &str, prefix: &str) -> Option<String> {
+        let text = probe(self.command("apt-cache").args(["depends", "--important", package]))?;
+        let mut names = text.lines().filter_map(|line| line.trim().strip_prefix("Depends: "));
+        names.find(|name| name.starts_with(prefix)).map(str::to_owned)
+    }
+
     /// Removes lists and downloads; they are large and soon stale.
     pub(crate) fn remove(self) -> Result<()> {
         fs::remove_dir_all(&self.dir).context("cannot remove the private apt root")

@@ -2,7 +2,7 @@
 //! machine, or checks that the committed one is what the sources give.
 
 use crate::closure::TARGET;
-use crate::object_file::{sources, strip, verify};
+use crate::object_file::{sources, verify};
 use crate::process::{cargo, run, say};
 use crate::toolchain::{self, Library, Toolchain, Unavailable};
 use crate::workspace::Workspace;
@@ -105,7 +105,7 @@ fn build(workspace: &Workspace, toolchain: &Toolchain, target: &Path) -> Result<
     run(&mut build)?;
     let release = target.join(TARGET).join("release");
     let stripped = release.join("tracer.bpf.o");
-    strip(&toolchain.rustc, &release.join("tracer-ebpf"), &stripped)?;
+    toolchain.rustc.strip_debug(&release.join("tracer-ebpf"), &stripped)?;
     let bytes = fs::read(&stripped)?;
     verify(&bytes)?;
     Ok(bytes)

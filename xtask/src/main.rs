@@ -6,11 +6,17 @@
 mod apt;
 mod closure;
 mod ebpf;
+mod lint;
 mod object_file;
 mod process;
 mod setup;
 mod source_hash;
+mod tally;
+mod test;
+mod test_packages;
+mod tidy;
 mod toolchain;
+mod vm;
 mod workspace;
 
 use clap::{Parser, Subcommand};
@@ -29,12 +35,21 @@ enum Task {
     Setup(setup::Options),
     /// Build the BPF object that is committed at tracer/bpf/, or check that it is up to date.
     Ebpf(ebpf::Options),
+    /// Formatting, clippy on both targets, and the rules of the tree that no tool knows.
+    Lint,
+    /// Every test: workspace, live kernel (root), virtual machine.
+    Test(test::Options),
+    /// Run the tests of tests/vm.rs on a stock kernel in an emulated machine.
+    Vm(vm::Options),
 }
 
 fn main() -> ExitCode {
     let done = match Cli::parse().task {
         Task::Setup(options) => setup::main(&options),
         Task::Ebpf(options) => ebpf::main(&options),
+        Task::Lint => lint::main(),
+        Task::Test(options) => test::main(&options),
+        Task::Vm(options) => vm::main(&options),
     };
     match done {
         Ok(()) => ExitCode::SUCCESS,

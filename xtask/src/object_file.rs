@@ -1,25 +1,12 @@
-//! The finished object: its debug sections stripped, its BTF checked, its origin written down.
+//! The finished object: its sections checked, its origin written down. Builds nothing.
 
 use crate::closure;
-use crate::process::run;
 use crate::source_hash::{SOURCES_KEY, hex, source_hash};
-use crate::toolchain::Rustc;
 use crate::workspace::Workspace;
 use anyhow::{Context as _, Result, bail};
 use object::{Object as _, ObjectSection as _};
 use sha2::{Digest as _, Sha256};
 use std::fmt::Write as _;
-use std::path::Path;
-use std::process::Command;
-
-/// Copies `from` to `to` without DWARF and with BTF, by the objcopy that rustc ships.
-pub(crate) fn strip(rustc: &Rustc, from: &Path, to: &Path) -> Result<()> {
-    let objcopy = rustc.sysroot.join("lib/rustlib").join(&rustc.host).join("bin/rust-objcopy");
-    run(Command::new(objcopy)
-        .arg("--strip-debug")
-        .args([from, to])
-        .env("LD_LIBRARY_PATH", rustc.sysroot.join("lib")))
-}
 
 /// Refuses bytes that the loader could not use or that are not reproducible.
 pub(crate) fn verify(bytes: &[u8]) -> Result<()> {

@@ -4,6 +4,7 @@
 
 use anyhow::{Context as _, Result, bail};
 use std::ffi::OsStr;
+use std::io::{BufRead as _, BufReader, Write as _};
 use std::process::{Command, Stdio};
 
 /// A progress line.
@@ -52,6 +53,28 @@ pub(crate) fn probe(command: &mut Command) -> Option<String> {
         return None;
     }
     String::from_utf8(output.stdout).ok()
+}
+
+/// Runs `command`, passes its stdout on and shows each line of it to `see`; false if it failed.
+pub(crate) fn watch(command: &mut Command, mut see: impl FnMut(&str)) -> Result<bool> {
+    say(format!("$ {}", shown(command)));
+    let mut child = command
+        .stdout(Stdio::piped())
+        .spawn()
+        .with_context(|| format!("cannot run {}", shown(command)))?;
+    let stdout = child.stdout.take().context("the command has no stdout")?;
+    for line in BufReader::new(stdout).split(b'\n') {
+        let line = line?;
+        let line = String::from_utf8_lossy(&line);
+        print_line(&line);
+        see(&line);
+    }
+    Ok(child.wait()?.success())
+}
+
+/// A line of output of a test, on stdout. A reader that went away must not stop the run.
+pub(crate) fn print_line(line: &str) {
+    let _ = writeln!(std::io::stdout(), "{line}");
 }
 
 /// Pipes the stdout of `first` into `second`; both must succeed.
