@@ -1,2 +1,62 @@
-//! Build, test and release tasks.
-fn main() {}
+//! Build, test and release tasks, one file per subcommand. This file only parses and dispatches.
+//!
+//! Exit codes: 0 done, 1 failed, 2 usage, 3 the BPF toolchain cannot be had on this machine (so
+//! that a caller can go on with the checks that need none).
+
+mod apt;
+mod closure;
+mod ebpf;
+mod lint;
+mod object_file;
+mod process;
+mod setup;
+mod source_hash;
+mod tally;
+mod test;
+mod test_packages;
+mod tidy;
+mod toolchain;
+mod vm;
+mod workspace;
+
+use clap::{Parser, Subcommand};
+use std::process::ExitCode;
+
+#[derive(Parser)]
+#[command(name = "cargo xtask", about = "Build, test and release tasks of tracer")]
+struct Cli {
+    #[command(subcommand)]
+    task: Task,
+}
+
+#[derive(Subcommand)]
+enum Task {
+    /// Make this machine able to build the BPF object (and, on request, to run every test).
+    Setup(setup::Options),
+    /// Build the BPF object that is committed at tracer/bpf/, or check that it is up to date.
+    Ebpf(ebpf::Options),
+    /// Formatting, clippy on both targets, and the rules of the tree that no tool knows.
+    Lint,
+    /// Every test: workspace, live kernel (root), virtual machine.
+    Test(test::Options),
+    /// Run the tests of tests/vm.rs on a stock kernel in an emulated machine.
+    Vm(vm::Options),
+}
+
+fn main() -> ExitCode {
+    let done = match Cli::parse().task {
+        Task::Setup(options) => setup::main(&options),
+        Task::Ebpf(options) => ebpf::main(&options),
+        Task::Lint => lint::main(),
+        Task::Test(options) => test::main(&options),
+        Task::Vm(options) => vm::main(&options),
+    };
+    match done {
+        Ok(()) => ExitCode::SUCCESS,
+        Err(error) => {
+            eprintln!("xtask: error: {error:#}");
+            let unavailable = error.downcast_ref::<toolchain::Unavailable>().is_some();
+            ExitCode::from(if unavailable { 3 } else { 1 })
+        }
+    }
+}

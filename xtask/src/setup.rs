@@ -1,0 +1,25 @@
+//! `cargo xtask setup`: makes a fresh machine able to build the BPF object, and on request to run
+//! every test. Repeating it is free.
+
+use crate::process::say;
+use crate::workspace::Workspace;
+use crate::{test_packages, toolchain};
+use anyhow::Result;
+
+#[derive(clap::Args)]
+pub(crate) struct Options {
+    /// Also install the Debian packages that the tests use.
+    #[arg(long)]
+    tests: bool,
+}
+
+pub(crate) fn main(options: &Options) -> Result<()> {
+    let workspace = Workspace::open()?;
+    // First, because a machine without a BPF toolchain can still run the tests.
+    if options.tests {
+        test_packages::ensure()?;
+    }
+    toolchain::ensure(&workspace)?;
+    say("setup: done");
+    Ok(())
+}

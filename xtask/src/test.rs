@@ -1,0 +1,172 @@
+//! `cargo xtask test`: every test there is. What cannot run here is named, with the reason; where
+//! nothing may be skipped (`CI=true` or `--no-skip`) that is a failure.
+
+use crate::process::{cargo, is_root, print_line, say, watch};
+use crate::tally::Tally;
+use crate::workspace::Workspace;
+use crate::{test_packages, vm};
+use anyhow::{Result, bail};
+
+/// Test targets of `tracer` that must exist: one that is lost from Cargo.toml is not passed over.
+const TARGETS: [&str; 4] = ["cli", "replay", "live", "vm"];
+
+#[derive(clap::Args)]
+pub(crate) struct Options {
+    /// Count a skipped part as a failure, as under CI=true.
+    #[arg(long)]
+    no_skip: bool,
+    /// Kernel for the virtual machine; may be given more than once.
+    #[arg(long = "kernel", default_values = ["6.1", "6.12"])]
+    kernels: Vec<String>,
+}
+
+enum Outcome {
+    Passed,
+    Failed(String),
+    Skipped(String),
+}
+
+/// What has run so far.
+#[derive(Default)]
+struct Report {
+    parts: Vec<Part>,
+}
+
+struct Part {
+    name: String,
+    outcome: Outcome,
+    tally: Tally,
+}
+
+pub(crate) fn main(options: &Options) -> Result<()> {
+    let workspace = Workspace::open()?;
+    let mut report = Report::default();
+    if let Err(error) = test_packages::ensure() {
+        // Each part that needs one says so itself; tests fail on a missing tool, they do not skip.
+        report.add("packages", unless_root(format!("{error:#}")), Tally::default());
+    }
+    for target in missing_targets(&workspace) {
+        let reason = format!("there is no test target `{target}` in tracer/Cargo.toml");
+        report.add(&format!("target {target}"), Outcome::Failed(reason), Tally::default());
+    }
+    report.cargo_test("workspace", &["--workspace", "--no-fail-fast"], &[])?;
+    if is_root() {
+        let arguments = ["--include-ignored", "--test-threads=1"];
+        report.cargo_test("live", &["-p", "tracer", "--test", "live"], &arguments)?;
+    } else {
+        let reason = "loading BPF programs needs root".to_owned();
+        report.add("live", Outcome::Skipped(reason), Tally::default());
+    }
+    for kernel in &options.kernels {
+        let mut tally = Tally::default();
+        let outcome = match vm::missing() {
+            Some(reason) => Outcome::Skipped(reason),
+            None => vm::run_all(&workspace, kernel, &mut tally)
+                .map_or_else(|error| Outcome::Failed(format!("{error:#}")), |()| Outcome::Passed),
+        };
+        report.add(&format!("vm {kernel}"), outcome, tally);
+    }
+    let strict = options.no_skip || std::env::var("CI").is_ok_and(|ci| ci == "true");
+    report.finish(strict)
+}
+
+fn unless_root(reason: String) -> Outcome {
+    if is_root() { Outcome::Failed(reason) } else { Outcome::Skipped(reason) }
+}
+
+fn missing_targets(workspace: &Workspace) -> Vec<&'static str> {
+    let packages = &workspace.metadata.packages;
+    let exists = |name: &str| {
+        packages.iter().filter(|package| package.name == "tracer").any(|package| {
+            package.targets.iter().any(|target| target.is_test() && target.name == name)
+        })
+    };
+    TARGETS.into_iter().filter(|name| !exists(name)).collect()
+}
+
+impl Part {
+    fn failed(&self, strict: bool) -> bool {
+        match self.outcome {
+            Outcome::Passed => false,
+            Outcome::Failed(_) => true,
+            Outcome::Skipped(_) => strict,
+        }
+    }
+}
+
+impl Report {
+    fn add(&mut self, name: &str, outcome: Outcome, tally: Tally) {
+        self.parts.push(Part { name: name.to_owned(), outcome, tally });
+    }
+
+    fn cargo_test(&mut self, part: &str, what: &[&str], arguments: &[&str]) -> Result<()> {
+        let mut command = cargo();
+        command.args(["test", "--locked"]).args(what).arg("--").args(arguments);
+        let mut tally = Tally::default();
+        let passed = watch(&mut command, |line| tally.line(line))?;
+        let outcome = if passed {
+            Outcome::Passed
+        } else {
+            Outcome::Failed("see its output above".to_owned())
+        };
+        self.add(part, outcome, tally);
+        Ok(())
+    }
+
+    /// Tests passed and failed; a part that failed without a failed test counts as one.
+    fn count(&self, strict: bool) -> (u32, u32) {
+        let passed = self.parts.iter().map(|part| part.tally.passed).sum();
+        let failed =
+            self.parts.iter().map(|part| part.tally.failed.max(u32::from(part.failed(strict))));
+        (passed, failed.sum())
+    }
+
+    /// Prints the summary; its last line counts tests.
+    fn finish(&self, strict: bool) -> Result<()> {
+        say("test: summary");
+        for part in &self.parts {
+            let line = match &part.outcome {
+                Outcome::Passed => "passed".to_owned(),
+                Outcome::Failed(reason) => format!("FAILED: {reason}"),
+                Outcome::Skipped(reason) if strict => format!("FAILED, not run: {reason}"),
+                Outcome::Skipped(reason) => format!("SKIPPED: {reason}"),
+            };
+            let Tally { passed, failed, ignored } = part.tally;
+            say(format!(
+                "test:   {}: {line} ({passed} passed, {failed} failed, {ignored} ignored)",
+                part.name
+            ));
+        }
+        let (passed, failed) = self.count(strict);
+        print_line(&format!("{passed} passed, {failed} failed"));
+        if failed > 0 {
+            bail!("not every test passed");
+        }
+        Ok(())
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::{Outcome, Report};
+    use crate::tally::Tally;
+
+    fn report(outcome: Outcome, failed: u32) -> Report {
+        let mut report = Report::default();
+        report.add("a", Outcome::Passed, Tally { passed: 3, failed: 0, ignored: 1 });
+        report.add("b", outcome, Tally { passed: 1, failed, ignored: 0 });
+        report
+    }
+
+    #[test]
+    fn a_part_that_failed_without_a_failed_test_counts_as_one() {
+        assert_eq!(report(Outcome::Failed(String::new()), 0).count(false), (4, 1));
+        assert_eq!(report(Outcome::Failed(String::new()), 2).count(false), (4, 2));
+    }
+
+    #[test]
+    fn a_skip_is_a_failure_only_where_nothing_may_be_skipped() {
+        assert_eq!(report(Outcome::Skipped(String::new()), 0).count(false), (4, 0));
+        assert_eq!(report(Outcome::Skipped(String::new()), 0).count(true), (4, 1));
+    }
+}

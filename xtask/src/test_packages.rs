@@ -1,0 +1,81 @@
+//! Debian packages that the tests use: real servers, clients and an emulator. Installs nothing
+//! that is already there, and starts no service.
+
+use crate::process::{is_root, probe, run, say};
+use anyhow::{Context as _, Result, bail};
+use std::fs;
+use std::io::ErrorKind;
+use std::os::unix::fs::PermissionsExt as _;
+use std::path::Path;
+use std::process::Command;
+
+const PACKAGES: [&str; 7] =
+    ["nginx-light", "golang-go", "curl", "python3", "qemu-system-x86", "busybox-static", "cpio"];
+
+/// Makes every package present; an error names those that are not.
+pub(crate) fn ensure() -> Result<()> {
+    let missing = missing();
+    if missing.is_empty() {
+        say("test packages: all installed");
+        return Ok(());
+    }
+    let list = missing.join(" ");
+    if !is_root() {
+        bail!("the tests need packages that only root can install: apt-get install {list}");
+    }
+    let _quiet = NoServices::begin()?;
+    if install(&missing).is_err() {
+        say("test packages: not found in the lists as they are; reading new ones");
+        run(Command::new("apt-get").args(["-qq", "update"]))?;
+        install(&missing).with_context(|| format!("cannot install {list}"))?;
+    }
+    Ok(())
+}
+
+fn missing() -> Vec<&'static str> {
+    let installed = |package: &&str| {
+        let status =
+            probe(Command::new("dpkg-query").args(["-W", "-f=${db:Status-Status}", package]));
+        status.as_deref() == Some("installed")
+    };
+    PACKAGES.into_iter().filter(|package| !installed(package)).collect()
+}
+
+fn install(packages: &[&str]) -> Result<()> {
+    run(Command::new("apt-get")
+        .args(["install", "-y", "-qq", "--no-install-recommends"])
+        .args(packages)
+        .env("DEBIAN_FRONTEND", "noninteractive"))
+}
+
+const POLICY: &str = "/usr/sbin/policy-rc.d";
+const SAVED: &str = "/usr/sbin/policy-rc.d.before-xtask";
+const MARK: &str = "# Written by cargo xtask setup --tests, which removes it.";
+
+/// While it lives, installing a package starts no service: nginx would take port 80.
+struct NoServices;
+
+impl NoServices {
+    fn begin() -> Result<Self> {
+        // Ours may be left from an interrupted run; only a foreign one is kept.
+        let ours = fs::read_to_string(POLICY).is_ok_and(|text| text.contains(MARK));
+        if !ours && Path::new(POLICY).exists() {
+            fs::rename(POLICY, SAVED).context("cannot set the service policy aside")?;
+        }
+        fs::write(POLICY, format!("#!/bin/sh\n{MARK}\nexit 101\n"))?;
+        fs::set_permissions(POLICY, fs::Permissions::from_mode(0o755))?;
+        Ok(Self)
+    }
+}
+
+impl Drop for NoServices {
+    fn drop(&mut self) {
+        let restored = match fs::rename(SAVED, POLICY) {
+            Err(error) if error.kind() == ErrorKind::NotFound => fs::remove_file(POLICY),
+            other => other,
+        };
+        if let Err(error) = restored {
+            say(format!("test packages: cannot restore {POLICY}: {error}"));
+        }
+    }
+}
