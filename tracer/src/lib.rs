@@ -3,9 +3,11 @@
 //!
 //! Data flows one way; a stage imports only stages above it:
 //! kernel hooks (`probe`) → bytes (`source`, `decode`) → [`process`] → [`connection`] →
-//! [`aggregate`] → [`detect`] → `sink`.
+//! [`aggregate`] → [`detect`] → [`sink`].
 
 pub mod aggregate;
+pub mod clock;
 pub mod connection;
 pub mod detect;
 pub mod process;
+pub mod sink;
