@@ -2,13 +2,29 @@
 //! why, and what to change.
 //!
 //! Data flows one way; a stage imports only stages above it:
-//! kernel hooks (`probe`) → bytes (`source`, `decode`) → [`process`] → [`connection`] →
-//! [`aggregate`] → [`detect`] → `sink`.
+//!
+//! | stage | in → out |
+//! |---|---|
+//! | [`probe`] | kernel → attached hooks, and what became of each |
+//! | [`source`] | kernel maps or a recorded file → bytes |
+//! | [`decode`] | bytes → wire record |
+//! | [`process`] | pid and start time → identity |
+//! | [`connection`] | wire records → complete intervals of connections with their causes |
+//! | [`aggregate`] | intervals → totals per process × role × destination |
+//! | [`detect`] | totals and connections → findings |
+//! | [`sink`] | all of it → table, JSON lines |
+//!
+//! `pipeline` joins them, `command` holds one file per verb, `cli` the arguments.
 
 pub mod aggregate;
+pub mod cli;
+pub mod clock;
+pub mod command;
 pub mod connection;
 pub mod decode;
 pub mod detect;
+pub mod pipeline;
 pub mod probe;
 pub mod process;
+pub mod sink;
 pub mod source;

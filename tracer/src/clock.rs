@@ -1,0 +1,123 @@
+//! The anchor from kernel clocks to wall time; [`Clock::now`] is the only reader of clocks.
+//!
+//! Conversions are pure functions of plain integers, so that a recorded file carries its clock and
+//! its times print the same on any host. It must not be re-read during a run: one run, one anchor.
+
+use jiff::Timestamp;
+use rustix::time::{ClockId, Timespec, clock_getres, clock_gettime};
+
+const NS_PER_S: i64 = 1_000_000_000;
+
+/// Offsets between the clocks of one host, taken once.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Clock {
+    /// `CLOCK_REALTIME` − `CLOCK_MONOTONIC`, nanoseconds. All record times are monotonic.
+    pub wall_minus_monotonic_ns: i64,
+    /// `CLOCK_BOOTTIME` − `CLOCK_MONOTONIC`, nanoseconds: the time spent suspended. Process start
+    /// times count from boot.
+    pub boot_minus_monotonic_ns: i64,
+    /// Length of one kernel tick, nanoseconds: the resolution of coarse times, the unit of jiffies.
+    pub tick_ns: u64,
+}
+
+impl Clock {
+    /// Reads this host's clocks.
+    #[must_use]
+    pub fn now() -> Self {
+        // Bracketed by two monotonic reads, so that a preemption in between shifts the anchor by
+        // half of it at most.
+        let before = nanoseconds(clock_gettime(ClockId::Monotonic));
+        let wall = nanoseconds(clock_gettime(ClockId::Realtime));
+        let boot = nanoseconds(clock_gettime(ClockId::Boottime));
+        let after = nanoseconds(clock_gettime(ClockId::Monotonic));
+        let monotonic = before + (after - before) / 2;
+        // The two differ by whole suspends; what is less than a tick is the time between the reads.
+        let tick = nanoseconds(clock_getres(ClockId::MonotonicCoarse));
+        let suspended = boot - monotonic;
+        Self {
+            wall_minus_monotonic_ns: wall - monotonic,
+            boot_minus_monotonic_ns: if suspended.abs() < tick { 0 } else { suspended },
+            tick_ns: tick.unsigned_abs(),
+        }
+    }
+
+    /// The present, monotonic nanoseconds.
+    #[must_use]
+    pub fn monotonic_ns() -> u64 {
+        nanoseconds(clock_gettime(ClockId::Monotonic)).unsigned_abs()
+    }
+
+    /// RFC 3339 UTC time with nine fractional digits, of a monotonic time.
+    #[must_use]
+    pub fn timestamp(&self, monotonic_ns: u64) -> String {
+        format!("{:.9}", self.wall(monotonic_ns, 0))
+    }
+
+    /// The same, of a time since boot such as a process start.
+    #[must_use]
+    pub fn timestamp_of_boot(&self, boot_ns: u64) -> String {
+        format!("{:.9}", self.wall(boot_ns, self.boot_minus_monotonic_ns))
+    }
+
+    /// UTC time of day with milliseconds, of a monotonic time: `22:50:57.123`.
+    #[must_use]
+    pub fn time_of_day(&self, monotonic_ns: u64) -> String {
+        self.wall(monotonic_ns, 0).strftime("%H:%M:%S%.3f").to_string()
+    }
+
+    fn wall(&self, ns: u64, ahead_ns: i64) -> Timestamp {
+        let wall = i128::from(ns) + i128::from(self.wall_minus_monotonic_ns) - i128::from(ahead_ns);
+        // Only a damaged recording gets out of range; it must not stop the output.
+        Timestamp::from_nanosecond(wall).unwrap_or(Timestamp::UNIX_EPOCH)
+    }
+}
+
+fn nanoseconds(time: Timespec) -> i64 {
+    time.tv_sec * NS_PER_S + time.tv_nsec
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    const CLOCK: Clock = Clock {
+        wall_minus_monotonic_ns: 1_700_000_000 * NS_PER_S,
+        boot_minus_monotonic_ns: 3600 * NS_PER_S,
+        tick_ns: 4_000_000,
+    };
+
+    #[test]
+    fn monotonic_time_becomes_wall_time_to_the_nanosecond() {
+        assert_eq!(CLOCK.timestamp(1), "2023-11-14T22:13:20.000000001Z");
+        assert_eq!(CLOCK.timestamp(1_500_000_000), "2023-11-14T22:13:21.500000000Z");
+    }
+
+    #[test]
+    fn time_since_boot_does_not_count_suspends_twice() {
+        let hour_ns = 3_600_000_000_000;
+        assert_eq!(CLOCK.timestamp_of_boot(hour_ns + 7), CLOCK.timestamp(7));
+    }
+
+    #[test]
+    fn time_of_day_has_milliseconds() {
+        assert_eq!(CLOCK.time_of_day(1_234_999_999), "22:13:21.234");
+    }
+
+    #[test]
+    fn absurd_times_of_a_damaged_recording_do_not_panic() {
+        let clock = Clock { wall_minus_monotonic_ns: i64::MAX, ..CLOCK };
+        assert!(clock.timestamp(u64::MAX).ends_with('Z'));
+        let clock = Clock { wall_minus_monotonic_ns: i64::MIN, ..CLOCK };
+        assert!(clock.timestamp_of_boot(0).ends_with('Z'));
+    }
+
+    #[test]
+    fn this_host_has_a_tick_and_lives_after_the_epoch() {
+        let clock = Clock::now();
+        assert!((1_000_000..=10_000_000).contains(&clock.tick_ns), "{clock:?}");
+        assert!(clock.boot_minus_monotonic_ns >= 0, "{clock:?}");
+        let now = i128::from(clock.wall_minus_monotonic_ns) + i128::from(Clock::monotonic_ns());
+        let wall = Timestamp::now().as_nanosecond();
+        assert!((wall - now).abs() < 1_000_000_000, "{now} against {wall}");
+    }
+}

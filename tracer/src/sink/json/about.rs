@@ -1,0 +1,134 @@
+//! The keys that say which process and which destination a line is about.
+
+use std::net::SocketAddr;
+use std::path::Path;
+
+use super::line::Line;
+use crate::aggregate::{Key, Who};
+use crate::clock::Clock;
+use crate::process::{Identity, ProcessId};
+use crate::sink::container::container_id;
+
+/// The owner of a connection: its id, its `comm` at that time, and what else is known.
+pub(super) fn process(
+    line: &mut Line,
+    id: ProcessId,
+    comm: &str,
+    identity: Option<&Identity>,
+    clock: &Clock,
+) {
+    line.put("process.pid", id.pid);
+    line.known(
+        "process.creation.time",
+        (id.start_ns > 0).then(|| clock.timestamp_of_boot(id.start_ns)),
+    );
+    let comm = identity.map_or(comm, |identity| identity.comm.as_str());
+    executable(line, identity.and_then(|identity| identity.exe.as_deref()), comm);
+    cgroup(line, identity.and_then(|identity| identity.cgroup.as_deref()));
+}
+
+/// Whom a key is about, how many processes that is, the role, the destination and the namespace.
+pub(super) fn key(
+    line: &mut Line,
+    key: &Key,
+    processes: u64,
+    identity: Option<&Identity>,
+    clock: &Clock,
+) {
+    let subject = match &key.who {
+        Who::Process(id) => {
+            process(line, *id, "", identity, clock);
+            "process"
+        }
+        Who::Executable { name, cgroup: path } => {
+            let exe = Path::new(name);
+            executable(line, exe.is_absolute().then_some(exe), name);
+            cgroup(line, path.as_deref());
+            "executable"
+        }
+        Who::Unknown => "unknown",
+        Who::Other => "other",
+    };
+    line.put("tracer.subject", subject);
+    if matches!(key.who, Who::Executable { .. } | Who::Other) {
+        line.put("tracer.processes", processes);
+    }
+    netns(line, key.netns);
+    line.known("tracer.role", key.role.map(crate::connection::Role::name));
+    if let Some(destination) = key.destination {
+        server(line, destination);
+    }
+}
+
+/// The namespace; the kernel numbers none 0.
+pub(super) fn netns(line: &mut Line, netns: u32) {
+    line.known("tracer.netns", (netns != 0).then_some(netns));
+}
+
+/// The destination.
+pub(super) fn server(line: &mut Line, destination: SocketAddr) {
+    endpoint(line, ["server.address", "server.port"], destination);
+}
+
+/// An address and a port, each only where the kernel had set it.
+pub(super) fn endpoint(line: &mut Line, [address, port]: [&str; 2], of: SocketAddr) {
+    line.known(address, (!of.ip().is_unspecified()).then(|| of.ip().to_string()));
+    line.known(port, (of.port() != 0).then_some(of.port()));
+}
+
+/// Paths may hold any bytes; what is not UTF-8 becomes U+FFFD.
+fn executable(line: &mut Line, exe: Option<&Path>, comm: &str) {
+    let base = exe.and_then(Path::file_name).map(|name| name.to_string_lossy().into_owned());
+    let name = base.unwrap_or_else(|| comm.to_owned());
+    line.known("process.executable.name", (!name.is_empty()).then_some(name));
+    line.known("process.executable.path", exe.map(|path| path.to_string_lossy().into_owned()));
+}
+
+fn cgroup(line: &mut Line, path: Option<&str>) {
+    line.known("process.linux.cgroup", path);
+    line.known("container.id", path.and_then(container_id));
+}
+
+#[cfg(test)]
+mod tests {
+    use std::ffi::OsStr;
+    use std::os::unix::ffi::OsStrExt;
+    use std::path::PathBuf;
+
+    use super::*;
+    use crate::sink::testing;
+
+    const CLOCK: Clock =
+        Clock { wall_minus_monotonic_ns: 0, boot_minus_monotonic_ns: 0, tick_ns: 4_000_000 };
+
+    fn process_line(comm: &str, identity: Option<&Identity>) -> serde_json::Value {
+        let mut line = Line::new();
+        process(&mut line, ProcessId { pid: 7, start_ns: 0 }, comm, identity, &CLOCK);
+        line.into_value()
+    }
+
+    #[test]
+    fn a_process_that_was_gone_at_the_look_up_keeps_its_pid_and_comm() {
+        let line = process_line("curl", None);
+        assert_eq!(line.to_string(), r#"{"process.pid":7,"process.executable.name":"curl"}"#);
+    }
+
+    #[test]
+    fn names_of_any_bytes_stay_valid_json() {
+        let exe = PathBuf::from(OsStr::from_bytes(b"/opt/\xff\x01\"\n/bi\xfen"));
+        let identity = Identity { exe: Some(exe), ..testing::identity() };
+        let text = process_line("", Some(&identity)).to_string();
+        assert!(!text.contains('\n'), "{text}");
+        let line: serde_json::Value = serde_json::from_str(&text).unwrap();
+        assert_eq!(line["process.executable.name"], "bi\u{fffd}n");
+        let nasty = process_line("a\u{1b}[31m\u{0}", None).to_string();
+        assert!(nasty.chars().all(|c| !c.is_control()), "{nasty:?}");
+    }
+
+    #[test]
+    fn an_address_the_kernel_had_not_chosen_is_absent() {
+        let mut line = Line::new();
+        endpoint(&mut line, ["a", "p"], "0.0.0.0:0".parse().unwrap());
+        assert_eq!(line.into_value().to_string(), "{}");
+    }
+}

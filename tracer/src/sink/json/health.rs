@@ -1,0 +1,31 @@
+//! `tracer.health`: how well the observation itself goes.
+
+use super::line::Line;
+use crate::sink::Health;
+
+pub(super) fn put(line: &mut Line, health: &Health) {
+    line.object("tracer.hooks", health.hooks.iter().cloned());
+    line.put("tracer.tier", health.tier.as_str());
+    line.object("tracer.lost", health.lost.iter().cloned());
+    line.put("tracer.evicted", health.evicted);
+    line.object("tracer.decode_errors", health.decode_errors.iter().cloned());
+    line.put("tracer.connections_tracked", health.connections_tracked);
+    line.put("tracer.version", health.version.as_str());
+    line.put("tracer.kernel", health.kernel.as_str());
+}
+
+#[cfg(test)]
+mod tests {
+    use crate::sink::json::line_of;
+    use crate::sink::{Item, testing};
+
+    #[test]
+    fn losses_are_by_reason_with_the_zeros_that_were_counted() {
+        let line = line_of(&Item::Health(&testing::health()), &testing::origin());
+        assert_eq!(
+            line["tracer.lost"].to_string(),
+            r#"{"table_full":0,"ring_full":0,"late_ring_full":0}"#
+        );
+        assert_eq!(line["tracer.hooks"]["tcp_connect"], "refused:EPERM");
+    }
+}

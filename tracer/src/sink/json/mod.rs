@@ -1,0 +1,114 @@
+//! JSON lines, as `docs/output.md` documents and `docs/schema.json` defines them.
+//!
+//! One object per line, flat dotted keys in a stable order, absent when unknown. It must not round
+//! or humanise anything, and must not emit command lines: arguments hold secrets.
+
+mod about;
+mod connection;
+mod finding;
+mod health;
+mod line;
+#[cfg(test)]
+mod schema;
+mod summary;
+
+use std::io;
+
+use super::{Item, Origin, Sink};
+use line::Line;
+
+/// Version of the contract; raised only if a key changes its meaning or goes away.
+pub const SCHEMA_VERSION: u32 = 1;
+
+/// Writes one JSON object per item. Each line reaches the writer in one piece.
+#[derive(Debug)]
+pub struct Json<W> {
+    out: W,
+    origin: Origin,
+    buffer: Vec<u8>,
+}
+
+impl<W: io::Write> Json<W> {
+    /// Of everything observed at `origin`.
+    pub const fn new(out: W, origin: Origin) -> Self {
+        Self { out, origin, buffer: Vec::new() }
+    }
+}
+
+impl<W: io::Write> Sink for Json<W> {
+    fn write(&mut self, item: &Item<'_>) -> io::Result<()> {
+        let line = line_of(item, &self.origin);
+        self.buffer.clear();
+        serde_json::to_writer(&mut self.buffer, &line)?;
+        self.buffer.push(b'\n');
+        self.out.write_all(&self.buffer)
+    }
+
+    fn flush(&mut self) -> io::Result<()> {
+        self.out.flush()
+    }
+}
+
+fn line_of(item: &Item<'_>, origin: &Origin) -> serde_json::Value {
+    let (event, at_ns) = match item {
+        Item::Health(health) => ("tracer.health", health.at_ns),
+        Item::Connection(ended) => ("tracer.connection.closed", ended.close.at_ns),
+        Item::Summary(summary) => ("tracer.summary", summary.at_ns),
+        Item::Finding(verdict) => ("tracer.finding", verdict.at_ns),
+    };
+    let mut line = Line::new();
+    line.put("timestamp", origin.clock.timestamp(at_ns));
+    line.put("schema_version", SCHEMA_VERSION);
+    line.put("event.name", event);
+    line.put("host.name", origin.host.as_str());
+    match item {
+        Item::Health(health) => health::put(&mut line, health),
+        Item::Connection(ended) => connection::put(&mut line, ended, &origin.clock),
+        Item::Summary(summary) => summary::put(&mut line, summary, &origin.clock),
+        Item::Finding(verdict) => finding::put(&mut line, verdict, &origin.clock),
+    }
+    line.into_value()
+}
+
+#[cfg(test)]
+mod tests {
+    use std::io::Write;
+
+    use super::*;
+    use crate::sink::testing;
+
+    #[test]
+    fn each_item_is_one_line() {
+        let mut out = Vec::new();
+        let mut sink = Json::new(&mut out, testing::origin());
+        sink.write(&Item::Health(&testing::health())).unwrap();
+        sink.write(&Item::Health(&testing::health())).unwrap();
+        sink.finish().unwrap();
+        let text = String::from_utf8(out).unwrap();
+        assert_eq!(text.lines().count(), 2);
+        assert!(text.ends_with("}\n"), "{text}");
+    }
+
+    #[test]
+    fn a_reader_that_left_is_a_broken_pipe() {
+        struct Left;
+        impl Write for Left {
+            fn write(&mut self, _: &[u8]) -> io::Result<usize> {
+                Err(io::ErrorKind::BrokenPipe.into())
+            }
+            fn flush(&mut self) -> io::Result<()> {
+                Ok(())
+            }
+        }
+        let error = Json::new(Left, testing::origin()).write(&Item::Health(&testing::health()));
+        assert_eq!(error.unwrap_err().kind(), io::ErrorKind::BrokenPipe);
+    }
+
+    #[test]
+    fn every_line_begins_with_the_common_keys_in_order() {
+        let line = line_of(&Item::Health(&testing::health()), &testing::origin());
+        let keys: Vec<_> = line.as_object().unwrap().keys().take(4).collect();
+        assert_eq!(keys, ["timestamp", "schema_version", "event.name", "host.name"]);
+        assert_eq!(line["timestamp"], "2023-11-14T22:13:25.000000000Z");
+    }
+}

@@ -1,0 +1,82 @@
+//! What was observed, and loudly what is missing of it.
+
+use super::escape::escape;
+use super::human;
+use super::layout::{DIM, Paint, RED, hang};
+use super::seen::Seen;
+use crate::sink::{Health, Origin};
+
+/// Host, kernel, hooks; length and end of the observation; connections seen.
+pub(super) fn observed(
+    health: &Health,
+    origin: &Origin,
+    observed_s: Option<f64>,
+    seen: &Seen,
+    width: usize,
+) -> String {
+    let Health { version, kernel, tier, .. } = health;
+    let host = escape(&origin.host);
+    let what = format!("tracer {version} on {host}, Linux {kernel}, hooks: {tier}");
+    let time = origin.clock.time_of_day(health.at_ns);
+    let until = time.split('.').next().unwrap_or(&time);
+    let long = observed_s.map(|long| format!(" {}", human::duration(long))).unwrap_or_default();
+    let counts =
+        if seen.connections() == 0 { "no connection".to_owned() } else { connections(seen) };
+    let counts = format!("Observed{long} until {until} UTC: {counts}.");
+    hang("", &what, width) + &hang("", &counts, width)
+}
+
+fn connections(seen: &Seen) -> String {
+    let before = match seen.preexisting {
+        0 => String::new(),
+        before => format!(" ({} from before)", human::count(before)),
+    };
+    format!(
+        "{} of {}{before}; {} closed, {} open, {} failed",
+        human::counted(seen.connections(), "connection"),
+        human::counted(seen.processes, "process"),
+        human::count(seen.closed),
+        human::count(seen.open),
+        human::count(seen.failed),
+    )
+}
+
+/// One line for each way in which the counts are too low; nothing if they are whole.
+pub(super) fn missing(health: &Health, width: usize, paint: Paint) -> String {
+    let reasons = |counts: &[(String, u64)]| {
+        let counts = counts.iter().filter(|(_, count)| *count > 0);
+        let words = counts.map(|(name, count)| format!("{name} {}", human::count(*count)));
+        words.collect::<Vec<_>>().join(", ")
+    };
+    let (lost, mangled) = (health.lost_total(), health.decode_errors_total());
+    let mut text = String::new();
+    let mut line = |label: &str, sentence: String| {
+        text += &hang(label, &sentence, width).replacen(label, &paint.paint(RED, label), 1);
+    };
+    if lost > 0 {
+        let records = human::counted(lost, "record");
+        let why = reasons(&health.lost);
+        line("LOST ", format!("{records} ({why}): what is shown is not complete."));
+    }
+    if health.evicted > 0 {
+        let evicted = human::counted(health.evicted, "open connection");
+        line("EVICTED ", format!("{evicted}, the table was full: how they end is not counted."));
+    }
+    if mangled > 0 {
+        let records = human::counted(mangled, "record");
+        let why = reasons(&health.decode_errors);
+        line("UNREADABLE ", format!("{records} ({why}): not counted."));
+    }
+    text
+}
+
+/// Hooks this kernel lacks or refuses; nothing if all are there.
+pub(super) fn not_attached(health: &Health, width: usize, paint: Paint) -> String {
+    let absent = health.hooks.iter().filter(|(_, status)| !status.starts_with("attached"));
+    let absent: Vec<_> = absent.map(|(hook, status)| format!("{hook} ({status})")).collect();
+    if absent.is_empty() {
+        return String::new();
+    }
+    let text = hang("Not attached: ", &escape(&absent.join(", ")), width);
+    paint.paint(DIM, text.trim_end()) + "\n"
+}

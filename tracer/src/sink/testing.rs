@@ -1,0 +1,164 @@
+//! One well-known host, process, connection, total and finding, for the tests of all sinks.
+
+use crate::aggregate::{Key, Totals, Who};
+use crate::clock::Clock;
+use crate::connection::{
+    Basis, Close, CloseCause, Connection, Initiator, OpenCause, Phase, Role, TcpState,
+};
+use crate::detect::{Code, Confidence, Evidence, Finding, Severity};
+use crate::process::{Identity, ProcessId};
+use crate::sink::{Health, Origin};
+
+/// Monotonic time 0 is 2023-11-14 22:13:20 UTC.
+pub(crate) fn origin() -> Origin {
+    Origin {
+        host: "web-1".into(),
+        clock: Clock {
+            wall_minus_monotonic_ns: 1_700_000_000_000_000_000,
+            boot_minus_monotonic_ns: 0,
+            tick_ns: 4_000_000,
+        },
+    }
+}
+
+pub(crate) fn health() -> Health {
+    let hook = |name: &str, status: &str| (name.to_owned(), status.to_owned());
+    let lost = tracer_ebpf::Loss::ALL.iter().map(|loss| (loss.name().to_owned(), 0));
+    Health {
+        at_ns: 5_000_000_000,
+        hooks: vec![
+            hook("inet_sock_set_state", "attached:tp_btf"),
+            hook("tcp_connect", "refused:EPERM"),
+            hook("tcp_close", "unsupported"),
+        ],
+        tier: "core".into(),
+        lost: lost.collect(),
+        evicted: 0,
+        decode_errors: Vec::new(),
+        connections_tracked: 4,
+        version: "0.1.0".into(),
+        kernel: "6.18.5".into(),
+    }
+}
+
+pub(crate) const CHECKOUT: ProcessId = ProcessId { pid: 4711, start_ns: 1 };
+
+pub(crate) fn identity() -> Identity {
+    Identity {
+        id: CHECKOUT,
+        comm: "checkout".into(),
+        exe: Some("/srv/bin/checkout".into()),
+        cgroup: Some("/system.slice/checkout.service".into()),
+    }
+}
+
+pub(crate) fn close() -> Close {
+    Close {
+        cause: CloseCause::LocalClose,
+        how: Some("close".into()),
+        initiator: Initiator::Local,
+        rst: None,
+        rst_reason: None,
+        errno: None,
+        after_peer_fin: false,
+        late_peer_data: false,
+        unread_bytes: None,
+        unacked_bytes: None,
+        at_ns: 1_500_340_000,
+        idle_s: Some(0.000_34),
+        closer: Some(CHECKOUT),
+    }
+}
+
+pub(crate) fn closed_connection() -> Connection {
+    Connection {
+        cookie: Some(4107),
+        role: Some(Role::Client),
+        local: "10.0.0.5:41234".parse().unwrap(),
+        peer: "10.0.3.7:8080".parse().unwrap(),
+        netns: 4_026_531_840,
+        owner: Some(CHECKOUT),
+        owner_comm: "checkout".into(),
+        opened_ns: Some(1_495_000_000),
+        established_ns: Some(1_495_210_000),
+        last_data_ns: Some(1_500_000_000),
+        open_cause: OpenCause::AfterLocalClose,
+        exchanges: 1,
+        exchanges_basis: Basis::Measured,
+        unanswered: false,
+        bytes_sent: Some(120),
+        bytes_received: Some(1_300_000),
+        retransmits: Some(0),
+        srtt_s: Some(0.000_2),
+        phase: Phase::Closed(close()),
+    }
+}
+
+pub(crate) fn open_connection() -> Connection {
+    let phase = Phase::Open { state: TcpState::Established, peer_fin_ns: None };
+    Connection { phase, ..closed_connection() }
+}
+
+pub(crate) fn key() -> Key {
+    Key {
+        who: Who::Process(CHECKOUT),
+        role: Some(Role::Client),
+        destination: Some("10.0.3.7:8080".parse().unwrap()),
+        netns: 4_026_531_840,
+    }
+}
+
+pub(crate) fn totals() -> Totals {
+    Totals {
+        opened: 200,
+        closed: 198,
+        open: 2,
+        preexisting: 0,
+        failed: 0,
+        peak: 3,
+        exchanges: 204,
+        used: 200,
+        exchanges_basis: Basis::Measured,
+        redials: 197,
+        closes: [(CloseCause::LocalClose, 196), (CloseCause::PeerClose, 2)].into(),
+        opens: [(OpenCause::First, 1), (OpenCause::AfterLocalClose, 199)].into(),
+        duration_p50_s: Some(0.005_1),
+        duration_p99_s: Some(0.012),
+        bytes_sent: 24_000,
+        bytes_received: 260_000_000,
+        processes: 1,
+    }
+}
+
+pub(crate) fn finding() -> Finding {
+    let measure = |name, value| Evidence { name, value };
+    Finding {
+        code: Code::OneShot,
+        key: key(),
+        severity: Severity::Warn,
+        confidence: Confidence::High,
+        summary: "checkout opens a new connection for almost every request and closes it right \
+                  after the answer: 200 connections for 204 exchanges."
+            .into(),
+        advice: "Keep one HTTP client (or Session, or Transport) for the life of the process and \
+                 share it, instead of making one per request; check that keep-alives are not \
+                 switched off."
+            .into(),
+        evidence: vec![
+            measure("connections", 200.0),
+            measure("exchanges", 204.0),
+            measure("closed_by_us_share", 0.99),
+            measure("median_idle_before_close_s", 0.000_34),
+            measure("dials_per_s", 13.3),
+            measure("received_bytes", 260_000_000.0),
+        ],
+        ruled_out: vec![
+            "The server does not end them: 2 of 198 closes came from it first.".into(),
+            "Not a pool that warms up: the dials go on through the whole window.".into(),
+        ],
+        first_seen_ns: 1_000_000_000,
+        last_seen_ns: 4_900_000_000,
+        examples: vec![4107, 4109, 4112],
+        processes: 1,
+    }
+}
