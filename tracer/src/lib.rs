@@ -17,13 +17,10 @@
 //! `pipeline` joins them, `command` holds one file per verb, `cli` the arguments.
 
 pub mod aggregate;
-pub mod cli;
 pub mod clock;
-pub mod command;
 pub mod connection;
 pub mod decode;
 pub mod detect;
-pub mod pipeline;
 pub mod probe;
 pub mod process;
 pub mod sink;

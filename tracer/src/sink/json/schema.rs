@@ -53,7 +53,7 @@ fn connection_lines() -> Vec<Value> {
         owner_comm: String::new(),
         opened_ns: None,
         established_ns: None,
-        last_read_ns: None,
+        last_data_ns: None,
         exchanges_basis: Basis::Bound,
         bytes_sent: None,
         bytes_received: None,
