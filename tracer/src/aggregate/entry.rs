@@ -19,6 +19,7 @@ pub struct Entry<M> {
     pub(super) last_ns: u64,
     /// Number of the tick that last brought a connection.
     pub(super) tick: u64,
+    comm: String,
     /// What the next stage remembers.
     pub memory: M,
 }
@@ -35,9 +36,13 @@ impl<M: Memory> Entry<M> {
             self.last_ns = self.last_ns.max(connection.close().map_or(0, |close| close.at_ns));
             self.record_duration(connection);
         }
-        let connections = slice.ended.iter().chain(slice.live).copied();
-        self.peak = self.peak.max(peak(connections, slice.previous_ns));
+        self.peak = self.peak.max(peak(slice.all(), slice.previous_ns));
         self.memory.observe(slice, rules);
+        if self.comm.is_empty()
+            && let Some(named) = slice.all().find(|connection| !connection.owner_comm.is_empty())
+        {
+            self.comm.clone_from(&named.owner_comm);
+        }
     }
 
     fn record_duration(&mut self, connection: &Connection) {
@@ -68,6 +73,12 @@ impl<M: Memory> Entry<M> {
     /// Whether one of them is still open.
     pub(super) const fn is_live(&self) -> bool {
         self.live.open > 0
+    }
+
+    /// `comm` of the first owner seen, empty if unknown.
+    #[must_use]
+    pub fn comm(&self) -> &str {
+        &self.comm
     }
 
     /// The totals as of the last tick.

@@ -58,14 +58,17 @@ impl<'a> Slice<'a> {
         self.previous_ns == self.start_ns
     }
 
+    /// Ended and live ones.
+    pub fn all(&self) -> impl Iterator<Item = &'a Connection> {
+        self.ended.iter().chain(self.live).copied()
+    }
+
     /// Connections opened in this interval, each once over all ticks, in no order.
     pub fn opened(&self) -> impl Iterator<Item = (u64, &'a Connection)> {
         let (previous_ns, now_ns) = (self.previous_ns, self.now_ns);
-        self.ended
-            .iter()
-            .chain(self.live)
-            .filter_map(|connection| Some((connection.opened_ns?, *connection)))
-            .filter(move |(opened_ns, _)| (previous_ns + 1..=now_ns).contains(opened_ns))
+        self.all()
+            .filter_map(|connection| Some((connection.opened_ns?, connection)))
+            .filter(move |(opened_ns, _)| *opened_ns > previous_ns && *opened_ns <= now_ns)
     }
 }
 
