@@ -68,16 +68,16 @@ impl ConnectRefused {
         // A refusal is a fact, not an inference: few of them are as sure as many.
         let mut finding = view.finding(Code::ConnectRefused, severity, &self.sample, 0);
         let span = human(seconds(first_ns, last_ns));
+        let afterwards = match view.works_at {
+            Some(other) => format!("; dials to {other} succeed"),
+            None if is_over => "; dials succeed since".into(),
+            None => String::new(),
+        };
         finding.summary = format!(
-            "{count} of {dials} dials of {} to {} were refused, over {span}",
+            "{count} of {dials} dials of {} to {} were refused, over {span}{afterwards}.",
             view.who(),
             view.destination()
         );
-        finding.summary += &match view.works_at {
-            Some(other) => format!("; dials to {other} succeed."),
-            None if is_over => "; dials succeed since.".into(),
-            None => ".".into(),
-        };
         let advice = if view.works_at.is_some() { ADVICE_OTHER_VERSION } else { ADVICE };
         finding.advice = advice.into();
         finding.count("refused", count);
