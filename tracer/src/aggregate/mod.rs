@@ -1,7 +1,22 @@
 //! Stage 6: folds connections into totals per process × role × destination.
+//!
+//! Every connection is counted under exactly one key, so that the keys add up to what was seen.
+//! The number of keys is bounded. Pure: no clock, no I/O.
 
+mod concurrency;
+mod distribution;
+mod entry;
+mod fold;
+mod group;
 mod key;
+#[cfg(test)]
+pub(crate) mod support;
+mod tick;
 mod totals;
 
+pub use distribution::Distribution;
+pub use entry::Entry;
+pub use fold::{Aggregate, Limits};
 pub use key::{Key, Who};
+pub use tick::{Identities, Memory, Slice};
 pub use totals::Totals;

@@ -110,6 +110,10 @@ pub struct Finding {
     pub severity: Severity,
     /// How sure.
     pub confidence: Confidence,
+    /// What keeps the confidence below high, one sentence each.
+    pub doubts: Vec<String>,
+    /// Connections it is about.
+    pub connections: u64,
     /// One sentence a person on call understands.
     pub summary: String,
     /// What to change.
@@ -126,4 +130,27 @@ pub struct Finding {
     pub examples: Vec<u64>,
     /// Number of processes it is about.
     pub processes: u64,
+}
+
+impl Finding {
+    /// Adds a measure; one that is unknown is left out.
+    pub(super) fn measure(&mut self, name: &'static str, value: impl Into<Option<f64>>) {
+        self.evidence.extend(value.into().map(|value| Evidence { name, value }));
+    }
+
+    /// Adds a count.
+    pub(super) fn count(&mut self, name: &'static str, count: u64) {
+        self.measure(name, count as f64);
+    }
+
+    /// Lowers the confidence to at most `at_most` and says why.
+    pub(super) fn doubt(&mut self, at_most: Confidence, why: impl Into<String>) {
+        self.confidence = self.confidence.min(at_most);
+        self.doubts.push(why.into());
+    }
+
+    /// Adds an explanation that was checked and does not hold.
+    pub(super) fn rule_out(&mut self, sentence: impl Into<String>) {
+        self.ruled_out.push(sentence.into());
+    }
 }

@@ -137,6 +137,8 @@ pub(crate) fn finding() -> Finding {
         key: key(),
         severity: Severity::Warn,
         confidence: Confidence::High,
+        doubts: Vec::new(),
+        connections: 200,
         summary: "checkout opens a new connection for almost every request and closes it right \
                   after the answer: 200 connections for 204 exchanges."
             .into(),

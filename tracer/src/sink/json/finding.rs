@@ -22,6 +22,7 @@ pub(super) fn put(line: &mut Line, verdict: &Verdict<'_>, clock: &Clock) {
         evidence.filter_map(|measure| Some((measure.name, value(measure)?))),
     );
     line.put("tracer.finding.ruled_out", finding.ruled_out.as_slice());
+    line.put("tracer.finding.doubts", finding.doubts.as_slice());
     line.put("tracer.finding.first_seen", clock.timestamp(finding.first_seen_ns));
     line.put("tracer.finding.last_seen", clock.timestamp(finding.last_seen_ns));
     line.put("tracer.finding.examples", finding.examples.as_slice());

@@ -45,11 +45,8 @@ fn block(
     text += &hang("  ", &escape(&finding.summary), width);
     text.push('\n');
     text += &evidence(finding, paint);
-    let mut lead = "ruled out:";
-    for sentence in &finding.ruled_out {
-        text += &labelled(lead, &escape(sentence), width, paint);
-        lead = "";
-    }
+    text += &listed("ruled out:", &finding.ruled_out, width, paint);
+    text += &listed("doubts:", &finding.doubts, width, paint);
     text += &labelled("change:", &escape(&finding.advice), width, paint);
     text += &labelled("seen:", &seen(finding, origin), width, paint);
     text
@@ -75,6 +72,12 @@ pub(super) const fn style(severity: Severity) -> Style {
         Severity::Warn => YELLOW,
         Severity::Info => CYAN,
     }
+}
+
+/// One sentence a line, the label before the first.
+fn listed(label: &str, sentences: &[String], width: usize, paint: Paint) -> String {
+    let leads = std::iter::once(label).chain(std::iter::repeat(""));
+    leads.zip(sentences).map(|(lead, text)| labelled(lead, &escape(text), width, paint)).collect()
 }
 
 fn labelled(label: &str, text: &str, width: usize, paint: Paint) -> String {

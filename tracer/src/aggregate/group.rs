@@ -1,0 +1,131 @@
+//! Folds the short-lived processes of one executable, control group and destination together.
+//!
+//! A process is *small* while it has at most `SMALL` connections to the destination. From
+//! `FEW` small processes on they are shown as one key. Up to `KEPT` of them are remembered one by
+//! one; beyond that the longest gone are merged for good, so that a fork storm costs no memory.
+//! Processes with more connections always stay on their own.
+
+use std::collections::BTreeMap;
+use std::net::SocketAddr;
+
+use super::concurrency::peak;
+use super::{Entry, Key, Memory, Who};
+use crate::connection::{Connection, Role};
+use crate::process::ProcessId;
+
+/// One request and one retry or redirect: whoever opens more could have kept the first.
+const SMALL: u64 = 2;
+
+/// Fewer processes than this are read faster one by one.
+const FEW: u64 = 5;
+
+/// Small processes remembered one by one: enough that one that pauses is still recognised.
+const KEPT: usize = 64;
+
+/// What the processes of a group have in common.
+#[derive(Clone, Debug, PartialEq, Eq, Hash, PartialOrd, Ord)]
+pub(super) struct GroupKey {
+    /// Executable (path or `comm`) and control group; `None` if not known: never folded.
+    pub(super) program: Option<(String, Option<String>)>,
+    pub(super) role: Option<Role>,
+    pub(super) destination: SocketAddr,
+    pub(super) netns: u32,
+}
+
+impl GroupKey {
+    fn key(&self, who: Who) -> Key {
+        Key { who, role: self.role, destination: Some(self.destination), netns: self.netns }
+    }
+}
+
+/// The processes of one executable, control group, role and destination.
+#[derive(Clone, Debug)]
+pub(super) struct Group<M> {
+    /// By process; `None` is nobody known.
+    pub(super) members: BTreeMap<Option<ProcessId>, Entry<M>>,
+    /// Those merged for good.
+    folded: Option<Entry<M>>,
+    /// Most connections of small processes open at one time.
+    small_peak: u64,
+    /// Number of members at which merging is worth trying next.
+    fold_at: usize,
+}
+
+impl<M> Default for Group<M> {
+    fn default() -> Self {
+        Self { members: BTreeMap::new(), folded: None, small_peak: 0, fold_at: 2 * KEPT }
+    }
+}
+
+impl<M: Memory> Group<M> {
+    /// Keys it takes up.
+    pub(super) fn len(&self) -> usize {
+        self.members.len() + usize::from(self.folded.is_some())
+    }
+
+    fn is_small(id: Option<ProcessId>, entry: &Entry<M>) -> bool {
+        id.is_some() && entry.connections() <= SMALL
+    }
+
+    /// Merges for good what need not be remembered one by one.
+    pub(super) fn shrink(&mut self, key: &GroupKey) {
+        if self.members.len() < self.fold_at || key.program.is_none() {
+            return;
+        }
+        let mut gone: Vec<_> = self
+            .members
+            .iter()
+            .filter(|(id, entry)| Self::is_small(**id, entry) && !entry.is_live())
+            .map(|(id, entry)| (entry.last_ns, *id))
+            .collect();
+        gone.sort_unstable();
+        for (_, id) in gone.iter().take(gone.len().saturating_sub(KEPT)) {
+            if let Some(entry) = self.members.remove(id) {
+                match &mut self.folded {
+                    Some(folded) => folded.merge(&entry),
+                    None => self.folded = Some(entry),
+                }
+            }
+        }
+        // Members that cannot be merged must not be looked at again for each new one.
+        self.fold_at = 2 * self.members.len().max(KEPT);
+    }
+
+    /// Takes the common peak of the small processes from one interval's connections.
+    pub(super) fn observe_peak(
+        &mut self,
+        connections: &[(Option<ProcessId>, &Connection)],
+        previous_ns: u64,
+    ) {
+        let small = connections
+            .iter()
+            .filter(|(id, _)| {
+                // One that is not a member any more was small when it was merged.
+                self.members.get(id).is_none_or(|entry| Self::is_small(*id, entry))
+            })
+            .map(|(_, connection)| *connection);
+        self.small_peak = self.small_peak.max(peak(small, previous_ns));
+    }
+
+    /// The keys to show, small processes folded.
+    pub(super) fn view(&self, key: &GroupKey, show: &mut impl FnMut(Key, Entry<M>)) {
+        let small = |(id, entry): &(&Option<ProcessId>, &Entry<M>)| Self::is_small(**id, entry);
+        let few = self.members.iter().filter(small).count() as u64
+            + self.folded.as_ref().map_or(0, |folded| folded.processes);
+        let program = key.program.as_ref().filter(|_| few >= FEW);
+        let mut together = self.folded.clone();
+        for (id, entry) in &self.members {
+            match (&mut together, program) {
+                (Some(together), Some(_)) if small(&(id, entry)) => together.merge(entry),
+                (None, Some(_)) if small(&(id, entry)) => together = Some(entry.clone()),
+                _ => show(key.key(id.map_or(Who::Unknown, Who::Process)), entry.clone()),
+            }
+        }
+        if let (Some(mut together), Some((name, cgroup))) = (together, &key.program) {
+            // Some that were small then may have grown since, and be shown on their own.
+            together.peak = together.peak.max(self.small_peak).min(together.connections());
+            let who = Who::Executable { name: name.clone(), cgroup: cgroup.clone() };
+            show(key.key(who), together);
+        }
+    }
+}

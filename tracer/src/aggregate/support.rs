@@ -1,0 +1,257 @@
+//! Connections and ticks for the tests of this stage and the next.
+
+use std::collections::BTreeMap;
+use std::net::SocketAddr;
+use std::path::PathBuf;
+
+use crate::connection::{
+    Basis, Close, CloseCause, Connection, Initiator, OpenCause, Phase, Role, TcpState, Tick,
+};
+use crate::process::{Identity, ProcessId};
+
+/// Nanoseconds.
+pub(crate) const MILLI: u64 = 1_000_000;
+/// Nanoseconds.
+pub(crate) const SECOND: u64 = 1_000 * MILLI;
+
+/// Makes one connection: a client's, of process 100, to port 8080, one exchange, closed by us at
+/// once, unless said otherwise.
+#[derive(Clone)]
+pub(crate) struct Build {
+    connection: Connection,
+    close: Close,
+    state: TcpState,
+    peer_fin_ns: Option<u64>,
+}
+
+/// A process id.
+pub(crate) fn process(pid: u32) -> ProcessId {
+    ProcessId { pid, start_ns: u64::from(pid) }
+}
+
+impl Build {
+    pub(crate) fn client() -> Self {
+        let connection = Connection {
+            cookie: None,
+            role: Some(Role::Client),
+            local: SocketAddr::from(([127, 0, 0, 1], 40_000)),
+            peer: SocketAddr::from(([127, 0, 0, 1], 8080)),
+            netns: 1,
+            owner: Some(process(100)),
+            owner_comm: "app".into(),
+            opened_ns: None,
+            established_ns: None,
+            last_data_ns: None,
+            open_cause: OpenCause::Unknown,
+            exchanges: 1,
+            exchanges_basis: Basis::Measured,
+            unanswered: false,
+            bytes_sent: None,
+            bytes_received: None,
+            retransmits: None,
+            srtt_s: None,
+            phase: Phase::Open { state: TcpState::Established, peer_fin_ns: None },
+        };
+        let close = Close {
+            cause: CloseCause::LocalClose,
+            how: Some("close".into()),
+            initiator: Initiator::Local,
+            rst: None,
+            rst_reason: None,
+            errno: None,
+            after_peer_fin: false,
+            late_peer_data: false,
+            unread_bytes: None,
+            unacked_bytes: None,
+            at_ns: 0,
+            idle_s: Some(0.0001),
+            closer: None,
+        };
+        Self { connection, close, state: TcpState::Established, peer_fin_ns: None }
+    }
+
+    /// A server's.
+    pub(crate) fn server() -> Self {
+        let mut build = Self::client();
+        build.connection.role = Some(Role::Server);
+        std::mem::swap(&mut build.connection.local, &mut build.connection.peer);
+        build
+    }
+
+    /// One that was there before the window.
+    pub(crate) fn preexisting() -> Self {
+        let mut build = Self::client();
+        build.connection.role = None;
+        build.connection.open_cause = OpenCause::Preexisting;
+        build
+    }
+
+    /// Opened, established and last used at `opened_ns`; the cookie follows from it.
+    pub(crate) fn at(mut self, opened_ns: u64, closed_ns: u64) -> Self {
+        self.connection.cookie = Some(opened_ns);
+        self.connection.opened_ns = Some(opened_ns);
+        self.connection.established_ns = Some(opened_ns);
+        self.connection.last_data_ns = Some(opened_ns);
+        self.close.at_ns = closed_ns;
+        self
+    }
+
+    pub(crate) fn closed_at(mut self, closed_ns: u64) -> Self {
+        self.close.at_ns = closed_ns;
+        self
+    }
+
+    pub(crate) fn pid(mut self, pid: u32) -> Self {
+        self.connection.owner = Some(process(pid));
+        self
+    }
+
+    pub(crate) fn nobody(mut self) -> Self {
+        self.connection.owner = None;
+        self.connection.owner_comm.clear();
+        self
+    }
+
+    pub(crate) fn to(mut self, peer: &str) -> Self {
+        if let Ok(peer) = peer.parse() {
+            self.connection.peer = peer;
+        }
+        self
+    }
+
+    pub(crate) fn port(mut self, port: u16) -> Self {
+        self.connection.peer.set_port(port);
+        self
+    }
+
+    pub(crate) fn exchanges(mut self, exchanges: u32) -> Self {
+        self.connection.exchanges = exchanges;
+        self
+    }
+
+    pub(crate) fn bound(mut self) -> Self {
+        self.connection.exchanges_basis = Basis::Bound;
+        self
+    }
+
+    pub(crate) fn open_cause(mut self, cause: OpenCause) -> Self {
+        self.connection.open_cause = cause;
+        self
+    }
+
+    pub(crate) fn idle_s(mut self, idle_s: f64) -> Self {
+        self.close.idle_s = Some(idle_s);
+        self
+    }
+
+    pub(crate) fn how(mut self, how: &str) -> Self {
+        self.close.how = Some(how.into());
+        self
+    }
+
+    pub(crate) fn unread(mut self, bytes: u32) -> Self {
+        self.close.cause = CloseCause::LocalAbortUnread;
+        self.close.unread_bytes = Some(bytes);
+        self
+    }
+
+    pub(crate) fn late_data(mut self) -> Self {
+        self.close.late_peer_data = true;
+        self
+    }
+
+    pub(crate) fn by_peer(mut self) -> Self {
+        self.close.cause = CloseCause::PeerClose;
+        self.close.initiator = Initiator::Peer;
+        self.close.after_peer_fin = true;
+        self
+    }
+
+    pub(crate) fn after_peer_fin(mut self) -> Self {
+        self.close.after_peer_fin = true;
+        self
+    }
+
+    pub(crate) fn refused(mut self) -> Self {
+        self.connection.established_ns = None;
+        self.connection.last_data_ns = None;
+        self.connection.exchanges = 0;
+        self.close.cause = CloseCause::ConnectRefused;
+        self.close.initiator = Initiator::Peer;
+        self.close.how = None;
+        self.close.idle_s = None;
+        self.close.errno = Some(111);
+        self
+    }
+
+    pub(crate) fn state(mut self, state: TcpState) -> Self {
+        self.state = state;
+        self
+    }
+
+    pub(crate) fn close_wait(mut self, peer_fin_ns: Option<u64>) -> Self {
+        self.state = TcpState::CloseWait;
+        self.peer_fin_ns = peer_fin_ns;
+        self
+    }
+
+    pub(crate) fn end(self) -> Connection {
+        Connection { phase: Phase::Closed(self.close), ..self.connection }
+    }
+
+    pub(crate) fn live(self) -> Connection {
+        let phase = Phase::Open { state: self.state, peer_fin_ns: self.peer_fin_ns };
+        Connection { phase, ..self.connection }
+    }
+}
+
+/// Splits a history into one tick per second. A connection that ends is live before that: the end
+/// is unknown then, as it is for the tracer.
+pub(crate) fn ticks(connections: &[Connection], until_ns: u64) -> Vec<Tick> {
+    let end_of = |c: &Connection| c.close().map_or(u64::MAX, |close| close.at_ns);
+    (1..=until_ns / SECOND)
+        .map(|number| {
+            let (previous_ns, now_ns) = ((number - 1) * SECOND, number * SECOND);
+            let mut tick = Tick { now_ns, ..Tick::default() };
+            for connection in connections {
+                let (opened_ns, end_ns) = (connection.opened_ns.unwrap_or(0), end_of(connection));
+                if end_ns <= now_ns && (end_ns > previous_ns || number == 1) {
+                    tick.ended.push(connection.clone());
+                } else if opened_ns <= now_ns && end_ns > now_ns {
+                    let mut live = connection.clone();
+                    if let Phase::Closed(_) = live.phase {
+                        let state = TcpState::Established;
+                        live.phase = Phase::Open { state, peer_fin_ns: None };
+                    }
+                    // What happens after the tick is not known at the tick.
+                    if let Phase::Open { state, peer_fin_ns } = &mut live.phase
+                        && peer_fin_ns.is_some_and(|fin_ns| fin_ns > now_ns)
+                    {
+                        *state = TcpState::Established;
+                        *peer_fin_ns = None;
+                    }
+                    tick.live.push(live);
+                }
+            }
+            tick
+        })
+        .collect()
+}
+
+/// Every process of `pids` runs `exe`.
+pub(crate) fn running(
+    exe: &str,
+    pids: impl IntoIterator<Item = u32>,
+) -> BTreeMap<ProcessId, Identity> {
+    pids.into_iter()
+        .map(|pid| {
+            let identity = Identity {
+                id: process(pid),
+                comm: "comm".into(),
+                exe: Some(PathBuf::from(exe)),
+                cgroup: Some("/a.slice".into()),
+            };
+            (identity.id, identity)
+        })
+        .collect()
+}

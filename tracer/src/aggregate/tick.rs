@@ -1,0 +1,86 @@
+//! What one fold takes in: the part of an interval that belongs to one key. Owns nothing that outlives the fold.
+
+use std::collections::{BTreeMap, HashMap};
+
+use crate::connection::Connection;
+use crate::process::{Identity, ProcessId, Table};
+
+/// Where the executable and control group of a process are looked up.
+pub trait Identities {
+    /// What is known of `id`, if anything.
+    fn identity(&self, id: ProcessId) -> Option<&Identity>;
+}
+
+impl Identities for Table {
+    fn identity(&self, id: ProcessId) -> Option<&Identity> {
+        self.get(id)
+    }
+}
+
+impl Identities for BTreeMap<ProcessId, Identity> {
+    fn identity(&self, id: ProcessId) -> Option<&Identity> {
+        self.get(&id)
+    }
+}
+
+impl<S: std::hash::BuildHasher> Identities for HashMap<ProcessId, Identity, S> {
+    fn identity(&self, id: ProcessId) -> Option<&Identity> {
+        self.get(&id)
+    }
+}
+
+/// The part of a tick that belongs to one process × role × destination.
+#[derive(Clone, Copy, Debug)]
+pub struct Slice<'a> {
+    /// Start of the observation, monotonic nanoseconds.
+    pub start_ns: u64,
+    /// Start of the interval (exclusive); `start_ns` in the first tick.
+    pub previous_ns: u64,
+    /// End of the interval (inclusive).
+    pub now_ns: u64,
+    /// Connections that ended, ordered by their first close transition.
+    pub ended: &'a [&'a Connection],
+    /// Connections open at `now_ns`, ordered by when they were opened.
+    pub live: &'a [&'a Connection],
+}
+
+impl<'a> Slice<'a> {
+    /// Whether this is the first interval of the observation.
+    #[must_use]
+    pub const fn is_first(&self) -> bool {
+        self.previous_ns == self.start_ns
+    }
+
+    /// Ended and live ones.
+    pub fn all(&self) -> impl Iterator<Item = &'a Connection> {
+        self.ended.iter().chain(self.live).copied()
+    }
+
+    /// Connections opened in this interval, each once over all ticks, in no order.
+    pub fn opened(&self) -> impl Iterator<Item = (u64, &'a Connection)> {
+        let (previous_ns, now_ns) = (self.previous_ns, self.now_ns);
+        self.all()
+            .filter_map(|connection| Some((connection.opened_ns?, connection)))
+            .filter(move |(opened_ns, _)| *opened_ns > previous_ns && *opened_ns <= now_ns)
+    }
+}
+
+/// What a later stage remembers for each key. It lives here, beside the totals, because a process
+/// that is folded into its executable takes its memory along.
+pub trait Memory: Clone + Default {
+    /// What it needs to know to observe.
+    type Rules;
+
+    /// Takes in one interval of one key; called for every key at every tick, also with empty
+    /// slices.
+    fn observe(&mut self, slice: &Slice<'_>, rules: &Self::Rules);
+
+    /// Takes over what was remembered of another process of the same executable.
+    fn merge(&mut self, other: &Self);
+}
+
+impl Memory for () {
+    type Rules = ();
+    fn observe(&mut self, _: &Slice<'_>, (): &()) {}
+    fn merge(&mut self, (): &Self) {}
+}

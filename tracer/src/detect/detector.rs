@@ -1,0 +1,58 @@
+//! The shape of a detector, and the set of all of them.
+
+use super::close_wait_leak::CloseWaitLeak;
+use super::connect_refused::ConnectRefused;
+use super::hoard::Hoard;
+use super::one_shot::OneShot;
+use super::short_lived_process::ShortLivedProcess;
+use super::unread_close::UnreadClose;
+use super::{Finding, Thresholds, View};
+use crate::aggregate::{Memory, Slice};
+
+/// The memory of one kind of verdict about one key, of bounded size.
+pub trait Detector: Clone + Default {
+    /// Takes in one interval.
+    fn observe(&mut self, slice: &Slice<'_>, thresholds: &Thresholds);
+
+    /// Takes over the memory of another process of the same executable.
+    fn merge(&mut self, other: &Self);
+
+    /// The verdict as of the last tick; `None` if there is nothing to say.
+    fn judge(&self, view: &View<'_>) -> Option<Finding>;
+}
+
+macro_rules! detectors {
+    ($($field:ident: $detector:ty,)*) => {
+        /// The memory of all detectors about one key.
+        #[derive(Clone, Debug, Default)]
+        pub struct Detectors { $($field: $detector,)* }
+
+        impl Memory for Detectors {
+            type Rules = Thresholds;
+
+            fn observe(&mut self, slice: &Slice<'_>, thresholds: &Thresholds) {
+                $(Detector::observe(&mut self.$field, slice, thresholds);)*
+            }
+
+            fn merge(&mut self, other: &Self) {
+                $(Detector::merge(&mut self.$field, &other.$field);)*
+            }
+        }
+
+        impl Detectors {
+            /// Every verdict about the key, before one per cause is chosen.
+            pub(super) fn judge(&self, view: &View<'_>) -> Vec<Finding> {
+                [$(Detector::judge(&self.$field, view),)*].into_iter().flatten().collect()
+            }
+        }
+    };
+}
+
+detectors! {
+    one_shot: OneShot,
+    unread_close: UnreadClose,
+    hoard: Hoard,
+    short_lived_process: ShortLivedProcess,
+    close_wait_leak: CloseWaitLeak,
+    connect_refused: ConnectRefused,
+}

@@ -1,0 +1,184 @@
+//! `one-shot`: a client dials, makes one request, closes right after the answer, and dials again.
+//!
+//! Signature: most ended connections that carried an exchange carried one (a TLS handshake
+//! discounted), were closed first by us (not by the process's exit) within a second of the last
+//! data, and the same process dialled the same destination again within half a second, mostly.
+//! Thresholds: `one-shot.*`.
+//!
+//! Healthy look-alikes that must stay silent: a poller or health check (dials again a second later
+//! or slower); a burst that ends (no redial); a pool that is used (more exchanges); a pool that
+//! closes idle connections (idle before close); a server or proxy that closes each (`peer_close`,
+//! not ours); short-lived processes (`exit:*`, or a finding of their own).
+
+use super::redials::Redials;
+use super::sample::Sample;
+use super::view::{human, share};
+use super::{Code, Confidence, Detector, Finding, Severity, Thresholds, View, tls};
+use crate::aggregate::{Distribution, Slice};
+use crate::connection::{Basis, Close, CloseCause, Connection, Initiator, Role, seconds};
+
+const ADVICE: &str = "Make one client per process and share it: Go: one http.Client/Transport, \
+    read the body to its end and close it; Python: one requests.Session or httpx.Client; Java: one \
+    HttpClient; Node: an Agent with keepAlive; .NET: one HttpClient or IHttpClientFactory. Then \
+    look for what turns reuse off: `Connection: close`, DisableKeepAlives, HTTP/1.0, \
+    a pool per request.";
+
+/// Memory of one key.
+#[derive(Clone, Debug, Default)]
+pub(super) struct OneShot {
+    /// Ended, seen whole, carried an exchange.
+    carried: u64,
+    /// Of them: the peer's FIN or RST came first.
+    by_peer: u64,
+    /// Of them: ended with the process.
+    by_exit: u64,
+    /// Of them: one-shot.
+    sample: Sample,
+    redials: Redials,
+    idle: Distribution,
+    connect_ns: u64,
+    is_bound: bool,
+}
+
+/// Whether our own call ended it, before anything came from the peer.
+fn is_own_close(close: &Close) -> bool {
+    let ours = matches!(
+        close.cause,
+        CloseCause::LocalClose
+            | CloseCause::LocalCloseThenReset
+            | CloseCause::LocalAbortLinger0
+            | CloseCause::LocalAbort
+            | CloseCause::Disconnect
+    );
+    ours && !close.after_peer_fin && !is_exit(close)
+}
+
+/// Whether the end of the process ended it.
+pub(super) fn is_exit(close: &Close) -> bool {
+    close.how.as_deref().is_some_and(|how| how.starts_with("exit:"))
+}
+
+impl OneShot {
+    fn ended(&mut self, connection: &Connection, close: &Close, thresholds: &Thresholds) -> bool {
+        // Exchanges before our time are not counted, so one we saw in part proves nothing.
+        if !connection.start_known() || connection.exchanges == 0 {
+            return false;
+        }
+        self.carried += 1;
+        self.by_peer += u64::from(close.initiator == Initiator::Peer || close.after_peer_fin);
+        self.by_exit += u64::from(is_exit(close));
+        let idle_s = close.idle_s.filter(|idle_s| *idle_s <= thresholds.one_shot_max_idle_s);
+        let destination = connection.destination();
+        let Some(idle_s) = idle_s.filter(|_| is_own_close(close)) else { return false };
+        if !tls::is_one_request(destination, connection.exchanges, thresholds) {
+            return false;
+        }
+        self.sample.add(close.at_ns, connection);
+        self.idle.record_seconds(idle_s);
+        if let (Some(opened_ns), Some(established_ns)) =
+            (connection.opened_ns, connection.established_ns)
+        {
+            let connect_ns = established_ns.saturating_sub(opened_ns);
+            self.connect_ns = self.connect_ns.saturating_add(connect_ns);
+        }
+        self.is_bound |= connection.exchanges_basis == Basis::Bound;
+        true
+    }
+}
+
+impl Detector for OneShot {
+    fn observe(&mut self, slice: &Slice<'_>, thresholds: &Thresholds) {
+        let is_client = |connection: &Connection| connection.role == Some(Role::Client);
+        let mut closes = Vec::new();
+        for connection in slice.ended.iter().filter(|connection| is_client(connection)) {
+            if let Some(close) = connection.close()
+                && self.ended(connection, close, thresholds)
+            {
+                closes.push(close.at_ns);
+            }
+        }
+        let opened = slice.opened().filter(|(_, connection)| is_client(connection));
+        let dials: Vec<_> = opened.map(|(opened_ns, _)| opened_ns).collect();
+        self.redials.observe(&closes, &dials, thresholds.one_shot_max_redial_s);
+    }
+
+    fn merge(&mut self, other: &Self) {
+        self.carried += other.carried;
+        self.by_peer += other.by_peer;
+        self.by_exit += other.by_exit;
+        self.sample.merge(&other.sample);
+        self.redials.merge(&other.redials);
+        self.idle.merge(&other.idle);
+        self.connect_ns = self.connect_ns.saturating_add(other.connect_ns);
+        self.is_bound |= other.is_bound;
+    }
+
+    fn judge(&self, view: &View<'_>) -> Option<Finding> {
+        let (thresholds, count) = (view.thresholds, self.sample.connections);
+        let one_shot = view.is_one_client()
+            && count >= thresholds.one_shot_min_connections.max(1)
+            && share(count, self.carried) >= thresholds.one_shot_min_share
+            // The median, where a close without a redial counts as infinitely slow.
+            && self.redials.quick.saturating_mul(2) >= count;
+        one_shot.then(|| self.finding(view))
+    }
+}
+
+impl OneShot {
+    fn finding(&self, view: &View<'_>) -> Finding {
+        let (thresholds, count) = (view.thresholds, self.sample.connections);
+        let (code, enough) = (Code::OneShot, thresholds.one_shot_min_connections);
+        let mut finding = view.finding(code, Severity::Warn, &self.sample, enough);
+        let idle_s = self.idle.quantile_seconds(0.5);
+        let gap_s = self.redials.gaps.quantile_seconds(0.5);
+        finding.summary = format!(
+            "{} closes its connections to {} after one exchange and dials again: {count} of {} in \
+             {:.1} s, closed {} after the answer, redialled {} later (medians).",
+            view.who(),
+            view.destination(),
+            self.carried,
+            view.window_s(),
+            idle_s.map_or_else(|| "?".into(), human),
+            gap_s.map_or_else(|| "?".into(), human),
+        );
+        finding.advice = ADVICE.into();
+        finding.count("connections", count);
+        finding.measure("one_exchange_share", share(count, self.carried));
+        finding.measure("median_idle_before_close_s", idle_s);
+        finding.measure("median_redial_gap_s", gap_s);
+        finding.count("redials_in_time", self.redials.quick);
+        finding.measure("connections_per_s", view.per_second(count));
+        finding.count("exchanges", view.totals.exchanges);
+        finding.measure("reuse_ratio", view.totals.reuse_ratio());
+        finding.measure("handshakes_s", seconds(0, self.connect_ns));
+        finding.rule_out(format!(
+            "the server did not close first: {} of {} ended by the peer's FIN or reset",
+            self.by_peer, self.carried
+        ));
+        finding.rule_out(format!(
+            "the process did not end: {} of {} ended with it",
+            self.by_exit, self.carried
+        ));
+        finding.rule_out(format!(
+            "it is no idle timeout of a pool: closed within {} of the last data",
+            human(thresholds.one_shot_max_idle_s)
+        ));
+        finding.rule_out(format!(
+            "it is no slow poller: {} of {count} were redialled within {}",
+            self.redials.quick,
+            human(thresholds.one_shot_max_redial_s)
+        ));
+        if self.is_bound {
+            let why = "exchanges are an upper bound from segment counts, not counted at each read";
+            finding.doubt(Confidence::Medium, why);
+        }
+        if view.key.destination.is_some_and(tls::is_likely) {
+            let why = "the port means TLS: up to three exchanges are taken for one request";
+            finding.doubt(Confidence::Medium, why);
+        }
+        finding
+    }
+}
+
+#[cfg(test)]
+mod tests;

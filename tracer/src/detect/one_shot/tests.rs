@@ -1,0 +1,124 @@
+//! When `one-shot` speaks and when it must not.
+
+use crate::aggregate::support::{Build, MILLI, SECOND};
+use crate::detect::support::{codes, measure, one_by_one, only};
+use crate::detect::{Code, Confidence};
+
+#[test]
+fn a_client_per_request_is_found() {
+    let finding = only(&one_by_one(214, 50, |build| build), 12);
+    assert_eq!((finding.code, finding.confidence), (Code::OneShot, Confidence::High));
+    assert_eq!(finding.connections, 214);
+    assert_eq!(measure(&finding, "one_exchange_share").to_string(), "1");
+    assert_eq!(measure(&finding, "reuse_ratio").to_string(), "0");
+    let gap_s = measure(&finding, "median_redial_gap_s");
+    assert!((0.024..0.028).contains(&gap_s), "{gap_s}");
+    let server = "the server did not close first: 0 of 214 ended by the peer's FIN or reset";
+    assert!(finding.ruled_out.iter().any(|sentence| sentence == server));
+    assert_eq!(finding.examples.len(), 5);
+    assert!(finding.summary.contains("app (pid 100)"), "{}", finding.summary);
+}
+
+#[test]
+fn fewer_than_ten_are_noise() {
+    assert_eq!(codes(&one_by_one(9, 50, |build| build), 2), []);
+    assert_eq!(codes(&one_by_one(10, 50, |build| build), 2), [Code::OneShot]);
+}
+
+#[test]
+fn a_health_check_every_second_is_silent() {
+    // Half a second open, then one second and a half until the next dial.
+    let history: Vec<_> =
+        (0..30).map(|n| Build::client().at(n * SECOND + 1, n * SECOND + 2 * MILLI).end()).collect();
+    assert_eq!(codes(&history, 30), []);
+}
+
+#[test]
+fn a_burst_that_ends_is_silent() {
+    let history: Vec<_> = (1..=100).map(|n| Build::client().at(n, SECOND + n).end()).collect();
+    assert_eq!(codes(&history, 5), []);
+}
+
+#[test]
+fn many_closes_and_one_redial_are_silent() {
+    let mut history: Vec<_> = (1..=100).map(|n| Build::client().at(n, SECOND + n).end()).collect();
+    history.push(Build::client().at(SECOND + 10 * MILLI, 0).live());
+    assert_eq!(codes(&history, 5), []);
+}
+
+#[test]
+fn a_pool_that_reuses_is_silent() {
+    assert_eq!(codes(&one_by_one(100, 50, |build| build.exchanges(20)), 6), []);
+}
+
+#[test]
+fn a_pool_that_is_only_too_small_is_another_story() {
+    let mut history = one_by_one(70, 50, |build| build);
+    history.extend(one_by_one(30, 50, |build| build.exchanges(50)));
+    assert_eq!(codes(&history, 6), []);
+}
+
+#[test]
+fn an_idle_timeout_is_silent() {
+    assert_eq!(codes(&one_by_one(100, 50, |build| build.idle_s(2.0)), 6), []);
+}
+
+#[test]
+fn an_unknown_idle_time_proves_nothing() {
+    let mut history = one_by_one(100, 50, |build| build);
+    for connection in &mut history {
+        if let crate::connection::Phase::Closed(close) = &mut connection.phase {
+            close.idle_s = None;
+        }
+    }
+    assert_eq!(codes(&history, 6), []);
+}
+
+#[test]
+fn a_server_that_closes_each_is_the_servers_doing() {
+    assert_eq!(codes(&one_by_one(100, 50, Build::by_peer), 6), []);
+    assert_eq!(codes(&one_by_one(100, 50, Build::after_peer_fin), 6), []);
+}
+
+#[test]
+fn a_process_that_exits_does_not_count() {
+    assert_eq!(codes(&one_by_one(100, 50, |build| build.how("exit:0")), 6), []);
+}
+
+#[test]
+fn connections_without_an_exchange_do_not_count() {
+    assert_eq!(codes(&one_by_one(100, 50, |build| build.exchanges(0)), 6), []);
+}
+
+#[test]
+fn a_tls_handshake_is_discounted_on_tls_ports_only() {
+    let tls = only(&one_by_one(100, 50, |build| build.port(443).exchanges(3)), 6);
+    assert_eq!((tls.code, tls.confidence), (Code::OneShot, Confidence::Medium));
+    assert_eq!(codes(&one_by_one(100, 50, |build| build.port(443).exchanges(4)), 6), []);
+    assert_eq!(codes(&one_by_one(100, 50, |build| build.port(80).exchanges(3)), 6), []);
+}
+
+#[test]
+fn the_accept_side_is_silent() {
+    let history: Vec<_> = (0..100)
+        .map(|n| Build::server().at(n * 50 * MILLI + 1, n * 50 * MILLI + 9).end())
+        .collect();
+    assert_eq!(codes(&history, 6), []);
+}
+
+#[test]
+fn an_unknown_process_is_not_accused() {
+    assert_eq!(codes(&one_by_one(100, 50, Build::nobody), 6), []);
+}
+
+#[test]
+fn a_bound_in_place_of_a_count_lowers_the_confidence() {
+    let finding = only(&one_by_one(100, 50, Build::bound), 6);
+    assert_eq!(finding.confidence, Confidence::Medium);
+    assert!(finding.doubts.iter().any(|doubt| doubt.contains("upper bound")));
+}
+
+#[test]
+fn few_connections_lower_the_confidence() {
+    assert_eq!(only(&one_by_one(12, 50, |build| build), 6).confidence, Confidence::Medium);
+}

@@ -1,0 +1,139 @@
+//! `short-lived-process`: a process per request, such as `curl` in a loop: nothing can be reused.
+//!
+//! Signature: ten or more processes of one executable and control group, each with at most two
+//! connections to the destination, closed by the process or by its exit, starting to dial one
+//! after another within a second (median). Thresholds: `short-lived-process.*`.
+//!
+//! Healthy look-alikes that must stay silent: a few commands; container health checks and cron
+//! jobs (slower); the workers of a prefork server, which live side by side (most of them open at
+//! one time) or were there before; connections that the server ends.
+
+use super::one_shot::is_exit;
+use super::sample::Sample;
+use super::view::{human, share};
+use super::{Code, Detector, Finding, Severity, Thresholds, View};
+use crate::aggregate::{Slice, Who};
+use crate::connection::{Initiator, Role, seconds};
+
+const ADVICE: &str = "Make the requests in one process that stays and keeps its connection: give \
+    curl all URLs at once (or --config), use a client library in a loop instead of a command, let \
+    xargs pass many arguments to one call, put a pooler (pgbouncer) or a local proxy in front of \
+    commands that must stay separate.";
+
+/// First dials remembered; the newest are kept.
+const STARTS: usize = 256;
+
+/// Memory of one key.
+#[derive(Clone, Debug, Default)]
+pub(super) struct ShortLivedProcess {
+    /// First dial of each process, monotonic nanoseconds, ascending.
+    starts: Vec<u64>,
+    /// Ended after they were established, opened in the window.
+    ended: u64,
+    by_exit: u64,
+    by_peer: u64,
+    /// Ended by the process, by its call or its exit.
+    sample: Sample,
+    connect_ns: u64,
+}
+
+impl ShortLivedProcess {
+    /// Median time between the first dials of two processes; `None` if there are fewer.
+    fn median_gap_s(&self) -> Option<f64> {
+        let mut gaps: Vec<_> =
+            self.starts.windows(2).map(|pair| pair[1].saturating_sub(pair[0])).collect();
+        gaps.sort_unstable();
+        gaps.get(gaps.len().saturating_sub(1) / 2).map(|gap_ns| seconds(0, *gap_ns))
+    }
+}
+
+impl Detector for ShortLivedProcess {
+    fn observe(&mut self, slice: &Slice<'_>, _: &Thresholds) {
+        let dials = slice.opened().filter(|(_, c)| c.role == Some(Role::Client));
+        let first_ns = dials.map(|(opened_ns, _)| opened_ns).chain(self.starts.first().copied());
+        self.starts = first_ns.min().into_iter().collect();
+        for connection in slice.ended.iter().filter(|c| c.role == Some(Role::Client)) {
+            let Some(close) = connection.close() else { continue };
+            if close.cause.is_failed_dial()
+                || connection.opened_ns.is_none_or(|opened_ns| opened_ns <= slice.start_ns)
+            {
+                continue;
+            }
+            self.ended += 1;
+            self.by_exit += u64::from(is_exit(close));
+            self.by_peer += u64::from(close.initiator == Initiator::Peer);
+            if close.initiator == Initiator::Local {
+                self.sample.add(close.at_ns, connection);
+                let connect_ns = connection.established_ns.zip(connection.opened_ns);
+                self.connect_ns =
+                    connect_ns.map_or(self.connect_ns, |(established_ns, opened_ns)| {
+                        self.connect_ns.saturating_add(established_ns.saturating_sub(opened_ns))
+                    });
+            }
+        }
+    }
+
+    fn merge(&mut self, other: &Self) {
+        self.starts.extend(&other.starts);
+        self.starts.sort_unstable();
+        self.starts.drain(..self.starts.len().saturating_sub(STARTS));
+        self.ended += other.ended;
+        self.by_exit += other.by_exit;
+        self.by_peer += other.by_peer;
+        self.sample.merge(&other.sample);
+        self.connect_ns = self.connect_ns.saturating_add(other.connect_ns);
+    }
+
+    fn judge(&self, view: &View<'_>) -> Option<Finding> {
+        let thresholds = view.thresholds;
+        let processes = view.totals.processes;
+        let gap_s = self.median_gap_s()?;
+        let found = matches!(view.key.who, Who::Executable { .. })
+            && view.key.role == Some(Role::Client)
+            && processes >= thresholds.short_lived_min_processes
+            && self.sample.connections >= thresholds.short_lived_min_processes.max(1)
+            && share(self.sample.connections, self.ended) >= thresholds.short_lived_min_share
+            && gap_s <= thresholds.short_lived_max_gap_s
+            && view.totals.peak.saturating_mul(2) <= processes;
+        found.then(|| self.finding(view, gap_s))
+    }
+}
+
+impl ShortLivedProcess {
+    fn finding(&self, view: &View<'_>, gap_s: f64) -> Finding {
+        let (count, processes) = (self.sample.connections, view.totals.processes);
+        let enough = view.thresholds.short_lived_min_processes;
+        let code = Code::ShortLivedProcess;
+        let mut finding = view.finding(code, Severity::Warn, &self.sample, enough);
+        finding.summary = format!(
+            "{} made {count} connections to {} in {:.1} s, a new process every {} (median): each \
+             dials anew, none can reuse a connection.",
+            view.who(),
+            view.destination(),
+            view.window_s(),
+            human(gap_s),
+        );
+        finding.advice = ADVICE.into();
+        finding.count("processes", processes);
+        finding.count("connections", count);
+        finding.measure("connections_per_process", share(view.totals.connections(), processes));
+        finding.measure("median_start_gap_s", gap_s);
+        finding.measure("connections_per_s", view.per_second(count));
+        finding.count("ended_by_exit", self.by_exit);
+        finding.count("peak_open", view.totals.peak);
+        finding.measure("handshakes_s", seconds(0, self.connect_ns));
+        finding.rule_out(format!(
+            "the server did not close first: {} of {} ended by the peer",
+            self.by_peer, self.ended
+        ));
+        finding.rule_out(format!(
+            "they are no workers side by side: at most {} connections of {processes} processes \
+             were open at one time",
+            view.totals.peak
+        ));
+        finding
+    }
+}
+
+#[cfg(test)]
+mod tests;

@@ -1,0 +1,97 @@
+//! When `short-lived-process` speaks and when it must not.
+
+use crate::aggregate::support::{Build, MILLI, SECOND, running};
+use crate::connection::Connection;
+use crate::detect::support::{codes, judge, measure, only};
+use crate::detect::{Code, Confidence};
+
+/// `count` processes one after another, a new one every `every_ms`, one connection each.
+fn commands(count: u32, every_ms: u64, shape: impl Fn(Build) -> Build) -> Vec<Connection> {
+    (0..count)
+        .map(|n| {
+            let at = u64::from(n) * every_ms * MILLI + 1;
+            shape(Build::client().pid(n + 1).at(at, at + every_ms * MILLI / 2)).end()
+        })
+        .collect()
+}
+
+#[test]
+fn curl_in_a_loop_is_found_and_nothing_else() {
+    let history = commands(60, 200, |build| build);
+    let findings = judge(&history, 13, &running("/usr/bin/curl", 1..=60)).findings(0);
+    assert_eq!(findings.len(), 1);
+    let finding = &findings[0];
+    assert_eq!((finding.code, finding.processes), (Code::ShortLivedProcess, 60));
+    assert_eq!(finding.confidence, Confidence::High);
+    assert!(finding.summary.contains("/usr/bin/curl"), "{}", finding.summary);
+    assert!((0.19..0.21).contains(&measure(finding, "median_start_gap_s")));
+}
+
+#[test]
+fn the_exit_of_the_process_counts_as_its_close() {
+    let finding = only(&commands(60, 200, |build| build.how("exit:0")), 13);
+    assert_eq!(finding.code, Code::ShortLivedProcess);
+    assert_eq!(measure(&finding, "ended_by_exit").to_string(), "60");
+}
+
+#[test]
+fn two_requests_per_process_are_one_finding() {
+    let mut history = commands(30, 200, |build| build);
+    let second = |build: Build| build.closed_at(0);
+    for (n, _) in commands(30, 200, second).iter().enumerate() {
+        let at = n as u64 * 200 * MILLI + 110 * MILLI;
+        let pid = u32::try_from(n).unwrap_or(0) + 1;
+        history.push(Build::client().pid(pid).at(at, at + 50 * MILLI).end());
+    }
+    assert_eq!(codes(&history, 13), [Code::ShortLivedProcess]);
+}
+
+#[test]
+fn a_storm_is_counted_whole() {
+    let finding = only(&commands(2_000, 5, |build| build), 11);
+    assert_eq!((finding.code, finding.processes), (Code::ShortLivedProcess, 2_000));
+}
+
+#[test]
+fn a_few_commands_are_silent() {
+    assert_eq!(codes(&commands(9, 200, |build| build), 5), []);
+}
+
+#[test]
+fn a_health_check_command_is_silent() {
+    assert_eq!(codes(&commands(20, 2_000, |build| build), 40), []);
+}
+
+#[test]
+fn workers_side_by_side_are_silent() {
+    let history: Vec<_> = (1..=16)
+        .map(|pid| {
+            let at = u64::from(pid) * 10 * MILLI;
+            Build::client().pid(pid).at(at, 8 * SECOND + at).exchanges(40).how("exit:0").end()
+        })
+        .collect();
+    assert_eq!(codes(&history, 10), []);
+}
+
+#[test]
+fn old_workers_that_end_in_a_restart_are_silent() {
+    let history: Vec<_> = (1..=40)
+        .map(|pid| Build::preexisting().pid(pid).closed_at(SECOND).how("exit:0").end())
+        .collect();
+    assert_eq!(codes(&history, 5), []);
+}
+
+#[test]
+fn a_server_that_closes_each_is_not_the_commands_doing() {
+    assert_eq!(codes(&commands(60, 200, Build::by_peer), 13), []);
+}
+
+#[test]
+fn different_programs_are_not_a_loop() {
+    let mut identities = std::collections::BTreeMap::new();
+    for pid in 1..=40 {
+        identities.extend(running(&format!("/bin/tool{pid}"), [pid]));
+    }
+    let history = commands(40, 200, |build| build);
+    assert!(judge(&history, 10, &identities).findings(0).is_empty());
+}

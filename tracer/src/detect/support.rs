@@ -1,0 +1,54 @@
+//! Histories in, findings out, for the tests of the detectors.
+
+use std::collections::BTreeMap;
+
+use super::{Code, Finding, Judge, Thresholds};
+use crate::aggregate::support::{Build, MILLI, SECOND, ticks};
+use crate::aggregate::{Identities, Limits};
+use crate::connection::Connection;
+use crate::process::{Identity, ProcessId};
+
+/// A judge that has seen `history` in ticks of a second, `seconds` of them.
+pub(super) fn judge(history: &[Connection], seconds: u64, identities: &dyn Identities) -> Judge {
+    let mut judge = Judge::new(0, Limits::default(), Thresholds::default());
+    for tick in ticks(history, seconds * SECOND) {
+        judge.fold(&tick, identities);
+    }
+    judge
+}
+
+/// Findings about `history` over `seconds`, nothing known of the processes but their `comm`.
+pub(super) fn findings(history: &[Connection], seconds: u64) -> Vec<Finding> {
+    judge(history, seconds, &BTreeMap::<ProcessId, Identity>::new()).findings(0)
+}
+
+/// Their codes.
+pub(super) fn codes(history: &[Connection], seconds: u64) -> Vec<Code> {
+    findings(history, seconds).iter().map(|finding| finding.code).collect()
+}
+
+/// The only finding about `history`.
+pub(super) fn only(history: &[Connection], seconds: u64) -> Finding {
+    let mut findings = findings(history, seconds);
+    assert_eq!(findings.len(), 1, "{findings:#?}");
+    findings.remove(0)
+}
+
+/// The value of a measure; NaN if it is absent.
+pub(super) fn measure(finding: &Finding, name: &str) -> f64 {
+    finding.evidence.iter().find(|e| e.name == name).map_or(f64::NAN, |e| e.value)
+}
+
+/// `count` connections one after another, a new one every `every_ms`, open for half of that.
+pub(super) fn one_by_one(
+    count: u64,
+    every_ms: u64,
+    shape: impl Fn(Build) -> Build,
+) -> Vec<Connection> {
+    (0..count)
+        .map(|n| {
+            let opened_ns = n * every_ms * MILLI + 1;
+            shape(Build::client().at(opened_ns, opened_ns + every_ms * MILLI / 2)).end()
+        })
+        .collect()
+}

@@ -1,0 +1,242 @@
+//! Every threshold of every detector: name, default and reason in one table, each overridable by
+//! name. Owns no judgement.
+
+use thiserror::Error;
+
+/// What a threshold measures, and so what values it takes.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Unit {
+    /// A whole number of things.
+    Count,
+    /// Whole bytes.
+    Bytes,
+    /// Seconds, not negative.
+    Seconds,
+    /// 0 to 1.
+    Share,
+}
+
+impl Unit {
+    /// What a value must look like.
+    #[must_use]
+    pub const fn wants(self) -> &'static str {
+        match self {
+            Self::Count => "a whole number",
+            Self::Bytes => "a whole number of bytes",
+            Self::Seconds => "a number of seconds, 0 or more",
+            Self::Share => "a number from 0 to 1",
+        }
+    }
+}
+
+/// One threshold, for listings.
+#[derive(Clone, Copy, Debug, PartialEq)]
+pub struct Threshold {
+    /// Stable name: `<finding code>.<what>`.
+    pub name: &'static str,
+    /// What it measures.
+    pub unit: Unit,
+    /// Value unless overridden.
+    pub default: f64,
+    /// Why this value.
+    pub reason: &'static str,
+}
+
+/// Why a threshold was not set.
+#[derive(Clone, Debug, PartialEq, Eq, Error)]
+pub enum ThresholdError {
+    /// There is none of that name.
+    #[error("unknown threshold `{name}`; did you mean `{suggestion}`? Valid are: {}", names().join(", "))]
+    Unknown {
+        /// As given.
+        name: String,
+        /// The nearest valid name.
+        suggestion: &'static str,
+    },
+    /// The value does not fit.
+    #[error("threshold `{name}` wants {}, not `{value}`", unit.wants())]
+    Invalid {
+        /// Its name.
+        name: &'static str,
+        /// As given.
+        value: String,
+        /// What it measures.
+        unit: Unit,
+    },
+}
+
+fn names() -> Vec<&'static str> {
+    Thresholds::ALL.iter().map(|threshold| threshold.name).collect()
+}
+
+/// How a value of a unit is read; `None` if it does not fit.
+trait Value: Sized {
+    fn read(text: &str, unit: Unit) -> Option<Self>;
+}
+
+impl Value for u64 {
+    fn read(text: &str, _: Unit) -> Option<Self> {
+        text.trim().parse().ok()
+    }
+}
+
+impl Value for f64 {
+    fn read(text: &str, unit: Unit) -> Option<Self> {
+        let largest = if unit == Unit::Share { 1.0 } else { Self::MAX };
+        text.trim().parse().ok().filter(|value| (0.0..=largest).contains(value))
+    }
+}
+
+macro_rules! thresholds {
+    ($($field:ident: $type:ty = $default:literal, $unit:ident, $name:literal, $reason:literal;)*) => {
+        /// The values in force.
+        #[derive(Clone, Debug, PartialEq)]
+        pub struct Thresholds { $(#[doc = $reason] pub $field: $type,)* }
+
+        impl Default for Thresholds {
+            fn default() -> Self {
+                Self { $($field: $default,)* }
+            }
+        }
+
+        impl Thresholds {
+            /// Every threshold, in the order of the detectors.
+            pub const ALL: &[Threshold] = &[$(Threshold {
+                name: $name,
+                unit: Unit::$unit,
+                default: $default as f64,
+                reason: $reason,
+            },)*];
+
+            /// Overrides the threshold `name` by the value written in `value`.
+            pub fn set(&mut self, name: &str, value: &str) -> Result<(), ThresholdError> {
+                match name {
+                    $($name => {
+                        self.$field = Value::read(value, Unit::$unit).ok_or_else(|| {
+                            let value = value.to_owned();
+                            ThresholdError::Invalid { name: $name, value, unit: Unit::$unit }
+                        })?;
+                    })*
+                    _ => return Err(unknown(name)),
+                }
+                Ok(())
+            }
+        }
+    };
+}
+
+fn unknown(name: &str) -> ThresholdError {
+    let likeness = |candidate: &str| strsim::jaro_winkler(name, candidate);
+    let suggestion = names()
+        .into_iter()
+        .max_by(|left, right| likeness(left).total_cmp(&likeness(right)))
+        .unwrap_or_default();
+    ThresholdError::Unknown { name: name.to_owned(), suggestion }
+}
+
+thresholds! {
+    one_shot_min_connections: u64 = 10, Count, "one-shot.min-connections",
+        "Fewer are noise: a start-up or a page load makes that many without being at fault.";
+    one_shot_max_idle_s: f64 = 1.0, Seconds, "one-shot.max-idle",
+        "The shortest idle timeouts of connection pools are a few seconds: closing sooner is no pool.";
+    one_shot_min_share: f64 = 0.8, Share, "one-shot.min-share",
+        "A pool that is only too small closes a part of its connections after one exchange, not nearly all.";
+    one_shot_max_redial_s: f64 = 0.5, Seconds, "one-shot.max-redial",
+        "Health checks and pollers come every second or slower and gain little from a kept connection.";
+    one_shot_tls_exchanges: u64 = 3, Count, "one-shot.tls-exchanges",
+        "A TLS handshake counts as one exchange (1.3) or two (1.2), before the request.";
+    unread_min_connections: u64 = 5, Count, "unread-close.min-connections",
+        "One or two answers are abandoned in any client, by a timeout or a shutdown.";
+    unread_min_share: f64 = 0.2, Share, "unread-close.min-share",
+        "Bodies left unread on an error path show as a part of the closes, not as most; below a fifth they hardly cost.";
+    unread_tls_goodbye_bytes: u64 = 64, Bytes, "unread-close.tls-goodbye",
+        "A TLS peer's farewell (a close alert of 24 to 31 bytes; with an HTTP/2 GOAWAY still under 64) is read by nobody.";
+    hoard_min_connections: u64 = 10, Count, "hoard.min-connections",
+        "Default pools keep two to ten idle connections per destination.";
+    hoard_min_idle_s: f64 = 1.0, Seconds, "hoard.min-idle",
+        "Shorter is the pause between two requests of a busy client.";
+    hoard_min_span_s: f64 = 3.0, Seconds, "hoard.min-span",
+        "A pool that warms up or a burst opens its connections within a second or two.";
+    hoard_min_rises: u64 = 3, Count, "hoard.min-rises",
+        "A pile that is higher at three later moments grows steadily; one step is a burst, two a burst across a tick.";
+    hoard_min_growth: u64 = 5, Count, "hoard.min-growth",
+        "Half the least pile: a set that was there from the start and gained a few is a pool.";
+    hoard_min_share: f64 = 0.5, Share, "hoard.min-share",
+        "In a working pool most connections have been used again.";
+    hoard_recent_s: f64 = 3.0, Seconds, "hoard.recent",
+        "Dials must go on until now (this long ago, or the last quarter of the observation): a pool that is full stops dialling.";
+    short_lived_min_processes: u64 = 10, Count, "short-lived-process.min-processes",
+        "Fewer are commands typed or a script's start-up.";
+    short_lived_max_gap_s: f64 = 1.0, Seconds, "short-lived-process.max-gap",
+        "Container health checks and cron jobs start a process every few seconds at most.";
+    short_lived_min_share: f64 = 0.8, Share, "short-lived-process.min-share",
+        "Where the peer or the network ends the connections, the processes are not the cause.";
+    close_wait_min_age_s: f64 = 5.0, Seconds, "close-wait-leak.min-age",
+        "A process that is going to close after the peer's FIN does so when it next reads: within one request, not seconds later.";
+    close_wait_min_connections: u64 = 10, Count, "close-wait-leak.min-connections",
+        "An idle pool whose server timed out leaves a handful until it is next used.";
+    close_wait_min_growth: u64 = 5, Count, "close-wait-leak.min-growth",
+        "A leak grows; what only sits there since the start is an idle pool or an old accident.";
+    close_wait_min_rises: u64 = 2, Count, "close-wait-leak.min-rises",
+        "A server that restarts or times a whole pool out at once makes one step.";
+    refused_min_dials: u64 = 5, Count, "connect-refused.min-dials",
+        "Clients retry one or two dials by themselves.";
+    refused_min_share: f64 = 0.5, Share, "connect-refused.min-share",
+        "Below half, the destination works and a backend behind it comes and goes.";
+    refused_blip_s: f64 = 1.0, Seconds, "connect-refused.blip",
+        "A listener that restarts is away for less than a second, and the retries succeed.";
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn every_threshold_can_be_set_by_its_name() {
+        for threshold in Thresholds::ALL {
+            let mut thresholds = Thresholds::default();
+            assert_eq!(thresholds.set(threshold.name, "1"), Ok(()), "{}", threshold.name);
+            assert!(threshold.reason.ends_with('.'), "{}", threshold.name);
+            assert_eq!(thresholds.set(threshold.name, "0"), Ok(()), "{}", threshold.name);
+            assert_ne!(thresholds, Thresholds::default(), "{}", threshold.name);
+        }
+    }
+
+    #[test]
+    fn every_name_begins_with_a_code_and_is_its_own() {
+        let codes: Vec<_> = crate::detect::Code::ALL.iter().map(|code| code.name()).collect();
+        let mut names = names();
+        for name in &names {
+            assert!(name.split_once('.').is_some_and(|(code, _)| codes.contains(&code)), "{name}");
+        }
+        names.sort_unstable();
+        names.dedup();
+        assert_eq!(names.len(), Thresholds::ALL.len());
+    }
+
+    #[test]
+    fn a_misspelt_name_suggests_the_right_one() {
+        let error = Thresholds::default().set("one-shot.min-conections", "20");
+        let name = "one-shot.min-conections".to_owned();
+        let suggestion = "one-shot.min-connections";
+        assert_eq!(error, Err(ThresholdError::Unknown { name, suggestion }));
+    }
+
+    #[test]
+    fn values_that_do_not_fit_are_refused_with_what_fits() {
+        let mut thresholds = Thresholds::default();
+        for (name, value) in [
+            ("one-shot.min-connections", "-1"),
+            ("one-shot.min-connections", "2.5"),
+            ("one-shot.min-share", "1.1"),
+            ("one-shot.max-idle", "NaN"),
+            ("one-shot.max-idle", "-1"),
+            ("one-shot.max-idle", "inf"),
+            ("one-shot.max-idle", "soon"),
+        ] {
+            let error = thresholds.set(name, value).err().map(|error| error.to_string());
+            assert!(error.is_some_and(|error| error.contains(value)), "{name} {value}");
+        }
+        assert_eq!(thresholds, Thresholds::default());
+    }
+}

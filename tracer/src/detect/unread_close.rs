@@ -1,0 +1,153 @@
+//! `unread-close`: a client closes a connection before it has read all that the peer sent.
+//!
+//! Signature: a fifth or more of the ended connections were closed by us with received data unread
+//! (the kernel then resets), or were followed by more data after our close. Thresholds:
+//! `unread-close.*`.
+//!
+//! Healthy look-alikes that must stay silent: a process that exits or is killed while reading
+//! (`exit:*`); the farewell of a TLS peer (`close_notify`), which nobody reads and which answers
+//! our own close, so that on TLS ports late data proves nothing; an answer that came after we gave
+//! up waiting (a cancelled exchange, not an unread body). A server that closes on unread request
+//! data is another story (it refuses an upload): the server role is left out.
+
+use super::one_shot::is_exit;
+use super::sample::Sample;
+use super::view::share;
+use super::{Code, Confidence, Detector, Finding, Severity, Thresholds, View, tls};
+use crate::aggregate::{Distribution, Slice, Who};
+use crate::connection::{Close, CloseCause, Connection, Initiator, Role};
+
+const ADVICE: &str = "Read each answer to its end before closing it. Go: io.Copy(io.Discard, \
+    io.LimitReader(resp.Body, 64<<10)) before resp.Body.Close(), on error paths too; Python: read \
+    .content of a stream=True response inside its with-block; Java: consume or discard the body; \
+    Node: response.resume(). If the rest is not wanted, ask for less (HEAD, Range, a limit).";
+
+/// Memory of one key.
+#[derive(Clone, Debug, Default)]
+pub(super) struct UnreadClose {
+    /// Ended after they were established.
+    ended: u64,
+    /// Of them: ended with the process, data unread.
+    by_exit: u64,
+    /// Closed with data unread.
+    aborts: u64,
+    /// Data came after our close.
+    late: u64,
+    /// Either of the two.
+    sample: Sample,
+    unread: Distribution,
+    unread_bytes: u64,
+    exchanges: u64,
+}
+
+/// Whether the data unread at our close was an answer, as far as can be told.
+fn is_abort(connection: &Connection, close: &Close, thresholds: &Thresholds) -> bool {
+    let goodbye = thresholds.unread_tls_goodbye_bytes;
+    let may_be_goodbye = tls::is_likely(connection.destination())
+        && close.unread_bytes.is_none_or(|bytes| u64::from(bytes) <= goodbye);
+    close.cause == CloseCause::LocalAbortUnread && !may_be_goodbye
+}
+
+/// Whether data that came after our close belonged to an answer that we had begun to read.
+fn is_late(connection: &Connection, close: &Close) -> bool {
+    close.late_peer_data
+        && close.initiator == Initiator::Local
+        && !connection.unanswered
+        && !tls::is_likely(connection.destination())
+}
+
+impl Detector for UnreadClose {
+    fn observe(&mut self, slice: &Slice<'_>, thresholds: &Thresholds) {
+        for connection in slice.ended.iter().filter(|c| c.role != Some(Role::Server)) {
+            let Some(close) = connection.close() else { continue };
+            if close.cause.is_failed_dial() {
+                continue;
+            }
+            self.ended += 1;
+            let (abort, late) =
+                (is_abort(connection, close, thresholds), is_late(connection, close));
+            if !abort && !late {
+                continue;
+            }
+            if is_exit(close) {
+                self.by_exit += 1;
+                continue;
+            }
+            self.aborts += u64::from(abort);
+            self.late += u64::from(late);
+            self.exchanges = self.exchanges.saturating_add(u64::from(connection.exchanges));
+            self.sample.add(close.at_ns, connection);
+            if let Some(bytes) = close.unread_bytes.filter(|_| abort).map(u64::from) {
+                self.unread.record(bytes);
+                self.unread_bytes = self.unread_bytes.saturating_add(bytes);
+            }
+        }
+    }
+
+    fn merge(&mut self, other: &Self) {
+        self.ended += other.ended;
+        self.by_exit += other.by_exit;
+        self.aborts += other.aborts;
+        self.late += other.late;
+        self.sample.merge(&other.sample);
+        self.unread.merge(&other.unread);
+        self.unread_bytes = self.unread_bytes.saturating_add(other.unread_bytes);
+        self.exchanges = self.exchanges.saturating_add(other.exchanges);
+    }
+
+    fn judge(&self, view: &View<'_>) -> Option<Finding> {
+        let (thresholds, count) = (view.thresholds, self.sample.connections);
+        let found = count >= thresholds.unread_min_connections.max(1)
+            && share(count, self.ended) >= thresholds.unread_min_share;
+        found.then(|| self.finding(view))
+    }
+}
+
+impl UnreadClose {
+    fn finding(&self, view: &View<'_>) -> Finding {
+        let count = self.sample.connections;
+        let (code, enough) = (Code::UnreadClose, view.thresholds.unread_min_connections);
+        let mut finding = view.finding(code, Severity::Warn, &self.sample, enough);
+        finding.summary = format!(
+            "{} closes connections to {} before reading the whole answer: {count} of {} ended so \
+             ({} with received data unread, {} followed by more data), and none can be reused.",
+            view.who(),
+            view.destination(),
+            self.ended,
+            self.aborts,
+            self.late,
+        );
+        finding.advice = ADVICE.into();
+        finding.count("connections", count);
+        finding.measure("share", share(count, self.ended));
+        finding.count("aborts", self.aborts);
+        finding.measure("unread_bytes_median", self.unread.quantile(0.5).map(|bytes| bytes as f64));
+        if !self.unread.is_empty() {
+            finding.count("unread_bytes_total", self.unread_bytes);
+        }
+        finding.count("late_data", self.late);
+        finding.measure("exchanges_per_connection", share(self.exchanges, count));
+        finding.rule_out(format!(
+            "the process did not end while reading: {} ended with it and are not counted",
+            self.by_exit
+        ));
+        if view.key.destination.is_some_and(tls::is_likely) {
+            finding.rule_out(format!(
+                "it is no TLS farewell: more than {} bytes were unread each time",
+                view.thresholds.unread_tls_goodbye_bytes
+            ));
+        }
+        if view.key.role.is_none() {
+            let why = "the connections were there before the observation: whether this is the \
+                       client is not known";
+            finding.doubt(Confidence::Medium, why);
+        }
+        if view.key.who == Who::Unknown {
+            finding.doubt(Confidence::Medium, "the process is not known");
+        }
+        finding
+    }
+}
+
+#[cfg(test)]
+mod tests;

@@ -1,0 +1,87 @@
+//! When `unread-close` speaks and when it must not.
+
+use crate::aggregate::support::{Build, MILLI};
+use crate::connection::Connection;
+use crate::detect::support::{codes, findings, measure, one_by_one, only};
+use crate::detect::{Code, Confidence};
+
+/// `bad` of `all` connections have the shape given; the others are closed after many exchanges.
+fn mixed(bad: usize, all: u64, shape: impl Fn(Build) -> Build) -> Vec<Connection> {
+    let mut history = one_by_one(all, 50, |build| build.exchanges(9));
+    let shaped = one_by_one(all, 50, |build| shape(build.exchanges(2)));
+    history.splice(..bad, shaped.into_iter().take(bad));
+    history
+}
+
+#[test]
+fn bodies_left_unread_are_found() {
+    let finding = only(&mixed(30, 100, |build| build.unread(40_000)), 6);
+    assert_eq!((finding.code, finding.confidence), (Code::UnreadClose, Confidence::High));
+    assert_eq!(measure(&finding, "aborts").to_string(), "30");
+    assert_eq!(measure(&finding, "unread_bytes_total").to_string(), "1200000");
+    assert_eq!(measure(&finding, "exchanges_per_connection").to_string(), "2");
+    assert!((40_000.0..42_500.0).contains(&measure(&finding, "unread_bytes_median")));
+}
+
+#[test]
+fn data_that_comes_after_our_close_counts_too() {
+    let finding = only(&mixed(30, 100, Build::late_data), 6);
+    assert_eq!(measure(&finding, "late_data").to_string(), "30");
+    assert!(measure(&finding, "unread_bytes_median").is_nan());
+}
+
+#[test]
+fn four_are_noise_and_less_than_a_fifth_too() {
+    assert_eq!(codes(&mixed(4, 4, |build| build.unread(9)), 2), []);
+    assert_eq!(codes(&mixed(19, 100, |build| build.unread(9)), 6), []);
+    assert_eq!(codes(&mixed(20, 100, |build| build.unread(9)), 6), [Code::UnreadClose]);
+}
+
+#[test]
+fn a_process_killed_while_reading_does_not_count() {
+    assert_eq!(codes(&mixed(50, 100, |build| build.unread(9).how("exit:SIGKILL")), 6), []);
+}
+
+#[test]
+fn a_tls_farewell_is_nothing_to_read() {
+    let goodbye = |build: Build| build.port(443).after_peer_fin().unread(31);
+    assert_eq!(codes(&one_by_one(50, 50, |build| goodbye(build.exchanges(9))), 6), []);
+    let answered = |build: Build| build.port(443).exchanges(9).late_data();
+    assert_eq!(codes(&one_by_one(50, 50, answered), 6), []);
+    let body = |build: Build| build.port(443).exchanges(9).unread(9_000);
+    assert_eq!(codes(&one_by_one(50, 50, body), 6), [Code::UnreadClose]);
+}
+
+#[test]
+fn an_answer_that_came_after_we_gave_up_is_another_story() {
+    let mut history = one_by_one(50, 50, |build| build.exchanges(9).late_data());
+    for connection in &mut history {
+        connection.unanswered = true;
+    }
+    assert_eq!(codes(&history, 6), []);
+}
+
+#[test]
+fn a_server_that_refuses_an_upload_is_another_story() {
+    let history: Vec<_> = (0..50)
+        .map(|n| Build::server().at(n * 50 * MILLI + 1, n * 50 * MILLI + 9).unread(99).end())
+        .collect();
+    assert_eq!(codes(&history, 6), []);
+}
+
+#[test]
+fn refused_dials_do_not_dilute_the_share() {
+    let mut history = mixed(20, 100, |build| build.unread(9));
+    history.extend(one_by_one(50, 10, Build::refused));
+    assert_eq!(codes(&history, 6), [Code::UnreadClose]);
+}
+
+#[test]
+fn an_unknown_role_lowers_the_confidence() {
+    let history: Vec<_> = (1..=20)
+        .map(|n| Build::preexisting().closed_at(n * 50 * MILLI).exchanges(9).unread(99).end())
+        .collect();
+    let finding = only(&history, 6);
+    assert_eq!((finding.code, finding.confidence), (Code::UnreadClose, Confidence::Medium));
+    assert!(findings(&history[..4], 6).is_empty());
+}

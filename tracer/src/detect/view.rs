@@ -1,0 +1,128 @@
+//! What a detector sees of one key when it judges, and the words that findings share.
+
+use std::net::SocketAddr;
+
+use super::sample::Sample;
+use super::{Code, Confidence, Finding, Severity, Thresholds};
+use crate::aggregate::{Key, Totals, Who};
+use crate::connection::{Role, seconds};
+
+/// One key as of the last tick.
+#[derive(Clone, Copy, Debug)]
+pub struct View<'a> {
+    /// Which.
+    pub key: &'a Key,
+    /// `comm` of its process, empty if unknown.
+    pub comm: &'a str,
+    /// Its totals.
+    pub totals: &'a Totals,
+    /// Start of the observation, monotonic nanoseconds.
+    pub start_ns: u64,
+    /// The last tick, monotonic nanoseconds.
+    pub now_ns: u64,
+    /// Records the kernel could not deliver, over all keys.
+    pub lost: u64,
+    /// The same port on an address of the other IP version, where the same process's dials succeed.
+    pub works_at: Option<SocketAddr>,
+    /// The values in force.
+    pub thresholds: &'a Thresholds,
+}
+
+impl View<'_> {
+    /// Length of the observation, seconds.
+    #[must_use]
+    pub fn window_s(&self) -> f64 {
+        seconds(self.start_ns, self.now_ns)
+    }
+
+    /// `count` per second of the observation; `None` if it had no length.
+    #[must_use]
+    pub fn per_second(&self, count: u64) -> Option<f64> {
+        let window_s = self.window_s();
+        (window_s > 0.0).then(|| count as f64 / window_s)
+    }
+
+    /// Whether `at_ns` lies in the last quarter of the observation, or at most `recent_s` ago.
+    #[must_use]
+    pub fn is_recent(&self, at_ns: u64, recent_s: f64) -> bool {
+        seconds(at_ns, self.now_ns) <= recent_s.max(self.window_s() / 4.0)
+    }
+
+    /// Whether this is one process's client side: only there can a process reuse what it dialled.
+    pub(super) const fn is_one_client(&self) -> bool {
+        matches!(self.key.who, Who::Process(_)) && matches!(self.key.role, Some(Role::Client))
+    }
+
+    /// The subject of a sentence.
+    pub(super) fn who(&self) -> String {
+        match &self.key.who {
+            Who::Process(id) if self.comm.is_empty() => format!("process {}", id.pid),
+            Who::Process(id) => format!("{} (pid {})", self.comm, id.pid),
+            Who::Executable { name, .. } => {
+                format!("{} processes of {name}", self.totals.processes)
+            }
+            Who::Unknown => "an unknown process".into(),
+            Who::Other => "further processes".into(),
+        }
+    }
+
+    /// The destination in a sentence.
+    pub(super) fn destination(&self) -> String {
+        self.key.destination.map_or_else(|| "several destinations".into(), |at| at.to_string())
+    }
+
+    /// A finding to be filled, with the doubts that every verdict shares. `enough` is the least
+    /// number of connections the verdict needs.
+    pub(super) fn finding(
+        &self,
+        code: Code,
+        severity: Severity,
+        sample: &Sample,
+        enough: u64,
+    ) -> Finding {
+        let (first_seen_ns, last_seen_ns) = sample.span_ns();
+        let mut finding = Finding {
+            code,
+            key: self.key.clone(),
+            severity,
+            confidence: Confidence::High,
+            doubts: Vec::new(),
+            connections: sample.connections,
+            summary: String::new(),
+            advice: String::new(),
+            evidence: Vec::new(),
+            ruled_out: Vec::new(),
+            first_seen_ns,
+            last_seen_ns,
+            examples: sample.cookies(),
+            processes: self.totals.processes,
+        };
+        if self.lost > 0 {
+            let lost = self.lost;
+            let why =
+                format!("{lost} records were lost: counts are lower bounds, shares may be off");
+            finding.doubt(Confidence::Medium, why);
+        }
+        if sample.connections < enough.saturating_mul(2) {
+            let why = format!("it rests on {} connections only", sample.connections);
+            finding.doubt(Confidence::Medium, why);
+        }
+        finding
+    }
+}
+
+/// `part` of `whole`, 0 to 1; 0 of nothing.
+pub(super) fn share(part: u64, whole: u64) -> f64 {
+    if whole == 0 { 0.0 } else { part as f64 / whole as f64 }
+}
+
+/// A duration as people write it.
+pub(super) fn human(seconds: f64) -> String {
+    if seconds < 0.001 {
+        format!("{:.0} µs", seconds * 1e6)
+    } else if seconds < 1.0 {
+        format!("{:.1} ms", seconds * 1e3)
+    } else {
+        format!("{seconds:.1} s")
+    }
+}
