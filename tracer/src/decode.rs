@@ -16,20 +16,34 @@ pub enum Event {
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, PartialOrd, Ord, thiserror::Error)]
 pub enum Error {
     /// Shorter than its kind, or than its own header says.
-    #[error("truncated")]
+    #[error("the record is truncated")]
     Truncated,
     /// Not a kind of this ABI.
-    #[error("unknown_kind")]
+    #[error("the record is of an unknown kind")]
     UnknownKind,
     /// Written by another version of the programs.
-    #[error("other_abi")]
+    #[error("the record was written by another version of tracer")]
     OtherAbi,
     /// The length in its header is not that of its kind.
-    #[error("wrong_length")]
+    #[error("the record has the wrong length")]
     WrongLength,
     /// A field has a value the kernel never writes.
-    #[error("bad_value")]
+    #[error("the record has a value that the kernel never writes")]
     BadValue,
+}
+
+impl Error {
+    /// Stable name of the kind, for health lines.
+    #[must_use]
+    pub const fn name(self) -> &'static str {
+        match self {
+            Self::Truncated => "truncated",
+            Self::UnknownKind => "unknown_kind",
+            Self::OtherAbi => "other_abi",
+            Self::WrongLength => "wrong_length",
+            Self::BadValue => "bad_value",
+        }
+    }
 }
 
 const HEADER: usize = 8;

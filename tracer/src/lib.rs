@@ -15,12 +15,16 @@
 //! | [`sink`] | all of it → table, JSON lines |
 //!
 //! `pipeline` joins them, `command` holds one file per verb, `cli` the arguments.
+#![forbid(unsafe_code)]
 
 pub mod aggregate;
+pub mod cli;
 pub mod clock;
+pub mod command;
 pub mod connection;
 pub mod decode;
 pub mod detect;
+pub mod pipeline;
 pub mod probe;
 pub mod process;
 pub mod sink;

@@ -31,6 +31,9 @@ pub struct Settings {
 /// The kernel's table of connections, as raw records by socket address.
 pub type Table = BpfHashMap<MapData, u64, [u8; Conn::SIZE]>;
 
+/// A hook, and what became of it.
+pub type HookStatus = (&'static Hook, Status);
+
 /// Attached programs and their maps. Dropping it detaches everything.
 pub struct Attached {
     /// Ended connections.
@@ -40,7 +43,7 @@ pub struct Attached {
     /// Kernel-side losses, by `tracer_ebpf::Loss`.
     pub lost: PerCpuArray<MapData, u64>,
     /// Verdict on each hook, in the order of [`HOOKS`].
-    pub hooks: Vec<(&'static Hook, Status)>,
+    pub hooks: Vec<HookStatus>,
     /// Kernel-side diagnostics, if asked for.
     pub log: Option<EbpfLogger<&'static dyn log::Log>>,
     /// Names of `enum sk_rst_reason`, without their prefix and in lower case.
@@ -82,6 +85,23 @@ enum Helpers {
 /// # Errors
 /// If the process lacks a capability, the kernel lacks BTF, or a required hook cannot be attached.
 pub fn attach(settings: &Settings) -> Result<Attached, Error> {
+    let (attempt, reasons) = best_attempt(settings)?;
+    if attempt.is_complete() {
+        attempt.into_attached(reasons, settings.kernel_log_level > 0)
+    } else {
+        Err(attempt.into_error())
+    }
+}
+
+/// Tries every hook, says what became of each, and detaches.
+///
+/// # Errors
+/// If nothing can be tried at all: no capability, no BTF.
+pub fn survey(settings: &Settings) -> Result<Vec<HookStatus>, Error> {
+    best_attempt(settings).map(|(attempt, _)| attempt.hooks)
+}
+
+fn best_attempt(settings: &Settings) -> Result<(Attempt, HashMap<u32, String>), Error> {
     if OBJECT.is_empty() {
         return Err(Error::NoObject);
     }
@@ -90,26 +110,26 @@ pub fn attach(settings: &Settings) -> Result<Attached, Error> {
     let offsets = offsets::resolve(&btf)?;
     let reasons = reset_reasons(&btf);
     drop(btf);
-    let attach_btf = AttachBtf::from_sys_fs().map_err(|error| Error::Btf(Box::new(error)))?;
-    let first = Attempt::new(&offsets, &attach_btf, settings, Helpers::All)?;
-    let attempt = if first.is_complete() {
-        first
-    } else {
-        // Detach before the second attempt, so that no event is handled twice.
-        let refused = first.into_error();
-        let second = Attempt::new(&offsets, &attach_btf, settings, Helpers::Oldest)?;
-        if !second.is_complete() {
-            return Err(refused);
-        }
-        second
-    };
-    attempt.into_attached(reasons, settings.kernel_log_level > 0)
+    let btf = AttachBtf::from_sys_fs().map_err(|error| Error::Btf(Box::new(error)))?;
+    let first = Attempt::new(&offsets, &btf, settings, Helpers::All)?;
+    if first.is_complete() {
+        return Ok((first, reasons));
+    }
+    // Detach before the second attempt, so that no event is handled twice.
+    let verdicts = first.hooks.clone();
+    drop(first);
+    let mut second = Attempt::new(&offsets, &btf, settings, Helpers::Oldest)?;
+    if !second.is_complete() {
+        // Fewer helpers did not help: the first verdicts say more about why.
+        second.hooks = verdicts;
+    }
+    Ok((second, reasons))
 }
 
 struct Attempt {
     programs: Ebpf,
     has_poll: bool,
-    hooks: Vec<(&'static Hook, Status)>,
+    hooks: Vec<HookStatus>,
 }
 
 impl Attempt {
@@ -138,7 +158,7 @@ impl Attempt {
         Ok(Self { programs, has_poll: has_poll.is_ok(), hooks })
     }
 
-    fn missing(&self) -> Option<&(&'static Hook, Status)> {
+    fn missing(&self) -> Option<&HookStatus> {
         self.hooks
             .iter()
             .find(|(hook, status)| hook.need == Need::Required && !status.is_attached())

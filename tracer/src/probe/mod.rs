@@ -8,7 +8,7 @@ mod offsets;
 mod preflight;
 mod status;
 
-pub use loader::{Attached, Settings, Table, attach};
+pub use loader::{Attached, HookStatus, Settings, Table, attach, survey};
 pub use preflight::lockdown;
 pub use status::Status;
 

@@ -1,5 +1,6 @@
 //! Stage 4: who owns a connection. A process is its thread group id *and* its start time.
 
+mod identity_json;
 mod table;
 
 use std::path::PathBuf;

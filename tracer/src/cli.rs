@@ -1,0 +1,288 @@
+//! The command line: arguments and their help, no logic.
+
+use std::path::PathBuf;
+use std::time::Duration;
+
+use clap::{Args, Parser, Subcommand, ValueEnum};
+
+/// Find the process that redials instead of reusing its TCP connections.
+///
+/// tracer watches every TCP connection of this host from the kernel, names who closed each one and
+/// why, and tells which process wastes connections and what to change. Without a verb it runs
+/// `diagnose`. It needs root (or CAP_BPF and CAP_PERFMON) and a kernel of 5.10 or later with BTF.
+#[derive(Debug, Parser)]
+#[command(
+    version,
+    args_conflicts_with_subcommands = true,
+    after_help = "Examples:
+  tracer demo                       see a redialling client caught, on loopback
+  tracer -d 15s                     watch this host for 15 seconds, then the verdict
+  tracer -p 4242                    one process, until Ctrl-C
+  tracer watch -P 5432              a line per ended connection of a database port
+  tracer -d 15s --output json       JSON lines for a script
+  tracer record -d 60s out.trace    record now, judge later: tracer replay out.trace
+
+Exit codes:
+  0  fine
+  1  findings at the --fail-on level
+  2  could not run, or bad usage
+  3  data was lost, and --strict was given"
+)]
+pub struct Cli {
+    /// What to do.
+    #[command(subcommand)]
+    pub verb: Option<Verb>,
+    /// Arguments of `diagnose`, the default verb.
+    #[command(flatten)]
+    pub diagnose: Diagnose,
+}
+
+/// What to do.
+#[derive(Debug, Subcommand)]
+pub enum Verb {
+    /// Observe for a while or until Ctrl-C, then print findings, evidence and totals (default)
+    Diagnose(Diagnose),
+    /// Print a line for each connection that ends, live
+    Watch(Watch),
+    /// Write what the kernel tells to a file, to be judged later
+    Record(Record),
+    /// Judge a recorded file: same bytes in, same findings out
+    Replay(Replay),
+    /// Show what this kernel allows, hook by hook, and what is missing
+    Check(Check),
+    /// Catch a redialling client beside a reusing one, on loopback, for a few seconds
+    Demo(Demo),
+    /// A process of the demo
+    #[command(hide = true)]
+    DemoPart(DemoPart),
+}
+
+/// Arguments of `diagnose`.
+#[derive(Debug, Clone, Args)]
+pub struct Diagnose {
+    /// How long to observe: 15s, 2m, 500ms [default: until Ctrl-C]
+    #[arg(short, long, value_parser = duration, value_name = "TIME")]
+    pub duration: Option<Duration>,
+    /// Which connections.
+    #[command(flatten)]
+    pub filter: Filter,
+    /// How to report.
+    #[command(flatten)]
+    pub report: Report,
+    /// How to trace.
+    #[command(flatten)]
+    pub tracing: Tracing,
+}
+
+/// Arguments of `watch`.
+#[derive(Debug, Clone, Args)]
+pub struct Watch {
+    /// How long to watch: 15s, 2m [default: until Ctrl-C]
+    #[arg(short, long, value_parser = duration, value_name = "TIME")]
+    pub duration: Option<Duration>,
+    /// Which connections.
+    #[command(flatten)]
+    pub filter: Filter,
+    /// Lines for people, or JSON lines for machines
+    #[arg(short, long, value_enum, default_value_t = Output::Table)]
+    pub output: Output,
+    /// Exit with 3 if any record was lost
+    #[arg(long)]
+    pub strict: bool,
+    /// How to trace.
+    #[command(flatten)]
+    pub tracing: Tracing,
+}
+
+/// Arguments of `record`.
+#[derive(Debug, Clone, Args)]
+pub struct Record {
+    /// File to write; it must not exist yet
+    pub file: PathBuf,
+    /// How long to record: 15s, 2m [default: until Ctrl-C]
+    #[arg(short, long, value_parser = duration, value_name = "TIME")]
+    pub duration: Option<Duration>,
+    /// Exit with 3 if any record was lost
+    #[arg(long)]
+    pub strict: bool,
+    /// How to trace.
+    #[command(flatten)]
+    pub tracing: Tracing,
+}
+
+/// Arguments of `replay`.
+#[derive(Debug, Clone, Args)]
+pub struct Replay {
+    /// File written by `tracer record`
+    pub file: PathBuf,
+    /// Which connections.
+    #[command(flatten)]
+    pub filter: Filter,
+    /// How to report.
+    #[command(flatten)]
+    pub report: Report,
+}
+
+/// Arguments of `check`.
+#[derive(Debug, Clone, Args)]
+pub struct Check {
+    /// Text for people, or one JSON health line for machines
+    #[arg(short, long, value_enum, default_value_t = Output::Table)]
+    pub output: Output,
+}
+
+/// Arguments of `demo`.
+#[derive(Debug, Clone, Args)]
+pub struct Demo {
+    /// How long to trace the two clients
+    #[arg(short, long, value_parser = duration, default_value = "4s", value_name = "TIME")]
+    pub duration: Duration,
+    /// Report for people, or JSON lines for machines
+    #[arg(short, long, value_enum, default_value_t = Output::Table)]
+    pub output: Output,
+}
+
+/// Arguments of the demo's processes.
+#[derive(Debug, Clone, Args)]
+pub struct DemoPart {
+    /// Which one.
+    #[arg(value_enum)]
+    pub part: Part,
+    /// Server port, for a client.
+    #[arg(default_value_t = 0)]
+    pub port: u16,
+}
+
+/// A process of the demo.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
+pub enum Part {
+    /// Answers requests, keeps connections open.
+    Server,
+    /// A new connection per request.
+    Redial,
+    /// One connection for all requests.
+    Reuse,
+}
+
+/// Which connections are judged and shown.
+#[derive(Debug, Clone, Default, Args)]
+pub struct Filter {
+    /// Only this process; repeatable
+    #[arg(short, long = "pid", value_name = "PID")]
+    pub pids: Vec<u32>,
+    /// Only connections with this port at either end; repeatable
+    #[arg(short = 'P', long = "port", value_name = "PORT")]
+    pub ports: Vec<u16>,
+}
+
+/// How to report.
+#[derive(Debug, Clone, Args)]
+pub struct Report {
+    /// Report for people, or JSON lines for machines
+    #[arg(short, long, value_enum, default_value_t = Output::Table)]
+    pub output: Output,
+    /// Also print each ended connection (JSON only)
+    #[arg(long)]
+    pub connections: bool,
+    /// Exit with 1 if a finding is at least this severe
+    #[arg(long, value_enum, value_name = "SEVERITY")]
+    pub fail_on: Option<FailOn>,
+    /// Exit with 3 if any record was lost
+    #[arg(long)]
+    pub strict: bool,
+    /// Change a threshold of a finding; repeatable; `list` shows them all
+    #[arg(long = "threshold", value_name = "NAME=VALUE")]
+    pub thresholds: Vec<String>,
+}
+
+/// How to trace.
+#[derive(Debug, Clone, Args)]
+pub struct Tracing {
+    /// Most connections tracked at one time
+    #[arg(long, value_name = "N", default_value_t = 262_144,
+          value_parser = clap::value_parser!(u32).range(16..=16_777_216))]
+    pub max_connections: u32,
+    /// Buffer for ended connections, MiB, a power of two
+    #[arg(long, value_name = "MIB", default_value_t = 8, value_parser = ring_mib)]
+    pub ring_mib: u32,
+    /// Print kernel-side diagnostics of this level to stderr: 0 none, 5 each state change
+    #[arg(long, value_name = "LEVEL", default_value_t = 0, value_parser = clap::value_parser!(u8).range(0..=5))]
+    pub kernel_log: u8,
+}
+
+/// Format of what goes to stdout.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
+pub enum Output {
+    /// For people.
+    Table,
+    /// For machines, one object per line.
+    Json,
+}
+
+/// Least severity that makes `diagnose` fail.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
+pub enum FailOn {
+    /// Any finding.
+    Info,
+    /// WARN or ERROR.
+    Warn,
+    /// ERROR only.
+    Error,
+}
+
+/// A duration such as `15s`, `2m`, `1h`, `500ms`, or seconds as a bare number.
+fn duration(text: &str) -> Result<Duration, String> {
+    let advice = "write it like 15s, 2m, 1h or 500ms";
+    let digits = text.find(|c: char| !c.is_ascii_digit() && c != '.').unwrap_or(text.len());
+    let (number, unit) = text.split_at(digits);
+    let number: f64 = number.parse().map_err(|_| advice.to_owned())?;
+    let seconds = number
+        * match unit {
+            "ms" => 0.001,
+            "" | "s" => 1.0,
+            "m" => 60.0,
+            "h" => 3600.0,
+            _ => return Err(advice.to_owned()),
+        };
+    Duration::try_from_secs_f64(seconds)
+        .ok()
+        .filter(|time| !time.is_zero())
+        .ok_or_else(|| "it must be longer than nothing".to_owned())
+}
+
+fn ring_mib(text: &str) -> Result<u32, String> {
+    text.parse()
+        .ok()
+        .filter(|mib: &u32| mib.is_power_of_two() && *mib <= 1024)
+        .ok_or_else(|| "it must be a power of two from 1 to 1024".to_owned())
+}
+
+#[cfg(test)]
+mod tests {
+    use clap::CommandFactory as _;
+
+    use super::*;
+
+    #[test]
+    fn the_command_line_is_consistent() {
+        Cli::command().debug_assert();
+    }
+
+    #[test]
+    fn durations_are_read_as_people_write_them() {
+        assert_eq!(duration("15s"), Ok(Duration::from_secs(15)));
+        assert_eq!(duration("1.5m"), Ok(Duration::from_secs(90)));
+        assert_eq!(duration("500ms"), Ok(Duration::from_millis(500)));
+        assert_eq!(duration("20"), Ok(Duration::from_secs(20)));
+        for bad in ["", "s", "0s", "-1s", "5y", "1e400"] {
+            assert!(duration(bad).is_err(), "{bad}");
+        }
+    }
+
+    #[test]
+    fn the_default_verb_takes_the_arguments_of_diagnose() {
+        let cli = Cli::try_parse_from(["tracer", "-d", "15s", "-p", "1", "-p", "2"]).unwrap();
+        assert!(cli.verb.is_none());
+        assert_eq!(cli.diagnose.filter.pids, [1, 2]);
+    }
+}

@@ -1,0 +1,69 @@
+//! `tracer check`: what this kernel allows, hook by hook.
+
+use std::io::{self, Write};
+
+use super::{Error, Outcome, report, terminal, written};
+use crate::cli::{Check, Output};
+use crate::clock::Clock;
+use crate::detect::Thresholds;
+use crate::pipeline::{Pipeline, Selection, Setting};
+use crate::probe::hook::Need;
+use crate::probe::{self, Settings};
+use crate::process::Lookup;
+
+const SETTINGS: Settings =
+    Settings { max_connections: 1024, ring_bytes: 1 << 20, kernel_log_level: 0 };
+
+/// Attaches everything, says what became of it, and detaches.
+pub(super) fn run(args: &Check) -> Result<Outcome, Error> {
+    if args.output == Output::Json {
+        let setting = Setting::live(&probe::attach(&SETTINGS)?);
+        let mut sink = report::sink(Output::Json, &setting);
+        let (selection, thresholds) = (Selection::default(), Thresholds::default());
+        let pipeline = Pipeline::new(setting, Lookup::Recorded, selection, thresholds);
+        return written(
+            report::health(&mut *sink, &pipeline, Clock::monotonic_ns()).map(|()| Outcome::Fine),
+        );
+    }
+    let hooks = probe::survey(&SETTINGS)?;
+    written(print(&hooks).map(|()| Outcome::Fine).map_err(Error::Output))?;
+    // The whole verdict, as an error if something required is missing.
+    probe::attach(&SETTINGS)?;
+    Ok(Outcome::Fine)
+}
+
+fn print(hooks: &[probe::HookStatus]) -> io::Result<()> {
+    let mut out = io::stdout().lock();
+    let paint = |style: anstyle::Style, text: &str| {
+        if terminal::look().colour { format!("{style}{text}{style:#}") } else { text.to_owned() }
+    };
+    let lockdown = probe::lockdown().unwrap_or_else(|| "not told".into());
+    let kernel = rustix::system::uname();
+    writeln!(out, "kernel {}, lockdown {lockdown}\n", kernel.release().to_string_lossy())?;
+    for (hook, status) in hooks {
+        let style = match (status.is_attached(), hook.need) {
+            (true, _) => anstyle::AnsiColor::Green.on_default(),
+            (false, Need::Optional) => anstyle::AnsiColor::Yellow.on_default(),
+            (false, Need::Required) => anstyle::AnsiColor::Red.on_default(),
+        };
+        let need = match hook.need {
+            Need::Required => "required",
+            Need::Optional => "optional",
+        };
+        let status = paint(style, &format!("{:<18}", status.to_string()));
+        writeln!(out, "{:<22}{status}{need:<10}{}", hook.name, hook.gives)?;
+    }
+    let missing = hooks.iter().filter(|(_, status)| !status.is_attached());
+    let (required, optional): (Vec<_>, Vec<_>) =
+        missing.partition(|(hook, _)| hook.need == Need::Required);
+    let verdict = if !required.is_empty() {
+        "tracer cannot run here."
+    } else if optional.is_empty() {
+        "Everything is attached: full tier."
+    } else {
+        "tracer does its whole job here. Without the optional hooks, records lack only what they \
+         give."
+    };
+    writeln!(out, "\n{verdict}")?;
+    out.flush()
+}

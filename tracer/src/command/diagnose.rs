@@ -1,0 +1,59 @@
+//! `tracer diagnose`: observe, then report.
+
+use std::path::Path;
+
+use super::observe::{Observation, Progress};
+use super::{Error, Outcome, report, written};
+use crate::cli::{Diagnose, Filter, Output};
+use crate::clock::Clock;
+use crate::pipeline::Selection;
+
+/// Observes and reports.
+pub(super) fn run(args: &Diagnose) -> Result<Outcome, Error> {
+    report::check(&args.report)?;
+    let Some(thresholds) = report::thresholds(&args.report)? else { return Ok(Outcome::Fine) };
+    let selection = selection(&args.filter)?;
+    let mut observation = Observation::start(&args.tracing, selection, thresholds)?;
+    let mut sink = report::sink(args.report.output, &observation.pipeline.setting());
+    if args.report.output == Output::Table {
+        announce(args);
+    }
+    written((|| {
+        report::health(&mut *sink, &observation.pipeline, Clock::monotonic_ns())?;
+        let mut at_ns = 0;
+        observation.run(args.duration, &mut |pipeline, progress| {
+            if let Progress::Tick(tick) = progress {
+                at_ns = tick.now_ns;
+                if args.report.connections {
+                    report::ended(&mut *sink, pipeline, tick)?;
+                }
+            }
+            Ok(())
+        })?;
+        report::close(&mut *sink, &observation.pipeline, at_ns, &args.report)
+    })())
+}
+
+/// The filter, once every PID in it is known to exist: an empty report would look like good news.
+pub(super) fn selection(filter: &Filter) -> Result<Selection, Error> {
+    for pid in &filter.pids {
+        if !Path::new("/proc").join(pid.to_string()).exists() {
+            return Err(Error::NoSuchPid(*pid));
+        }
+    }
+    Ok(recorded_selection(filter))
+}
+
+/// The filter as it is: the processes of a recording need not live any more.
+pub(super) fn recorded_selection(filter: &Filter) -> Selection {
+    Selection { pids: filter.pids.clone(), ports: filter.ports.clone() }
+}
+
+/// Says what happens meanwhile, on stderr.
+fn announce(args: &Diagnose) {
+    let time = args.duration.map_or_else(
+        || "until Ctrl-C".to_owned(),
+        |time| format!("for {time:?} (Ctrl-C ends it early)"),
+    );
+    tracing::info!("watching TCP connections {time}");
+}

@@ -1,0 +1,107 @@
+//! One file per verb. A verb turns arguments into stages, runs them, and returns an exit code.
+
+mod check;
+mod demo;
+mod diagnose;
+mod observe;
+mod record;
+mod replay;
+mod report;
+mod setting_json;
+mod terminal;
+mod watch;
+
+use std::io;
+use std::process::ExitCode;
+
+use crate::cli::{Cli, Verb};
+use crate::{probe, source};
+
+/// How a verb ended.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Outcome {
+    /// Exit code 0.
+    Fine,
+    /// Exit code 1: findings at the `--fail-on` level.
+    Findings,
+    /// Exit code 3: data was lost, and `--strict` was given.
+    Lost,
+}
+
+impl From<Outcome> for ExitCode {
+    fn from(outcome: Outcome) -> Self {
+        match outcome {
+            Outcome::Fine => Self::SUCCESS,
+            Outcome::Findings => Self::from(1),
+            Outcome::Lost => Self::from(3),
+        }
+    }
+}
+
+/// Why a verb could not run: exit code 2. Each message is one sentence that says what to do next.
+#[derive(Debug, thiserror::Error)]
+pub enum Error {
+    /// The kernel does not let us trace.
+    #[error(transparent)]
+    Probe(#[from] probe::Error),
+    /// A map could not be read.
+    #[error("the kernel's table of connections could not be read ({0}); run tracer again")]
+    Map(#[from] aya::maps::MapError),
+    /// A PID of nobody.
+    #[error("no process has PID {0}: list those with connections with `ss -tp`")]
+    NoSuchPid(u32),
+    /// Arguments that do not go together, or a value of the wrong form.
+    #[error("{0}")]
+    Usage(String),
+    /// A file cannot be read or written.
+    #[error("{path}: {error}")]
+    File {
+        /// Which.
+        path: String,
+        /// Why.
+        #[source]
+        error: io::Error,
+    },
+    /// A recorded file cannot be read.
+    #[error("{path}: {error}")]
+    Recording {
+        /// Which.
+        path: String,
+        /// Why.
+        #[source]
+        error: source::FileError,
+    },
+    /// Output cannot be written; a closed pipe is no error.
+    #[error("the output could not be written: {0}")]
+    Output(#[source] io::Error),
+    /// A process of the demo failed.
+    #[error("the demo could not run its own client and server: {0}")]
+    Demo(#[source] io::Error),
+    /// The runtime could not start.
+    #[error("timers and signals could not be set up: {0}")]
+    Runtime(#[source] io::Error),
+}
+
+/// Runs the verb.
+///
+/// # Errors
+/// [`Error`], to be shown as one sentence, with exit code 2.
+pub fn run(cli: Cli) -> Result<Outcome, Error> {
+    match cli.verb.unwrap_or(Verb::Diagnose(cli.diagnose)) {
+        Verb::Diagnose(args) => diagnose::run(&args),
+        Verb::Watch(args) => watch::run(&args),
+        Verb::Record(args) => record::run(&args),
+        Verb::Replay(args) => replay::run(&args),
+        Verb::Check(args) => check::run(&args),
+        Verb::Demo(args) => demo::run(&args),
+        Verb::DemoPart(args) => demo::part(&args),
+    }
+}
+
+/// A closed pipe means that the reader has seen enough.
+fn written(result: Result<Outcome, Error>) -> Result<Outcome, Error> {
+    match result {
+        Err(Error::Output(error)) if error.kind() == io::ErrorKind::BrokenPipe => Ok(Outcome::Fine),
+        other => other,
+    }
+}

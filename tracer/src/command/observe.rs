@@ -1,0 +1,154 @@
+//! The live loop: drains the kernel's buffer on a timer, ends an interval about every second, stops
+//! at the deadline or at a signal.
+
+use std::future::Future;
+use std::time::{Duration, Instant};
+
+use tokio::signal::unix::{SignalKind, signal};
+use tokio::time::{MissedTickBehavior, interval, sleep_until};
+
+use super::Error;
+use crate::cli;
+use crate::clock::Clock;
+use crate::connection::Tick;
+use crate::detect::Thresholds;
+use crate::pipeline::{Fed, Pipeline, Selection, Setting};
+use crate::probe;
+use crate::process::{Identity, Lookup};
+use crate::source::{Input, Kernel};
+
+/// How often the buffer is drained. Kernel-side wakeups cost more than all hooks together; this
+/// costs an idle host 20 short wakeups a second, and 8 MiB hold half a million records a second.
+const DRAIN: Duration = Duration::from_millis(50);
+/// Shortest interval between snapshots of the open connections.
+const TICK: Duration = Duration::from_secs(1);
+/// A snapshot may take this share of the time: with very many connections they come less often.
+const SNAPSHOT_SHARE: u32 = 100;
+
+/// What the caller is told about.
+pub(super) enum Progress<'a> {
+    /// Bytes from the kernel, before they are interpreted.
+    Input(&'a Input),
+    /// A process seen for the first time.
+    Met(&'a Identity),
+    /// A complete, judged interval.
+    Tick(&'a Tick),
+}
+
+/// A running observation.
+pub(super) struct Observation {
+    kernel: Kernel,
+    /// Its stages.
+    pub(super) pipeline: Pipeline,
+}
+
+impl Observation {
+    /// Attaches to the kernel.
+    pub(super) fn start(
+        args: &cli::Tracing,
+        selection: Selection,
+        thresholds: Thresholds,
+    ) -> Result<Self, Error> {
+        let attached = probe::attach(&settings(args))?;
+        let setting = Setting::live(&attached);
+        let pipeline = Pipeline::new(setting, Lookup::Proc, selection, thresholds);
+        Ok(Self { kernel: Kernel::new(attached), pipeline })
+    }
+
+    /// Observes until `duration` is over, or SIGINT or SIGTERM comes.
+    pub(super) fn run(
+        &mut self,
+        duration: Option<Duration>,
+        on: &mut dyn FnMut(&Pipeline, Progress<'_>) -> Result<(), Error>,
+    ) -> Result<(), Error> {
+        let runtime = tokio::runtime::Builder::new_current_thread()
+            .enable_all()
+            .build()
+            .map_err(Error::Runtime)?;
+        runtime.block_on(async {
+            let stop = stop(duration)?;
+            self.until(stop, on).await
+        })
+    }
+
+    async fn until(
+        &mut self,
+        stop: impl Future<Output = ()>,
+        on: &mut dyn FnMut(&Pipeline, Progress<'_>) -> Result<(), Error>,
+    ) -> Result<(), Error> {
+        let mut stop = std::pin::pin!(stop);
+        let mut drain = interval(DRAIN);
+        drain.set_missed_tick_behavior(MissedTickBehavior::Delay);
+        let mut due = Instant::now() + TICK;
+        loop {
+            tokio::select! {
+                () = &mut stop => return self.tick(true, on),
+                _ = drain.tick() => {}
+            }
+            if Instant::now() < due {
+                let mut inputs = Vec::new();
+                self.kernel.drain(&mut |input| inputs.push(input));
+                self.feed(&inputs, on)?;
+            } else {
+                let began = Instant::now();
+                self.tick(false, on)?;
+                due = began + TICK.max(began.elapsed() * SNAPSHOT_SHARE);
+            }
+        }
+    }
+
+    fn tick(
+        &mut self,
+        is_last: bool,
+        on: &mut dyn FnMut(&Pipeline, Progress<'_>) -> Result<(), Error>,
+    ) -> Result<(), Error> {
+        let now_ns = Clock::monotonic_ns();
+        let mut inputs = Vec::new();
+        self.kernel.snapshot(&mut |input| inputs.push(input))?;
+        inputs.push(Input::Tick { now_ns, is_last });
+        self.feed(&inputs, on)
+    }
+
+    fn feed(
+        &mut self,
+        inputs: &[Input],
+        on: &mut dyn FnMut(&Pipeline, Progress<'_>) -> Result<(), Error>,
+    ) -> Result<(), Error> {
+        for input in inputs {
+            let fed = self.pipeline.feed(input);
+            if let Fed::Met(identity) = &fed {
+                on(&self.pipeline, Progress::Met(identity))?;
+            }
+            on(&self.pipeline, Progress::Input(input))?;
+            if let Fed::Tick(tick) = &fed {
+                on(&self.pipeline, Progress::Tick(tick))?;
+            }
+        }
+        Ok(())
+    }
+}
+
+/// What the loader is asked for.
+pub(super) const fn settings(args: &cli::Tracing) -> probe::Settings {
+    probe::Settings {
+        max_connections: args.max_connections,
+        ring_bytes: args.ring_mib << 20,
+        kernel_log_level: args.kernel_log,
+    }
+}
+
+/// Ends at the deadline, or at the first SIGINT or SIGTERM.
+fn stop(duration: Option<Duration>) -> Result<impl Future<Output = ()>, Error> {
+    let mut interrupt = signal(SignalKind::interrupt()).map_err(Error::Runtime)?;
+    let mut terminate = signal(SignalKind::terminate()).map_err(Error::Runtime)?;
+    // A year and more is for ever.
+    let forever = Duration::from_secs(366 * 24 * 3600);
+    let deadline = tokio::time::Instant::now() + duration.unwrap_or(forever).min(forever);
+    Ok(async move {
+        tokio::select! {
+            _ = interrupt.recv() => {}
+            _ = terminate.recv() => {}
+            () = sleep_until(deadline) => {}
+        }
+    })
+}

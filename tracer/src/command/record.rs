@@ -1,0 +1,37 @@
+//! `tracer record`: what the kernel tells, to a file.
+
+use std::fs::OpenOptions;
+
+use super::observe::{Observation, Progress};
+use super::{Error, Outcome};
+use crate::cli::Record;
+use crate::detect::Thresholds;
+use crate::pipeline::Selection;
+use crate::source::{Input, Writer};
+
+/// Records everything: filters and thresholds are chosen at replay.
+pub(super) fn run(args: &Record) -> Result<Outcome, Error> {
+    let failed = |error| Error::File { path: args.file.display().to_string(), error };
+    let mut observation =
+        Observation::start(&args.tracing, Selection::default(), Thresholds::default())?;
+    let file = OpenOptions::new().write(true).create_new(true).open(&args.file).map_err(failed)?;
+    let meta = observation.pipeline.setting().to_json();
+    let mut writer = Writer::new(file, &meta).map_err(failed)?;
+    tracing::info!("recording to {}, Ctrl-C ends it", args.file.display());
+    let mut records = 0_u64;
+    observation.run(args.duration, &mut |_, progress| {
+        let result = match progress {
+            // Before the record that made it known, so that replay has it in time.
+            Progress::Met(identity) => writer.write(&Input::Identity(identity.to_json())),
+            Progress::Input(input) => {
+                records += u64::from(matches!(input, Input::Record(_)));
+                writer.write(input)
+            }
+            Progress::Tick(_) => Ok(()),
+        };
+        result.map_err(failed)
+    })?;
+    let lost = observation.pipeline.lost();
+    tracing::info!("{records} records written, {lost} lost: judge them with `tracer replay`");
+    Ok(if args.strict && lost > 0 { Outcome::Lost } else { Outcome::Fine })
+}

@@ -1,0 +1,49 @@
+//! `tracer replay`: judge a recorded file with the same stages.
+
+use std::fs::File;
+
+use super::{Error, Outcome, diagnose, report, written};
+use crate::cli::Replay;
+use crate::pipeline::{Fed, Pipeline, Setting};
+use crate::process::Lookup;
+use crate::source::{FileError, Reader};
+
+/// Replays and reports.
+pub(super) fn run(args: &Replay) -> Result<Outcome, Error> {
+    report::check(&args.report)?;
+    let Some(thresholds) = report::thresholds(&args.report)? else { return Ok(Outcome::Fine) };
+    let path = || args.file.display().to_string();
+    let file = File::open(&args.file).map_err(|error| Error::File { path: path(), error })?;
+    let unreadable = |error| Error::Recording { path: path(), error };
+    let mut reader = Reader::new(file).map_err(unreadable)?;
+    let setting =
+        Setting::from_json(reader.meta()).ok_or_else(|| unreadable(FileError::NotOurs))?;
+    let selection = diagnose::recorded_selection(&args.filter);
+    let start_ns = setting.start_ns;
+    let mut sink = report::sink(args.report.output, &setting);
+    let mut pipeline = Pipeline::new(setting, Lookup::Recorded, selection, thresholds);
+    written((|| {
+        report::health(&mut *sink, &pipeline, start_ns)?;
+        let mut at_ns = start_ns;
+        loop {
+            let input = match reader.next() {
+                Ok(Some(input)) => input,
+                Ok(None) => break,
+                // What came before is good, and the report says that something is missing.
+                Err(FileError::Io(error)) => return Err(Error::File { path: path(), error }),
+                Err(error) => {
+                    tracing::warn!("{}: {error}", path());
+                    pipeline.count_unreadable("recording_cut_off");
+                    break;
+                }
+            };
+            if let Fed::Tick(tick) = pipeline.feed(&input) {
+                at_ns = tick.now_ns;
+                if args.report.connections {
+                    report::ended(&mut *sink, &pipeline, &tick)?;
+                }
+            }
+        }
+        report::close(&mut *sink, &pipeline, at_ns, &args.report)
+    })())
+}

@@ -1,0 +1,148 @@
+//! The closing output that `diagnose`, `replay` and `demo` share, and the exit code it leads to.
+
+use std::io::{self, Write};
+
+use super::{Error, Outcome, terminal};
+use crate::aggregate::Who;
+use crate::cli::{FailOn, Output, Report};
+use crate::connection::{Tick, seconds};
+use crate::detect::{Finding, Severity, Thresholds};
+use crate::pipeline::{Pipeline, Setting};
+use crate::process::Identity;
+use crate::sink::json::Json;
+use crate::sink::table::Table;
+use crate::sink::{Ended, Item, Sink, Summary, Verdict};
+
+/// The sink that `output` asks for, on stdout.
+pub(super) fn sink(output: Output, setting: &Setting) -> Box<dyn Sink> {
+    let (out, origin) = (io::BufWriter::new(io::stdout()), setting.origin.clone());
+    match output {
+        Output::Table => Box::new(Table::new(out, origin, terminal::look())),
+        Output::Json => Box::new(Json::new(out, origin)),
+    }
+}
+
+/// Writes the health as of `at_ns`, at once: scripts wait for the first one.
+pub(super) fn health(sink: &mut dyn Sink, pipeline: &Pipeline, at_ns: u64) -> Result<(), Error> {
+    sink.write(&Item::Health(&pipeline.health(at_ns))).map_err(Error::Output)?;
+    sink.flush().map_err(Error::Output)
+}
+
+/// Writes the connections that ended in an interval.
+pub(super) fn ended(sink: &mut dyn Sink, pipeline: &Pipeline, tick: &Tick) -> Result<(), Error> {
+    for connection in &tick.ended {
+        let identity = connection.owner.and_then(|owner| pipeline.identity(owner));
+        if let Some(ended) = Ended::new(connection, identity) {
+            sink.write(&Item::Connection(ended)).map_err(Error::Output)?;
+        }
+    }
+    sink.flush().map_err(Error::Output)
+}
+
+/// Writes summaries, findings and the last health line; says how it ended.
+pub(super) fn close(
+    sink: &mut dyn Sink,
+    pipeline: &Pipeline,
+    at_ns: u64,
+    args: &Report,
+) -> Result<Outcome, Error> {
+    let setting = pipeline.setting();
+    let window_s = seconds(setting.start_ns, at_ns);
+    let write = |sink: &mut dyn Sink, item: Item<'_>| sink.write(&item).map_err(Error::Output);
+    for (key, totals) in &pipeline.judge().totals() {
+        let identity = identity(pipeline, &key.who);
+        write(sink, Item::Summary(Summary { at_ns, window_s, key, totals, identity }))?;
+    }
+    let findings = pipeline.judge().findings(pipeline.lost());
+    for finding in &findings {
+        let identity = identity(pipeline, &finding.key.who);
+        write(sink, Item::Finding(Verdict { at_ns, finding, identity }))?;
+    }
+    let health = pipeline.health(at_ns);
+    write(sink, Item::Health(&health))?;
+    sink.finish().map_err(Error::Output)?;
+    Ok(outcome(&findings, health.is_complete(), args))
+}
+
+fn identity<'a>(pipeline: &'a Pipeline, who: &Who) -> Option<&'a Identity> {
+    match who {
+        Who::Process(id) => pipeline.identity(*id),
+        _ => None,
+    }
+}
+
+fn outcome(findings: &[Finding], is_complete: bool, args: &Report) -> Outcome {
+    let fails = args.fail_on.is_some_and(|least| {
+        let least = match least {
+            FailOn::Info => Severity::Info,
+            FailOn::Warn => Severity::Warn,
+            FailOn::Error => Severity::Error,
+        };
+        findings.iter().any(|finding| finding.severity >= least)
+    });
+    if args.strict && !is_complete {
+        Outcome::Lost
+    } else if fails {
+        Outcome::Findings
+    } else {
+        Outcome::Fine
+    }
+}
+
+/// The thresholds in force; `None` if they were only to be listed, which is done.
+pub(super) fn thresholds(args: &Report) -> Result<Option<Thresholds>, Error> {
+    let mut thresholds = Thresholds::default();
+    for given in &args.thresholds {
+        if given == "list" {
+            list().map_err(Error::Output)?;
+            return Ok(None);
+        }
+        let Some((name, value)) = given.split_once('=') else {
+            return Err(Error::Usage(format!(
+                "--threshold takes NAME=VALUE, not `{given}`: `--threshold list` shows the names"
+            )));
+        };
+        thresholds.set(name, value).map_err(|error| Error::Usage(error.to_string()))?;
+    }
+    Ok(Some(thresholds))
+}
+
+fn list() -> io::Result<()> {
+    let mut out = io::stdout().lock();
+    let all = Thresholds::ALL;
+    let width = all.iter().map(|threshold| threshold.name.len()).max().unwrap_or(0);
+    for threshold in all {
+        writeln!(out, "{:width$}  {:>8}  {}", threshold.name, threshold.default, threshold.reason)?;
+    }
+    out.flush()
+}
+
+/// Refuses options that do not go together.
+pub(super) fn check(args: &Report) -> Result<(), Error> {
+    if args.connections && args.output == Output::Table {
+        return Err(Error::Usage(
+            "--connections needs --output json; `tracer watch` prints connections for people"
+                .into(),
+        ));
+    }
+    Ok(())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn loss_outranks_findings_in_the_exit_code_only_if_asked() {
+        let args = |strict| Report {
+            output: Output::Json,
+            connections: false,
+            fail_on: None,
+            strict,
+            thresholds: Vec::new(),
+        };
+        assert_eq!(outcome(&[], true, &args(true)), Outcome::Fine);
+        assert_eq!(outcome(&[], false, &args(true)), Outcome::Lost);
+        assert_eq!(outcome(&[], false, &args(false)), Outcome::Fine);
+    }
+}

@@ -1,0 +1,99 @@
+//! The setting of an observation as a JSON object, the head of a recorded file.
+
+use serde_json::{Value, json};
+
+use crate::clock::Clock;
+use crate::pipeline::Setting;
+use crate::sink::Origin;
+
+/// Records are in the layout and byte order of the host that made them.
+const LAYOUT: &str = if cfg!(target_endian = "little") { "little" } else { "big" };
+
+impl Setting {
+    /// One line of JSON.
+    pub(super) fn to_json(&self) -> String {
+        let clock = self.origin.clock;
+        json!({
+            "abi": tracer_ebpf::ABI_VERSION,
+            "byte_order": LAYOUT,
+            "arch": std::env::consts::ARCH,
+            "start_ns": self.start_ns,
+            "host": self.origin.host,
+            "wall_minus_monotonic_ns": clock.wall_minus_monotonic_ns,
+            "boot_minus_monotonic_ns": clock.boot_minus_monotonic_ns,
+            "tick_ns": clock.tick_ns,
+            "kernel": self.kernel,
+            "version": self.version,
+            "hooks": self.hooks,
+            "tier": self.tier,
+            "reset_reasons": self.reset_reasons.iter().collect::<Vec<_>>(),
+        })
+        .to_string()
+    }
+
+    /// The reverse; `None` if it is not such an object, or of a host whose records we cannot read.
+    pub(super) fn from_json(text: &str) -> Option<Self> {
+        let value: Value = serde_json::from_str(text).ok()?;
+        // System call numbers differ between architectures.
+        let is_ours = value["abi"] == tracer_ebpf::ABI_VERSION
+            && value["byte_order"] == LAYOUT
+            && value["arch"] == std::env::consts::ARCH;
+        is_ours.then_some(())?;
+        let text = |key: &str| value[key].as_str().map(str::to_owned);
+        let pairs = |key: &str| value[key].as_array().cloned().unwrap_or_default();
+        Some(Self {
+            start_ns: value["start_ns"].as_u64()?,
+            origin: Origin {
+                host: text("host")?,
+                clock: Clock {
+                    wall_minus_monotonic_ns: value["wall_minus_monotonic_ns"].as_i64()?,
+                    boot_minus_monotonic_ns: value["boot_minus_monotonic_ns"].as_i64()?,
+                    tick_ns: value["tick_ns"].as_u64()?,
+                },
+            },
+            kernel: text("kernel")?,
+            version: text("version")?,
+            hooks: pairs("hooks")
+                .iter()
+                .map(|pair| Some((pair[0].as_str()?.to_owned(), pair[1].as_str()?.to_owned())))
+                .collect::<Option<_>>()?,
+            tier: text("tier")?,
+            reset_reasons: pairs("reset_reasons")
+                .iter()
+                .map(|pair| {
+                    Some((pair[0].as_u64()?.try_into().ok()?, pair[1].as_str()?.to_owned()))
+                })
+                .collect::<Option<_>>()?,
+        })
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_setting_survives_the_way_through_a_file() {
+        let setting = Setting {
+            start_ns: 1,
+            origin: Origin {
+                host: "h".into(),
+                clock: Clock {
+                    wall_minus_monotonic_ns: -2,
+                    boot_minus_monotonic_ns: 3,
+                    tick_ns: 4,
+                },
+            },
+            kernel: "6.1".into(),
+            version: "0".into(),
+            hooks: vec![("tcp_close".into(), "attached:fentry".into())],
+            tier: "full".into(),
+            reset_reasons: [(7, "x".to_owned())].into(),
+        };
+        let json = setting.to_json();
+        let back = Setting::from_json(&json).unwrap();
+        assert_eq!(format!("{back:?}"), format!("{setting:?}"));
+        assert!(Setting::from_json(&json.replace("little", "middle")).is_none());
+        assert!(Setting::from_json("{").is_none());
+    }
+}

@@ -1,0 +1,35 @@
+//! `tracer watch`: a line per ended connection, live.
+
+use std::io;
+
+use super::observe::{Observation, Progress};
+use super::{Error, Outcome, diagnose, report, terminal, written};
+use crate::cli::{Output, Watch as Args};
+use crate::clock::Clock;
+use crate::detect::Thresholds;
+use crate::sink::Sink;
+use crate::sink::json::Json;
+use crate::sink::table::Watch;
+
+/// Prints connections as they end.
+pub(super) fn run(args: &Args) -> Result<Outcome, Error> {
+    let selection = diagnose::selection(&args.filter)?;
+    let mut observation = Observation::start(&args.tracing, selection, Thresholds::default())?;
+    let setting = observation.pipeline.setting();
+    let (out, origin) = (io::BufWriter::new(io::stdout()), setting.origin.clone());
+    let mut sink: Box<dyn Sink> = match args.output {
+        Output::Table => Box::new(Watch::new(out, origin, terminal::look())),
+        Output::Json => Box::new(Json::new(out, origin)),
+    };
+    written((|| {
+        report::health(&mut *sink, &observation.pipeline, Clock::monotonic_ns())?;
+        observation.run(args.duration, &mut |pipeline, progress| match progress {
+            Progress::Tick(tick) => report::ended(&mut *sink, pipeline, tick),
+            _ => Ok(()),
+        })?;
+        report::health(&mut *sink, &observation.pipeline, Clock::monotonic_ns())?;
+        sink.finish().map_err(Error::Output)?;
+        let is_complete = observation.pipeline.health(0).is_complete();
+        Ok(if args.strict && !is_complete { Outcome::Lost } else { Outcome::Fine })
+    })())
+}

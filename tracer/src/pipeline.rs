@@ -1,0 +1,231 @@
+//! Joins the stages: inputs of a source in; at each tick, an interval of named connections and what
+//! has been judged so far out. The same code runs live and on replay.
+
+use std::collections::BTreeMap;
+use std::sync::Arc;
+
+use tracer_ebpf::{Conn, Loss};
+
+use crate::aggregate::Limits;
+use crate::clock::Clock;
+use crate::connection::{Connection, Connections, Tick};
+use crate::decode::{self, Event};
+use crate::detect::{Judge, Thresholds};
+use crate::probe::Status;
+use crate::process::{Identity, Lookup, ProcessId, Table};
+use crate::sink::{Health, Origin};
+use crate::source::{Input, Lost};
+
+/// What does not change during an observation, and what a recording is read with.
+#[derive(Clone, Debug)]
+pub struct Setting {
+    /// When it began, monotonic nanoseconds.
+    pub start_ns: u64,
+    /// Host and clock.
+    pub origin: Origin,
+    /// Kernel release.
+    pub kernel: String,
+    /// Version of tracer that observed.
+    pub version: String,
+    /// Hook → status.
+    pub hooks: Vec<(String, String)>,
+    /// Name of the tier.
+    pub tier: String,
+    /// Kernel reset reasons by number.
+    pub reset_reasons: std::collections::HashMap<u32, String>,
+}
+
+impl Setting {
+    /// The setting of a live observation that begins now.
+    #[must_use]
+    pub fn live(attached: &crate::probe::Attached) -> Self {
+        let system = rustix::system::uname();
+        let text = |part: &std::ffi::CStr| part.to_string_lossy().into_owned();
+        let is_full = attached.hooks.iter().all(|(_, status)| status.is_attached());
+        Self {
+            start_ns: Clock::monotonic_ns(),
+            origin: Origin { host: text(system.nodename()), clock: Clock::now() },
+            kernel: text(system.release()),
+            version: env!("CARGO_PKG_VERSION").into(),
+            hooks: attached
+                .hooks
+                .iter()
+                .map(|(hook, status): &(_, Status)| (hook.name.to_owned(), status.to_string()))
+                .collect(),
+            tier: if is_full { "full" } else { "btf" }.into(),
+            reset_reasons: attached.reset_reasons.clone(),
+        }
+    }
+}
+
+/// Which connections are judged and shown; an empty list lets all pass.
+#[derive(Clone, Debug, Default)]
+pub struct Selection {
+    /// Owners.
+    pub pids: Vec<u32>,
+    /// Ports at either end.
+    pub ports: Vec<u16>,
+}
+
+impl Selection {
+    fn takes(&self, connection: &Connection) -> bool {
+        let pid = connection.owner.map(|owner| owner.pid);
+        let by_pid = self.pids.is_empty() || pid.is_some_and(|pid| self.pids.contains(&pid));
+        let ports = [connection.local.port(), connection.peer.port()];
+        by_pid && (self.ports.is_empty() || ports.iter().any(|port| self.ports.contains(port)))
+    }
+}
+
+/// The stages, joined.
+pub struct Pipeline {
+    setting: Arc<Setting>,
+    selection: Selection,
+    connections: Connections,
+    processes: Table,
+    judge: Judge,
+    decode_errors: BTreeMap<&'static str, u64>,
+    lost: Lost,
+    tracked: u64,
+}
+
+/// What feeding an input led to.
+pub enum Fed {
+    /// Nothing to see yet.
+    Taken,
+    /// A process was seen for the first time: a recording must hold its identity.
+    Met(Identity),
+    /// An interval is complete, and judged.
+    Tick(Tick),
+}
+
+impl Pipeline {
+    /// An empty pipeline.
+    #[must_use]
+    pub fn new(
+        setting: Setting,
+        lookup: Lookup,
+        selection: Selection,
+        thresholds: Thresholds,
+    ) -> Self {
+        let tick_ns = setting.origin.clock.tick_ns;
+        Self {
+            connections: Connections::new(tick_ns, setting.reset_reasons.clone(), setting.start_ns),
+            judge: Judge::new(setting.start_ns, Limits::default(), thresholds),
+            setting: Arc::new(setting),
+            selection,
+            processes: Table::new(lookup),
+            decode_errors: BTreeMap::new(),
+            lost: Lost::default(),
+            tracked: 0,
+        }
+    }
+
+    /// Takes one input.
+    pub fn feed(&mut self, input: &Input) -> Fed {
+        match input {
+            Input::Record(bytes) => match decode::decode(bytes) {
+                Ok(Event::Conn(conn)) => {
+                    let met = self.meet(&conn);
+                    self.connections.ended(*conn);
+                    return met;
+                }
+                Ok(Event::Late(late)) => self.connections.late(late),
+                Err(error) => self.count_error(error),
+            },
+            Input::Live(bytes) => match decode::decode(bytes) {
+                Ok(Event::Conn(conn)) => {
+                    let met = self.meet(&conn);
+                    self.connections.live(*conn);
+                    return met;
+                }
+                Ok(Event::Late(_)) => self.count_error(decode::Error::UnknownKind),
+                Err(error) => self.count_error(error),
+            },
+            Input::Lost(lost) => self.lost = *lost,
+            Input::Identity(json) => match Identity::from_json(json) {
+                Some(identity) => {
+                    self.processes.insert(identity);
+                }
+                None => self.count_error(decode::Error::BadValue),
+            },
+            Input::Tick { now_ns, is_last } => {
+                let mut tick = self.connections.tick(*now_ns, *is_last);
+                self.tracked = tick.live.len() as u64;
+                tick.ended.retain(|connection| self.selection.takes(connection));
+                tick.live.retain(|connection| self.selection.takes(connection));
+                self.judge.fold(&tick, &self.processes);
+                self.processes.next_tick();
+                return Fed::Tick(tick);
+            }
+        }
+        Fed::Taken
+    }
+
+    /// Counts something that could not be read, by its kind.
+    pub fn count_unreadable(&mut self, kind: &'static str) {
+        *self.decode_errors.entry(kind).or_default() += 1;
+    }
+
+    fn count_error(&mut self, error: decode::Error) {
+        self.count_unreadable(error.name());
+    }
+
+    fn meet(&mut self, conn: &Conn) -> Fed {
+        if conn.owner_tgid == 0 {
+            return Fed::Taken;
+        }
+        let id = ProcessId { pid: conn.owner_tgid, start_ns: conn.owner_start_ns };
+        let len = conn.owner_comm.iter().position(|byte| *byte == 0).unwrap_or(16);
+        let comm = String::from_utf8_lossy(&conn.owner_comm[..len]);
+        self.processes.observe(id, &comm).map_or(Fed::Taken, |identity| Fed::Met(identity.clone()))
+    }
+
+    /// The setting it was made with.
+    #[must_use]
+    pub fn setting(&self) -> Arc<Setting> {
+        Arc::clone(&self.setting)
+    }
+
+    /// Totals and verdicts so far.
+    #[must_use]
+    pub const fn judge(&self) -> &Judge {
+        &self.judge
+    }
+
+    /// What is known of a process.
+    #[must_use]
+    pub fn identity(&self, id: ProcessId) -> Option<&Identity> {
+        self.processes.get(id)
+    }
+
+    /// Records and connections the kernel side lost.
+    #[must_use]
+    pub fn lost(&self) -> u64 {
+        self.lost.iter().sum()
+    }
+
+    /// How well the observation goes, as of `at_ns`.
+    #[must_use]
+    pub fn health(&self, at_ns: u64) -> Health {
+        let setting = &self.setting;
+        Health {
+            at_ns,
+            hooks: setting.hooks.clone(),
+            tier: setting.tier.clone(),
+            lost: Loss::ALL
+                .iter()
+                .zip(self.lost)
+                .map(|(why, count)| (why.name().to_owned(), count))
+                .collect(),
+            evicted: self.judge.evicted(),
+            decode_errors: self
+                .decode_errors
+                .iter()
+                .map(|(kind, count)| ((*kind).to_owned(), *count))
+                .collect(),
+            connections_tracked: self.tracked,
+            version: setting.version.clone(),
+            kernel: setting.kernel.clone(),
+        }
+    }
+}

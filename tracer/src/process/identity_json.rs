@@ -1,0 +1,57 @@
+//! An identity as a JSON object, for recorded files.
+
+use std::path::PathBuf;
+
+use serde_json::{Value, json};
+
+use super::{Identity, ProcessId};
+
+impl Identity {
+    /// One line of JSON. A path that is not UTF-8 is kept as far as it can be shown.
+    #[must_use]
+    pub fn to_json(&self) -> String {
+        json!({
+            "pid": self.id.pid,
+            "start_ns": self.id.start_ns,
+            "comm": self.comm,
+            "exe": self.exe.as_ref().map(|path| path.to_string_lossy()),
+            "cgroup": self.cgroup,
+        })
+        .to_string()
+    }
+
+    /// The reverse; `None` if it is not such an object.
+    #[must_use]
+    pub fn from_json(text: &str) -> Option<Self> {
+        let value: Value = serde_json::from_str(text).ok()?;
+        let id = ProcessId {
+            pid: value["pid"].as_u64()?.try_into().ok()?,
+            start_ns: value["start_ns"].as_u64()?,
+        };
+        let optional = |key: &str| value[key].as_str().map(str::to_owned);
+        Some(Self {
+            id,
+            comm: value["comm"].as_str()?.to_owned(),
+            exe: optional("exe").map(PathBuf::from),
+            cgroup: optional("cgroup"),
+        })
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn an_identity_survives_the_way_through_a_file() {
+        let identity = Identity {
+            id: ProcessId { pid: 7, start_ns: u64::MAX },
+            comm: "a \"b\"\n".into(),
+            exe: Some("/bin/x".into()),
+            cgroup: None,
+        };
+        assert_eq!(Identity::from_json(&identity.to_json()), Some(identity));
+        assert_eq!(Identity::from_json("{\"pid\":-1}"), None);
+        assert_eq!(Identity::from_json("cut off"), None);
+    }
+}
