@@ -9,7 +9,7 @@ use rustix::process::Signal;
 use crate::support::peer;
 use crate::support::report::{int, text};
 use crate::support::scene::LOOPBACK;
-use crate::support::tracer::{Tracer, binary};
+use crate::support::tracer::{Tracer, binary, run};
 use crate::support::{tool, wait};
 
 fn said(output: &Output) -> (String, String) {
@@ -33,10 +33,15 @@ fn could_not_run(output: &Output) -> String {
 fn a_pid_that_does_not_exist_is_told_and_exits_2() {
     // Above the largest pid_max the kernel allows.
     let absent = "4194305";
-    let output = Command::new(binary())
-        .args(["diagnose", "--output", "json", "--duration", "1s", "-p", absent])
-        .output()
-        .expect("the tracer starts");
+    let output = run(Command::new(binary()).args([
+        "diagnose",
+        "--output",
+        "json",
+        "--duration",
+        "1s",
+        "-p",
+        absent,
+    ]));
     let sentence = could_not_run(&output);
     assert!(sentence.contains(absent), "{sentence}");
 }
@@ -50,13 +55,11 @@ fn without_root_the_missing_capability_is_named_and_exits_2() {
     let copy = dir.path().join("tracer");
     fs::copy(binary(), &copy).expect("a copy everybody can run");
     fs::set_permissions(&copy, everyone(0o755)).expect("chmod");
-    let output = Command::new(tool::path("setpriv"))
+    let output = run(Command::new(tool::path("setpriv"))
         .args(["--reuid=65534", "--regid=65534", "--clear-groups"])
         .arg(&copy)
         .args(["diagnose", "--output", "json", "--duration", "1s"])
-        .current_dir("/")
-        .output()
-        .expect("setpriv starts");
+        .current_dir("/"));
     let sentence = could_not_run(&output);
     assert!(sentence.contains("CAP_"), "names the capability: {sentence}");
 }
@@ -78,10 +81,8 @@ fn sigterm_ends_the_observation_like_sigint() {
 #[ignore = "needs root"]
 fn a_duration_ends_by_itself_with_the_closing_lines() {
     // The duration itself is under test: one second and no signal.
-    let output = Command::new(binary())
-        .args(["diagnose", "--output", "json", "--duration", "1s"])
-        .output()
-        .expect("the tracer starts");
+    let output =
+        run(Command::new(binary()).args(["diagnose", "--output", "json", "--duration", "1s"]));
     let (stdout, stderr) = said(&output);
     assert_eq!(output.status.code(), Some(0), "{stderr}");
     let names: Vec<String> = stdout
@@ -121,7 +122,7 @@ fn health_names_every_hook_with_its_verdict() {
 #[test]
 #[ignore = "needs root"]
 fn the_demo_catches_the_client_that_redials_and_only_it() {
-    let output = Command::new(binary()).arg("demo").output().expect("the tracer starts");
+    let output = run(Command::new(binary()).arg("demo"));
     let (stdout, stderr) = said(&output);
     assert_eq!(output.status.code(), Some(0), "{stderr}");
     assert_eq!(stdout.matches("one-shot").count(), 1, "one client redials: {stdout}");

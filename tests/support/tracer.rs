@@ -4,9 +4,10 @@ use std::env;
 use std::ffi::OsString;
 use std::fs::File;
 use std::io::{BufRead, BufReader, Read, Seek};
-use std::process::{Child, Command, Stdio};
+use std::process::{Child, Command, Output, Stdio};
 use std::sync::mpsc::{self, Receiver, RecvTimeoutError};
 use std::thread;
+use std::time::{Duration, Instant};
 
 use rustix::process::{Pid, Signal, kill_process};
 use serde_json::Value;
@@ -97,6 +98,35 @@ impl Drop for Tracer {
         let _ = self.child.kill();
         let _ = self.child.wait();
     }
+}
+
+/// Runs a command that ends by itself, bounded: one that hangs is killed and fails the test.
+pub(crate) fn run(command: &mut Command) -> Output {
+    let files = [(); 2].map(|()| tempfile::tempfile().expect("a temporary file"));
+    let [stdout, stderr] = files.each_ref().map(|file| file.try_clone().expect("a second handle"));
+    let mut child = command
+        .stdin(Stdio::null())
+        .stdout(stdout)
+        .stderr(stderr)
+        .spawn()
+        .unwrap_or_else(|error| panic!("{command:?}: {error}"));
+    let start = Instant::now();
+    let status = loop {
+        if let Some(status) = child.try_wait().expect("wait") {
+            break status;
+        }
+        if start.elapsed() > PATIENCE {
+            child.kill().and_then(|()| child.wait()).expect("its end");
+            panic!("{command:?} did not end within {PATIENCE:?}");
+        }
+        thread::sleep(Duration::from_millis(5));
+    };
+    let [stdout, stderr] = files.map(|mut file| {
+        let mut said = Vec::new();
+        file.rewind().and_then(|()| file.read_to_end(&mut said)).expect("a readable file");
+        said
+    });
+    Output { status, stdout, stderr }
 }
 
 /// The lines of a pipe, read by a thread so that a reader can give up.
