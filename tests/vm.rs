@@ -1,5 +1,6 @@
 //! The tracer on a kernel of its own: run inside a guest that has nothing but this binary, the
-//! tracer (`TRACER_BIN`) and loopback. It drives both ends itself and needs no other program.
+//! tracer (`TRACER_BIN`) and loopback. It drives both ends itself and needs no other program, but
+//! `/proc`, a writable `/tmp` and `lo` up. Waits are long, as an emulated guest is slow.
 
 #![expect(clippy::expect_used, reason = "a test that cannot set its scene fails, with that reason")]
 

@@ -16,6 +16,14 @@ fn arrived(stream: &TcpStream, count: usize) {
     });
 }
 
+/// Waits until the kernel acknowledged the peer's FIN, which it delays by up to 40 ms. From then on
+/// the peer's socket is gone and a timewait socket stands in for it.
+fn acknowledged_fin(stream: &TcpStream) {
+    let server = stream.peer_addr().expect("peer").port();
+    wait::in_state(server, wait::CLOSE_WAIT, 1);
+    wait::in_state(server, wait::FIN_WAIT2, 1);
+}
+
 #[test]
 #[ignore = "needs root"]
 fn a_client_that_closes_first_is_local_close_and_its_server_peer_close() {
@@ -97,9 +105,19 @@ fn a_linger_0_close_is_a_local_abort_and_reset_by_peer_at_the_other_end() {
 #[test]
 #[ignore = "needs root"]
 fn a_write_on_a_connection_the_server_closed_is_stale_reuse() {
+    stale_reuse(|client| arrived(client, 0));
+}
+
+#[test]
+#[ignore = "needs root"]
+fn a_write_long_after_the_server_closed_is_stale_reuse_too() {
+    stale_reuse(acknowledged_fin);
+}
+
+fn stale_reuse(ready: impl FnOnce(&TcpStream)) {
     let records = play(|mut client, server| {
         drop(server);
-        arrived(&client, 0);
+        ready(&client);
         client.write_all(&[b'x'; 100]).expect("the kernel takes the first write");
         let error = client.write_all(b"x").expect_err("the second one meets the reset");
         assert_eq!(error.kind(), ErrorKind::BrokenPipe);
@@ -148,7 +166,7 @@ fn a_close_with_unread_bytes_after_the_peers_fin_says_so() {
     let records = play(|client, mut server| {
         server.write_all(&[b'x'; 10]).expect("more than asked for");
         drop(server);
-        wait::in_state(client.peer_addr().expect("peer").port(), wait::CLOSE_WAIT, 1);
+        acknowledged_fin(&client);
         drop(client);
     });
     assert_eq!(text(&records.client, "tracer.close.cause"), "local_abort_unread");

