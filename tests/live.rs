@@ -1,7 +1,7 @@
 //! The tracer against real traffic on this host: real clients and servers, counted independently.
 //!
-//! Needs root, nginx, curl, go and python3 (`cargo xtask setup --tests`); run by `cargo xtask test
-//! live`, or `cargo test -p tracer --test live -- --ignored`. Traffic stays on loopback. Nothing
+//! Needs root, nginx, curl, go and python3 (`cargo xtask setup --tests`); run by `cargo xtask
+//! test`, or `cargo test -p tracer --test live -- --ignored`. Traffic stays on loopback. Nothing
 //! here may skip: what cannot run fails.
 
 #![expect(clippy::expect_used, reason = "a test that cannot set its scene fails, with that reason")]

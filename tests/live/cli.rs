@@ -5,9 +5,10 @@ use std::os::unix::fs::PermissionsExt;
 use std::process::{Command, Output};
 
 use rustix::process::Signal;
+use serde_json::Value;
 
 use crate::support::peer;
-use crate::support::report::{int, text};
+use crate::support::report::{all_are, int, real, text};
 use crate::support::scene::LOOPBACK;
 use crate::support::tracer::{Tracer, binary, run};
 use crate::support::{tool, wait};
@@ -87,7 +88,7 @@ fn a_duration_ends_by_itself_with_the_closing_lines() {
     assert_eq!(output.status.code(), Some(0), "{stderr}");
     let names: Vec<String> = stdout
         .lines()
-        .map(|line| serde_json::from_str::<serde_json::Value>(line).expect("JSON"))
+        .map(|line| serde_json::from_str::<Value>(line).expect("JSON"))
         .map(|line| text(&line, "event.name").to_owned())
         .collect();
     assert_eq!(names.first().map(String::as_str), Some("tracer.health"), "{stdout}");
@@ -122,11 +123,36 @@ fn health_names_every_hook_with_its_verdict() {
 #[test]
 #[ignore = "needs root"]
 fn the_demo_catches_the_client_that_redials_and_only_it() {
+    let output = run(Command::new(binary()).args(["demo", "--output", "json"]));
+    let (stdout, stderr) = said(&output);
+    assert_eq!(output.status.code(), Some(0), "{stderr}");
+    let lines: Vec<Value> =
+        stdout.lines().map(|line| serde_json::from_str(line).expect("JSON")).collect();
+    let named = |event: &'static str| lines.iter().filter(move |line| line["event.name"] == *event);
+
+    let findings: Vec<&Value> = named("tracer.finding").collect();
+    all_are(&findings, 1, "tracer.finding.code", "one-shot");
+    let (guilty, port) = (&findings[0]["process.pid"], &findings[0]["server.port"]);
+    let clients: Vec<&Value> = named("tracer.summary")
+        .filter(|line| line["server.port"] == *port && line["tracer.role"] == "client")
+        .collect();
+    assert_eq!(clients.len(), 2, "one redials, one reuses: {clients:#?}");
+    for client in clients {
+        let reuse = real(client, "tracer.reuse_ratio");
+        assert!(int(client, "tracer.exchanges") >= 10, "{client}");
+        let redials = client["process.pid"] == *guilty;
+        assert_eq!((reuse < 0.1, reuse > 0.8), (redials, !redials), "{client}");
+    }
+}
+
+#[test]
+#[ignore = "needs root"]
+fn the_demo_tells_a_person_one_shot_by_default() {
     let output = run(Command::new(binary()).arg("demo"));
     let (stdout, stderr) = said(&output);
     assert_eq!(output.status.code(), Some(0), "{stderr}");
-    assert_eq!(stdout.matches("one-shot").count(), 1, "one client redials: {stdout}");
-    let others =
-        ["unread-close", "hoard", "short-lived-process", "close-wait-leak", "connect-refused"];
-    assert!(!others.iter().any(|code| stdout.contains(code)), "{stdout}");
+    assert!(stdout.contains("one-shot"), "{stdout}");
+    for other in ["unread-close", "hoard", "short-lived-process", "close-wait-leak"] {
+        assert!(!stdout.contains(other), "{other}: {stdout}");
+    }
 }
