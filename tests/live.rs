@@ -1,0 +1,26 @@
+//! The tracer against real traffic on this host: real clients and servers, counted independently.
+//!
+//! Needs root, nginx, curl, go and python3 (`cargo xtask setup --tests`); run by `cargo xtask
+//! test`, or `cargo test -p tracer --test live -- --ignored`. Traffic stays on loopback. Nothing
+//! here may skip: what cannot run fails.
+
+#![expect(clippy::expect_used, reason = "a test that cannot set its scene fails, with that reason")]
+
+mod support;
+
+#[path = "live/cli.rs"]
+mod cli;
+#[path = "live/closes.rs"]
+mod closes;
+#[path = "live/curl.rs"]
+mod curl;
+#[path = "live/dials.rs"]
+mod dials;
+#[path = "live/go.rs"]
+mod go;
+#[path = "live/owners.rs"]
+mod owners;
+#[path = "live/peers.rs"]
+mod peers;
+#[path = "live/python.rs"]
+mod python;
