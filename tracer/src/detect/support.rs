@@ -10,11 +10,24 @@ use crate::process::{Identity, ProcessId};
 
 /// A judge that has seen `history` in ticks of a second, `seconds` of them.
 pub(super) fn judge(history: &[Connection], seconds: u64, identities: &dyn Identities) -> Judge {
-    let mut judge = Judge::new(0, Limits::default(), Thresholds::default());
+    judged_since(0, history, seconds, identities)
+}
+
+/// The same, beginning `start_s` seconds into the history.
+pub(super) fn judged_since(
+    start_s: u64,
+    history: &[Connection],
+    seconds: u64,
+    identities: &dyn Identities,
+) -> Judge {
+    let start_ns = start_s * SECOND;
+    let mut begun = Judge::new(start_ns, Limits::default(), Thresholds::default());
     for tick in ticks(history, seconds * SECOND) {
-        judge.fold(&tick, identities);
+        if tick.now_ns > start_ns {
+            begun.fold(&tick, identities);
+        }
     }
-    judge
+    begun
 }
 
 /// Findings about `history` over `seconds`, nothing known of the processes but their `comm`.
