@@ -9,21 +9,20 @@ use crate::connection::Connection;
 use crate::process::{Identity, ProcessId};
 
 /// A judge that has seen `history` in ticks of a second, `seconds` of them.
-pub(super) fn judge(history: &[Connection], seconds: u64, identities: &dyn Identities) -> Judge {
-    judged_since(0, history, seconds, identities)
+pub(super) fn judge(history: &[Connection], until_s: u64, identities: &dyn Identities) -> Judge {
+    judged_since(0, history, until_s, identities)
 }
 
-/// The same, beginning `start_s` seconds into the history.
+/// The same, beginning `from_s` seconds into the history.
 pub(super) fn judged_since(
-    start_s: u64,
+    from_s: u64,
     history: &[Connection],
-    seconds: u64,
+    until_s: u64,
     identities: &dyn Identities,
 ) -> Judge {
-    let start_ns = start_s * SECOND;
-    let mut begun = Judge::new(start_ns, Limits::default(), Thresholds::default());
-    for tick in ticks(history, seconds * SECOND) {
-        if tick.now_ns > start_ns {
+    let mut begun = Judge::new(from_s * SECOND, Limits::default(), Thresholds::default());
+    for tick in ticks(history, until_s * SECOND) {
+        if tick.now_ns > from_s * SECOND {
             begun.fold(&tick, identities);
         }
     }

@@ -133,6 +133,14 @@ fn a_fork_storm_stays_within_bounds_and_is_counted_whole() {
 }
 
 #[test]
+fn the_peak_of_folded_processes_counts_those_merged_for_good() {
+    let all = (1..=500).map(|pid| Build::client().pid(pid).at(u64::from(pid), 1_000).end());
+    let tick = Tick { now_ns: SECOND, ended: all.collect(), live: vec![] };
+    let (_, totals) = only(&folded(&[tick], &Nobody::new(), 1_000));
+    assert_eq!((totals.processes, totals.peak), (500, 500));
+}
+
+#[test]
 fn a_storm_of_processes_with_open_connections_overflows_into_other() {
     let live = (1..=3_000).map(|pid| Build::client().pid(pid).at(1, 0).live()).collect();
     let tick = Tick { now_ns: SECOND, ended: vec![], live };
