@@ -63,8 +63,8 @@ impl<M: Memory> Group<M> {
         self.members.len() + usize::from(self.folded.is_some())
     }
 
-    fn is_small(id: Option<ProcessId>, entry: &Entry<M>) -> bool {
-        id.is_some() && entry.connections() <= SMALL
+    fn is_small(entry: &Entry<M>) -> bool {
+        entry.connections() <= SMALL
     }
 
     /// Merges for good what need not be remembered one by one.
@@ -75,7 +75,7 @@ impl<M: Memory> Group<M> {
         let mut gone: Vec<_> = self
             .members
             .iter()
-            .filter(|(id, entry)| Self::is_small(**id, entry) && !entry.is_live())
+            .filter(|(_, entry)| Self::is_small(entry) && !entry.is_live())
             .map(|(id, entry)| (entry.last_ns, *id))
             .collect();
         gone.sort_unstable();
@@ -101,7 +101,7 @@ impl<M: Memory> Group<M> {
             .iter()
             .filter(|(id, _)| {
                 // One that is not a member any more was small when it was merged.
-                self.members.get(id).is_none_or(|entry| Self::is_small(*id, entry))
+                self.members.get(id).is_none_or(|entry| Self::is_small(entry))
             })
             .map(|(_, connection)| *connection);
         self.small_peak = self.small_peak.max(peak(small, previous_ns));
@@ -109,15 +109,14 @@ impl<M: Memory> Group<M> {
 
     /// The keys to show, small processes folded.
     pub(super) fn view(&self, key: &GroupKey, show: &mut impl FnMut(Key, Entry<M>)) {
-        let small = |(id, entry): &(&Option<ProcessId>, &Entry<M>)| Self::is_small(**id, entry);
-        let few = self.members.iter().filter(small).count() as u64
+        let few = self.members.values().filter(|entry| Self::is_small(entry)).count() as u64
             + self.folded.as_ref().map_or(0, |folded| folded.processes);
         let program = key.program.as_ref().filter(|_| few >= FEW);
         let mut together = self.folded.clone();
         for (id, entry) in &self.members {
             match (&mut together, program) {
-                (Some(together), Some(_)) if small(&(id, entry)) => together.merge(entry),
-                (None, Some(_)) if small(&(id, entry)) => together = Some(entry.clone()),
+                (Some(together), Some(_)) if Self::is_small(entry) => together.merge(entry),
+                (None, Some(_)) if Self::is_small(entry) => together = Some(entry.clone()),
                 _ => show(key.key(id.map_or(Who::Unknown, Who::Process)), entry.clone()),
             }
         }

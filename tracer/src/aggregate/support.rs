@@ -119,6 +119,16 @@ impl Build {
         self
     }
 
+    pub(crate) fn role(mut self, role: Role) -> Self {
+        self.connection.role = Some(role);
+        self
+    }
+
+    pub(crate) fn last_read(mut self, at_ns: u64) -> Self {
+        self.connection.last_read_ns = Some(at_ns);
+        self
+    }
+
     pub(crate) fn port(mut self, port: u16) -> Self {
         self.connection.peer.set_port(port);
         self

@@ -57,7 +57,8 @@ pub(super) fn close(conn: &Conn, late: Option<&Late>, context: &Context<'_>) -> 
         rst: if received { Some(Reset::Received) } else { sent.then_some(Reset::Sent) },
         rst_reason: sent.then(|| (context.reset_reasons)(reason)).flatten(),
         errno: (conn.sk_err != 0 && !own_reset).then_some(conn.sk_err),
-        after_peer_fin: conn.first == first::PEER || has(flags::PEER_FIN),
+        // SOCK_DONE would not do: it is also set when the peer answers our FIN with its own.
+        after_peer_fin: conn.first == first::PEER,
         late_peer_data: late.is_some(),
         unread_bytes: (cause == CloseCause::LocalAbortUnread).then_some(unread),
         unacked_bytes: matches!(conn.old_state, ESTABLISHED | CLOSE_WAIT).then_some(conn.unacked),

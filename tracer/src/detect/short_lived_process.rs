@@ -12,7 +12,7 @@ use super::one_shot::is_exit;
 use super::sample::Sample;
 use super::view::{human, share};
 use super::{Code, Detector, Finding, Severity, Thresholds, View};
-use crate::aggregate::{Slice, Who};
+use crate::aggregate::Slice;
 use crate::connection::{Initiator, Role, seconds};
 
 const ADVICE: &str = "Make the requests in one process that stays and keeps its connection: give \
@@ -28,7 +28,7 @@ const STARTS: usize = 256;
 pub(super) struct ShortLivedProcess {
     /// First dial of each process, monotonic nanoseconds, ascending.
     starts: Vec<u64>,
-    /// Ended after they were established, opened in the window.
+    /// Ended after they were established.
     ended: u64,
     by_exit: u64,
     by_peer: u64,
@@ -54,9 +54,7 @@ impl Detector for ShortLivedProcess {
         self.starts = first_ns.min().into_iter().collect();
         for connection in slice.ended.iter().filter(|c| c.role == Some(Role::Client)) {
             let Some(close) = connection.close() else { continue };
-            if close.cause.is_failed_dial()
-                || connection.opened_ns.is_none_or(|opened_ns| opened_ns <= slice.start_ns)
-            {
+            if close.cause.is_failed_dial() {
                 continue;
             }
             self.ended += 1;
@@ -88,9 +86,8 @@ impl Detector for ShortLivedProcess {
         let thresholds = view.thresholds;
         let processes = view.totals.processes;
         let gap_s = self.median_gap_s()?;
-        let found = matches!(view.key.who, Who::Executable { .. })
-            && view.key.role == Some(Role::Client)
-            && processes >= thresholds.short_lived_min_processes
+        // Only a folded key has several processes.
+        let found = processes >= thresholds.short_lived_min_processes
             && self.sample.connections >= thresholds.short_lived_min_processes.max(1)
             && share(self.sample.connections, self.ended) >= thresholds.short_lived_min_share
             && gap_s <= thresholds.short_lived_max_gap_s

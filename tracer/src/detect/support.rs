@@ -9,12 +9,24 @@ use crate::connection::Connection;
 use crate::process::{Identity, ProcessId};
 
 /// A judge that has seen `history` in ticks of a second, `seconds` of them.
-pub(super) fn judge(history: &[Connection], seconds: u64, identities: &dyn Identities) -> Judge {
-    let mut judge = Judge::new(0, Limits::default(), Thresholds::default());
-    for tick in ticks(history, seconds * SECOND) {
-        judge.fold(&tick, identities);
+pub(super) fn judge(history: &[Connection], until_s: u64, identities: &dyn Identities) -> Judge {
+    judged_since(0, history, until_s, identities)
+}
+
+/// The same, beginning `from_s` seconds into the history.
+pub(super) fn judged_since(
+    from_s: u64,
+    history: &[Connection],
+    until_s: u64,
+    identities: &dyn Identities,
+) -> Judge {
+    let mut begun = Judge::new(from_s * SECOND, Limits::default(), Thresholds::default());
+    for tick in ticks(history, until_s * SECOND) {
+        if tick.now_ns > from_s * SECOND {
+            begun.fold(&tick, identities);
+        }
     }
-    judge
+    begun
 }
 
 /// Findings about `history` over `seconds`, nothing known of the processes but their `comm`.

@@ -118,7 +118,7 @@ fn a_fork_storm_stays_within_bounds_and_is_counted_whole() {
             .map(|n| {
                 let at = second * SECOND + 1 + n * SECOND / 5_000;
                 let pid = u32::try_from(second * 5_000 + n).unwrap_or(0) + 1;
-                Build::client().pid(pid).at(at, at + SECOND / 10_000).end()
+                Build::client().pid(pid).at(at, at + SECOND / 3_000).end()
             })
             .collect();
         let tick = Tick { now_ns: (second + 1) * SECOND, ended, live: vec![] };
@@ -129,7 +129,15 @@ fn a_fork_storm_stays_within_bounds_and_is_counted_whole() {
     assert_eq!(aggregate.evicted(), 0);
     let (key, totals) = only(&aggregate);
     assert!(matches!(key.who, Who::Executable { .. }));
-    assert_eq!((totals.closed, totals.processes, totals.peak), (100_000, 100_000, 1));
+    assert_eq!((totals.closed, totals.processes, totals.peak), (100_000, 100_000, 2));
+}
+
+#[test]
+fn the_peak_of_folded_processes_counts_those_merged_for_good() {
+    let all = (1..=500).map(|pid| Build::client().pid(pid).at(u64::from(pid), 1_000).end());
+    let tick = Tick { now_ns: SECOND, ended: all.collect(), live: vec![] };
+    let (_, totals) = only(&folded(&[tick], &Nobody::new(), 1_000));
+    assert_eq!((totals.processes, totals.peak), (500, 500));
 }
 
 #[test]

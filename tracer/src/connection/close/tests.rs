@@ -23,7 +23,8 @@ fn by_us(conn: &mut Conn) {
 fn row_1_we_close_first() {
     let end = end(FIN_WAIT2, |conn| {
         conn.first = first::LOCAL;
-        conn.flags = flags::DEAD;
+        // The peer answered our FIN with its own: not before our close.
+        conn.flags = flags::DEAD | flags::PEER_FIN;
         conn.closer_tgid = 7;
     });
     assert_eq!((end.cause, end.initiator), (CloseCause::LocalClose, Initiator::Local));

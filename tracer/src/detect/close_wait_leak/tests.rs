@@ -68,3 +68,22 @@ fn one_that_has_stopped_growing_is_doubted() {
     assert_eq!(finding.confidence, Confidence::Medium);
     assert!(finding.doubts[0].contains("idle pool"));
 }
+
+#[test]
+fn nine_that_came_one_by_one_are_silent() {
+    assert_eq!(codes(&leaking(9, 700, &Build::client()), 15), []);
+    assert_eq!(codes(&leaking(10, 700, &Build::client()), 15), [Code::CloseWaitLeak]);
+}
+
+#[test]
+fn old_ones_that_gained_a_few_are_silent() {
+    let mut history: Vec<_> =
+        (0..20).map(|_| Build::preexisting().close_wait(None).live()).collect();
+    history.extend((1..5).map(|n| Build::preexisting().close_wait(Some(n * 2 * SECOND)).live()));
+    assert_eq!(codes(&history, 30), []);
+}
+
+#[test]
+fn a_fin_of_a_few_seconds_ago_is_no_leak_yet() {
+    assert_eq!(codes(&leaking(50, 100, &Build::client()), 5), []);
+}

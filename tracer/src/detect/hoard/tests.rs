@@ -2,7 +2,7 @@
 
 use crate::aggregate::support::{Build, MILLI, SECOND};
 use crate::connection::{Connection, OpenCause};
-use crate::detect::support::{codes, measure, only};
+use crate::detect::support::{codes, judged_since, measure, only};
 use crate::detect::{Code, Confidence};
 
 /// `count` connections that stay open, one more every `every_ms`.
@@ -93,4 +93,27 @@ fn connections_that_are_closed_again_are_no_hoard() {
         .map(|at| Build::client().at(at, at + 2 * SECOND).idle_s(2.0).end())
         .collect();
     assert_eq!(codes(&history, 15), []);
+}
+
+#[test]
+fn what_opened_within_two_seconds_may_be_a_warm_up() {
+    assert_eq!(codes(&piling(25, 100, |build| build), 4), []);
+}
+
+#[test]
+fn a_set_that_was_there_and_gained_a_few_is_silent() {
+    let mut history = piling(40, 100, |build| build);
+    history.extend((11..15).map(|n| Build::client().at(n * SECOND, 0).live()));
+    let nobody = std::collections::BTreeMap::new();
+    assert!(judged_since(10, &history, 17, &nobody).findings(0).is_empty());
+}
+
+#[test]
+fn connections_in_use_are_not_idle() {
+    assert_eq!(codes(&piling(75, 200, |build| build.last_read(15 * SECOND)), 15), []);
+}
+
+#[test]
+fn an_unknown_process_is_not_accused() {
+    assert_eq!(codes(&piling(75, 200, Build::nobody), 15), []);
 }

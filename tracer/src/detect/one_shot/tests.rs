@@ -1,6 +1,7 @@
 //! When `one-shot` speaks and when it must not.
 
 use crate::aggregate::support::{Build, MILLI, SECOND};
+use crate::connection::Role;
 use crate::detect::support::{codes, measure, one_by_one, only};
 use crate::detect::{Code, Confidence};
 
@@ -121,4 +122,14 @@ fn a_bound_in_place_of_a_count_lowers_the_confidence() {
 #[test]
 fn few_connections_lower_the_confidence() {
     assert_eq!(only(&one_by_one(12, 50, |build| build), 6).confidence, Confidence::Medium);
+}
+
+#[test]
+fn exchanges_from_before_our_time_are_not_taken_for_none() {
+    let mut history: Vec<_> = (1..=50)
+        .map(|n| Build::preexisting().role(Role::Client).closed_at(n * 50 * MILLI).end())
+        .collect();
+    let dial = |n: u64| Build::client().exchanges(9).at(n * 50 * MILLI + 1, 0).live();
+    history.extend((1..=50).map(dial));
+    assert_eq!(codes(&history, 6), []);
 }

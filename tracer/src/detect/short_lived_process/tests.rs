@@ -95,3 +95,33 @@ fn different_programs_are_not_a_loop() {
     let history = commands(40, 200, |build| build);
     assert!(judge(&history, 10, &identities).findings(0).is_empty());
 }
+
+#[test]
+fn few_processes_with_two_connections_each_are_silent() {
+    let mut history = commands(9, 200, |build| build);
+    history.extend(commands(9, 200, |build| build));
+    assert_eq!(codes(&history, 5), []);
+}
+
+#[test]
+fn refused_dials_are_not_requests() {
+    let mut history = commands(20, 200, |build| build);
+    history.splice(..11, commands(11, 200, Build::refused));
+    assert_eq!(codes(&history, 9), [Code::ConnectRefused]);
+}
+
+#[test]
+fn a_server_that_closes_half_of_them_is_not_the_commands_doing() {
+    let mut history = commands(60, 200, |build| build);
+    history.splice(..30, commands(30, 200, Build::by_peer));
+    assert_eq!(codes(&history, 13), []);
+}
+
+#[test]
+fn a_server_that_forks_for_each_connection_is_silent() {
+    let history: Vec<_> = (1..=60)
+        .map(|pid| (pid, u64::from(pid) * 200 * MILLI))
+        .map(|(pid, at)| Build::server().pid(pid).at(at, at + MILLI).end())
+        .collect();
+    assert_eq!(codes(&history, 13), []);
+}

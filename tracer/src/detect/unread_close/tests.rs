@@ -85,3 +85,9 @@ fn an_unknown_role_lowers_the_confidence() {
     assert_eq!((finding.code, finding.confidence), (Code::UnreadClose, Confidence::Medium));
     assert!(findings(&history[..4], 6).is_empty());
 }
+
+#[test]
+fn data_after_the_peers_close_is_not_ours() {
+    let by_peer = |build: Build| build.exchanges(9).by_peer().late_data();
+    assert_eq!(codes(&one_by_one(50, 50, by_peer), 6), []);
+}
