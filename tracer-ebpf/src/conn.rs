@@ -125,9 +125,11 @@ pub struct Conn {
 impl Conn {
     /// Size of the record in bytes.
     pub const SIZE: usize = size_of::<Self>();
+    /// The same, as its header carries it.
+    pub const LEN: u32 = 280;
 }
 
-const _: () = assert!(Conn::SIZE == 280 && align_of::<Conn>() == 8);
+const _: () = assert!(Conn::SIZE == Conn::LEN as usize && align_of::<Conn>() == 8);
 const _: () = assert!(offset_of!(Conn, saddr) == 104 && offset_of!(Conn, owner_tgid) == 168);
 const _: () = assert!(offset_of!(Conn, sport) == 260 && offset_of!(Conn, reserved) == 273);
 

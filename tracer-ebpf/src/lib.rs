@@ -44,7 +44,12 @@ pub struct Late {
     pub reserved: u32,
 }
 
-const _: () = assert!(size_of::<Late>() == 32);
+impl Late {
+    /// Size of the record in bytes, as its header carries it.
+    pub const LEN: u32 = 32;
+}
+
+const _: () = assert!(size_of::<Late>() == Late::LEN as usize);
 
 /// Names that the loader and the programs share.
 pub mod names {

@@ -83,7 +83,7 @@ fn late(mut buf: impl Buf) -> Late {
     Late {
         kind: KIND_LATE,
         abi: ABI_VERSION,
-        len: size_of::<Late>() as u32,
+        len: Late::LEN,
         cookie: buf.get_u64_ne(),
         at_ns: buf.get_u64_ne(),
         rst_reason: buf.get_u32_ne(),
@@ -103,7 +103,7 @@ fn conn(mut buf: impl Buf) -> Result<Conn, Error> {
     let conn = Conn {
         kind: KIND_CONN,
         abi: ABI_VERSION,
-        len: Conn::SIZE as u32,
+        len: Conn::LEN,
         cookie: buf.get_u64_ne(),
         open_ns: buf.get_u64_ne(),
         established_ns: buf.get_u64_ne(),
@@ -175,7 +175,7 @@ pub(crate) mod testing {
         let mut bytes = vec![0_u8; Conn::SIZE];
         bytes[0..2].copy_from_slice(&KIND_CONN.to_ne_bytes());
         bytes[2..4].copy_from_slice(&ABI_VERSION.to_ne_bytes());
-        bytes[4..8].copy_from_slice(&(Conn::SIZE as u32).to_ne_bytes());
+        bytes[4..8].copy_from_slice(&Conn::LEN.to_ne_bytes());
         bytes[offset_of!(Conn, family)..][..2].copy_from_slice(&AF_INET.to_ne_bytes());
         bytes[offset_of!(Conn, state)] = 7;
         match decode(&bytes) {
@@ -195,7 +195,7 @@ mod tests {
         let mut bytes = vec![0_u8; Conn::SIZE];
         bytes[0..2].copy_from_slice(&KIND_CONN.to_ne_bytes());
         bytes[2..4].copy_from_slice(&ABI_VERSION.to_ne_bytes());
-        bytes[4..8].copy_from_slice(&(Conn::SIZE as u32).to_ne_bytes());
+        bytes[4..8].copy_from_slice(&Conn::LEN.to_ne_bytes());
         bytes[offset_of!(Conn, family)..][..2].copy_from_slice(&AF_INET6.to_ne_bytes());
         bytes[offset_of!(Conn, state)] = 1;
         bytes

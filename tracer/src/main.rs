@@ -5,23 +5,25 @@ use std::process::ExitCode;
 
 use clap::Parser as _;
 use tracer::cli::Cli;
+use tracer::command::terminal;
 use tracing_subscriber::EnvFilter;
 
 fn main() -> ExitCode {
     let cli = Cli::parse();
     // Diagnostics go to stderr; stdout belongs to the data. The kernel side logs under its crate.
     let filter = EnvFilter::try_from_default_env()
-        .unwrap_or_else(|_| EnvFilter::new("warn,tracer=info,tracer_ebpf=trace"));
+        .unwrap_or_else(|_| EnvFilter::new("warn,tracer_ebpf=trace"));
     tracing_subscriber::fmt()
         .with_env_filter(filter)
         .with_writer(std::io::stderr)
+        .with_ansi(terminal::stderr_has_colour())
         .without_time()
         .with_target(false)
         .init();
     match tracer::command::run(cli) {
         Ok(outcome) => outcome.into(),
         Err(error) => {
-            tracing::error!("{error}");
+            terminal::say(&error.to_string());
             ExitCode::from(2)
         }
     }

@@ -67,7 +67,7 @@ unsafe fn on_send_reset(sk: *const u8, skb: *const u8, reason: u32) {
             send_late(&Late {
                 kind: KIND_LATE,
                 abi: ABI_VERSION,
-                len: size_of::<Late>() as u32,
+                len: Late::LEN,
                 cookie: sock::cookie(sk),
                 at_ns: sock::now(),
                 rst_reason: reason,

@@ -62,7 +62,7 @@ pub(super) unsafe fn open(sk: *const u8, opened: u8, state: i32) -> Option<*mut 
     unsafe {
         (*conn).kind = KIND_CONN;
         (*conn).abi = ABI_VERSION;
-        (*conn).len = Conn::SIZE as u32;
+        (*conn).len = Conn::LEN;
         (*conn).opened = opened;
         (*conn).state = state as u8;
         (*conn).cookie = cookie(sk);

@@ -6,7 +6,7 @@ use std::process::{Child, ChildStdin, Command, Stdio};
 use std::time::Duration;
 
 use super::observe::{Observation, Progress};
-use super::{Error, Outcome, report, written};
+use super::{Error, Outcome, report, terminal, written};
 use crate::cli::{Demo, DemoPart, Output, Part, Report, Tracing};
 use crate::clock::Clock;
 use crate::detect::Thresholds;
@@ -32,15 +32,14 @@ pub(super) fn run(args: &Demo) -> Result<Outcome, Error> {
     let port = server.port().map_err(Error::Demo)?;
     let selection = Selection { ports: vec![port], ..Selection::default() };
     let mut observation = Observation::start(&tracing, selection, Thresholds::default())?;
-    let clients = [Part::Redial, Part::Reuse].map(|part| Process::start(part, port));
-    let [_redial, _reuse] = clients;
-    let (_redial, _reuse) = (_redial.map_err(Error::Demo)?, _reuse.map_err(Error::Demo)?);
+    // They end when these are dropped.
+    let _redialling = Process::start(Part::Redial, port).map_err(Error::Demo)?;
+    let _reusing = Process::start(Part::Reuse, port).map_err(Error::Demo)?;
     if args.output == Output::Table {
-        tracing::info!(
-            "two clients ask the same server on 127.0.0.1:{port}, one of them badly; watching for \
-             {:?}",
+        terminal::say(&format!(
+            "two clients ask one server on 127.0.0.1:{port}, one of them badly; watching for {:?}",
             args.duration
-        );
+        ));
     }
     let mut sink = report::sink(args.output, &observation.pipeline.setting());
     written((|| {
@@ -63,8 +62,8 @@ struct Process {
 }
 
 impl Process {
-    fn start(part: Part, port: u16) -> io::Result<Self> {
-        let name = match part {
+    fn start(role: Part, port: u16) -> io::Result<Self> {
+        let name = match role {
             Part::Server => "server",
             Part::Redial => "redial",
             Part::Reuse => "reuse",

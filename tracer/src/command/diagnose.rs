@@ -3,7 +3,7 @@
 use std::path::Path;
 
 use super::observe::{Observation, Progress};
-use super::{Error, Outcome, report, written};
+use super::{Error, Outcome, report, terminal, written};
 use crate::cli::{Diagnose, Filter, Output};
 use crate::clock::Clock;
 use crate::pipeline::Selection;
@@ -55,5 +55,5 @@ fn announce(args: &Diagnose) {
         || "until Ctrl-C".to_owned(),
         |time| format!("for {time:?} (Ctrl-C ends it early)"),
     );
-    tracing::info!("watching TCP connections {time}");
+    terminal::say(&format!("watching TCP connections {time}"));
 }

@@ -8,7 +8,7 @@ mod record;
 mod replay;
 mod report;
 mod setting_json;
-mod terminal;
+pub mod terminal;
 mod watch;
 
 use std::io;

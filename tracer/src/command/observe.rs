@@ -142,7 +142,7 @@ fn stop(duration: Option<Duration>) -> Result<impl Future<Output = ()>, Error> {
     let mut interrupt = signal(SignalKind::interrupt()).map_err(Error::Runtime)?;
     let mut terminate = signal(SignalKind::terminate()).map_err(Error::Runtime)?;
     // A year and more is for ever.
-    let forever = Duration::from_secs(366 * 24 * 3600);
+    let forever = Duration::from_hours(366 * 24);
     let deadline = tokio::time::Instant::now() + duration.unwrap_or(forever).min(forever);
     Ok(async move {
         tokio::select! {

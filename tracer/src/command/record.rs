@@ -3,7 +3,7 @@
 use std::fs::OpenOptions;
 
 use super::observe::{Observation, Progress};
-use super::{Error, Outcome};
+use super::{Error, Outcome, terminal};
 use crate::cli::Record;
 use crate::detect::Thresholds;
 use crate::pipeline::Selection;
@@ -17,7 +17,7 @@ pub(super) fn run(args: &Record) -> Result<Outcome, Error> {
     let file = OpenOptions::new().write(true).create_new(true).open(&args.file).map_err(failed)?;
     let meta = observation.pipeline.setting().to_json();
     let mut writer = Writer::new(file, &meta).map_err(failed)?;
-    tracing::info!("recording to {}, Ctrl-C ends it", args.file.display());
+    terminal::say(&format!("recording to {}, Ctrl-C ends it", args.file.display()));
     let mut records = 0_u64;
     observation.run(args.duration, &mut |_, progress| {
         let result = match progress {
@@ -32,6 +32,9 @@ pub(super) fn run(args: &Record) -> Result<Outcome, Error> {
         result.map_err(failed)
     })?;
     let lost = observation.pipeline.lost();
-    tracing::info!("{records} records written, {lost} lost: judge them with `tracer replay`");
+    terminal::say(&format!(
+        "{records} records written, {lost} lost: judge them with `tracer replay {}`",
+        args.file.display()
+    ));
     Ok(if args.strict && lost > 0 { Outcome::Lost } else { Outcome::Fine })
 }

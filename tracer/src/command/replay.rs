@@ -2,7 +2,7 @@
 
 use std::fs::File;
 
-use super::{Error, Outcome, diagnose, report, written};
+use super::{Error, Outcome, diagnose, report, terminal, written};
 use crate::cli::Replay;
 use crate::pipeline::{Fed, Pipeline, Setting};
 use crate::process::Lookup;
@@ -32,7 +32,7 @@ pub(super) fn run(args: &Replay) -> Result<Outcome, Error> {
                 // What came before is good, and the report says that something is missing.
                 Err(FileError::Io(error)) => return Err(Error::File { path: path(), error }),
                 Err(error) => {
-                    tracing::warn!("{}: {error}", path());
+                    terminal::say(&format!("{}: {error}", path()));
                     pipeline.count_unreadable("recording_cut_off");
                     break;
                 }

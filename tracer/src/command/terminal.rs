@@ -1,6 +1,6 @@
 //! What the terminal can show.
 
-use std::io::IsTerminal as _;
+use std::io::{self, IsTerminal as _, Write as _};
 
 use crate::sink::table::Look;
 
@@ -16,4 +16,16 @@ pub(super) fn look() -> Look {
         look.width = usize::from(size.ws_col);
     }
     look
+}
+
+/// Says something to the person at the terminal, on stderr: stdout belongs to the data.
+pub fn say(sentence: &str) {
+    // Nobody is left to be told that stderr is gone.
+    let _unheard = writeln!(io::stderr(), "tracer: {sentence}");
+}
+
+/// Whether diagnostics on stderr may be coloured.
+#[must_use]
+pub fn stderr_has_colour() -> bool {
+    anstream::AutoStream::choice(&io::stderr()) != anstream::ColorChoice::Never
 }

@@ -86,6 +86,11 @@ impl OneShot {
     }
 }
 
+/// The kernel keeps the time of the last data in clock ticks.
+fn after(idle_s: f64) -> String {
+    if idle_s == 0.0 { "within a clock tick of".into() } else { format!("{} after", human(idle_s)) }
+}
+
 impl Detector for OneShot {
     fn observe(&mut self, slice: &Slice<'_>, thresholds: &Thresholds) {
         let is_client = |connection: &Connection| connection.role == Some(Role::Client);
@@ -133,12 +138,12 @@ impl OneShot {
         let gap_s = self.redials.gaps.quantile_seconds(0.5);
         finding.summary = format!(
             "{} closes its connections to {} after one exchange and dials again: {count} of {} in \
-             {:.1} s, closed {} after the answer, redialled {} later (medians).",
+             {:.1} s, closed {} the answer, redialled {} later (medians).",
             view.who(),
             view.destination(),
             self.carried,
             view.window_s(),
-            idle_s.map_or_else(|| "?".into(), human),
+            idle_s.map_or_else(|| "some time after".into(), after),
             gap_s.map_or_else(|| "?".into(), human),
         );
         finding.advice = ADVICE.into();
