@@ -108,10 +108,12 @@ impl Report {
         command.args(["test", "--locked"]).args(what).arg("--").args(arguments);
         let mut tally = Tally::default();
         let passed = watch(&mut command, |line| tally.line(line))?;
-        let outcome = if passed {
-            Outcome::Passed
-        } else {
+        let outcome = if !passed {
             Outcome::Failed("see its output above".to_owned())
+        } else if tally.passed == 0 {
+            Outcome::Failed("no test ran".to_owned())
+        } else {
+            Outcome::Passed
         };
         self.add(part, outcome, tally);
         Ok(())
