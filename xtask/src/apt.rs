@@ -43,8 +43,13 @@ impl PrivateApt {
         fs::write(self.dir.join("sources.list"), source).ok()?;
         say(format!("apt: reading Debian {suite}"));
         // A suite that is unreachable or unknown must fail, not fall back on an older list.
-        probe(self.command("apt-get").args(["-qq", "-o", "APT::Update::Error-Mode=any", "update"]))
-            .map(drop)
+        let mut update = self.command("apt-get");
+        update.args(["-qq", "-o", "APT::Update::Error-Mode=any", "update"]);
+        let found = probe(&mut update).map(drop);
+        if found.is_none() {
+            say(format!("apt: cannot read Debian {suite} from this machine's mirror"));
+        }
+        found
     }
 
     /// Downloads the newest package that matches `spec` (`name` or `name=version-glob`).

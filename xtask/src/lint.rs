@@ -1,6 +1,6 @@
 //! `cargo xtask lint`: formatting, clippy on both targets, and [`crate::tidy`].
 
-use crate::ebpf::{BPF_ARGS, bpf_cargo};
+use crate::bpf_build::{BPF_ARGS, Paths, bpf_cargo};
 use crate::process::{cargo, run, say};
 use crate::tidy;
 use crate::toolchain::{self, Unavailable};
@@ -40,7 +40,7 @@ fn lint_bpf(workspace: &Workspace) -> Result<()> {
         }
         Err(error) => return Err(error),
     };
-    run(bpf_cargo(workspace, &toolchain)?
+    run(bpf_cargo(workspace, &toolchain, Paths::Renamed)?
         .args(["clippy", "--release"])
         .args(BPF_ARGS)
         .arg("--target-dir")

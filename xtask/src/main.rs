@@ -4,6 +4,7 @@
 //! that a caller can go on with the checks that need none).
 
 mod apt;
+mod bpf_build;
 mod closure;
 mod ebpf;
 mod lint;

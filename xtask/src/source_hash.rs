@@ -51,3 +51,67 @@ fn collect(package: &Path, folder: &Path, files: &mut Vec<PathBuf>) -> io::Resul
     }
     Ok(())
 }
+
+#[cfg(test)]
+mod tests {
+    use super::{hex, source_hash};
+    use std::fs;
+    use std::path::PathBuf;
+
+    /// A package in a folder of its own, removed afterwards.
+    struct Package(PathBuf);
+
+    impl Package {
+        fn with(name: &str, files: &[(&str, &str)]) -> Self {
+            let name = format!("xtask-source-hash-{}-{name}", std::process::id());
+            let package = Self(std::env::temp_dir().join(name));
+            for (file, text) in [("Cargo.toml", "[package]")].iter().chain(files) {
+                let path = package.0.join(file);
+                fs::create_dir_all(path.parent().unwrap()).unwrap();
+                fs::write(path, text).unwrap();
+            }
+            package
+        }
+
+        fn hash(&self) -> String {
+            source_hash(&self.0).unwrap()
+        }
+    }
+
+    impl Drop for Package {
+        fn drop(&mut self) {
+            fs::remove_dir_all(&self.0).unwrap();
+        }
+    }
+
+    #[test]
+    fn the_same_files_have_the_same_hash_wherever_they_are() {
+        let files = [("src/a.rs", "a"), ("src/deep/b.rs", "b")];
+        assert_eq!(Package::with("one", &files).hash(), Package::with("two", &files).hash());
+    }
+
+    #[test]
+    fn a_rename_is_another_hash() {
+        let old = Package::with("old", &[("src/a.rs", "a")]);
+        assert_ne!(old.hash(), Package::with("new", &[("src/b.rs", "a")]).hash());
+    }
+
+    #[test]
+    fn text_moved_between_files_is_another_hash() {
+        let before = Package::with("before", &[("src/a.rs", "ab"), ("src/b.rs", "c")]);
+        let after = Package::with("after", &[("src/a.rs", "a"), ("src/b.rs", "bc")]);
+        assert_ne!(before.hash(), after.hash());
+    }
+
+    #[test]
+    fn files_outside_the_sources_do_not_count() {
+        let bare = Package::with("bare", &[("src/a.rs", "a")]);
+        let noted = Package::with("noted", &[("src/a.rs", "a"), ("NOTES", "n")]);
+        assert_eq!(bare.hash(), noted.hash());
+    }
+
+    #[test]
+    fn hex_is_two_digits_a_byte() {
+        assert_eq!(hex(&[0, 0x1f, 0xa0]), "001fa0");
+    }
+}

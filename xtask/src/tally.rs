@@ -1,7 +1,5 @@
 //! Counts of tests, read from the summary lines of libtest.
 
-use std::ops::AddAssign;
-
 /// Tests that ran, by how they ended.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub(crate) struct Tally {
@@ -25,14 +23,6 @@ impl Tally {
                 _ => {}
             }
         }
-    }
-}
-
-impl AddAssign for Tally {
-    fn add_assign(&mut self, other: Self) {
-        self.passed += other.passed;
-        self.failed += other.failed;
-        self.ignored += other.ignored;
     }
 }
 

@@ -3,6 +3,7 @@
 
 use crate::process::{cargo, is_root, print_line, say, watch};
 use crate::tally::Tally;
+use crate::toolchain::Unavailable;
 use crate::workspace::Workspace;
 use crate::{test_packages, vm};
 use anyhow::{Result, bail};
@@ -61,8 +62,11 @@ pub(crate) fn main(options: &Options) -> Result<()> {
         let mut tally = Tally::default();
         let outcome = match vm::missing() {
             Some(reason) => Outcome::Skipped(reason),
-            None => vm::run_all(&workspace, kernel, &mut tally)
-                .map_or_else(|error| Outcome::Failed(format!("{error:#}")), |()| Outcome::Passed),
+            None => match vm::run_all(&workspace, kernel, &mut tally) {
+                Ok(()) => Outcome::Passed,
+                Err(error) if error.is::<Unavailable>() => Outcome::Skipped(format!("{error:#}")),
+                Err(error) => Outcome::Failed(format!("{error:#}")),
+            },
         };
         report.add(&format!("vm {kernel}"), outcome, tally);
     }
@@ -104,10 +108,12 @@ impl Report {
         command.args(["test", "--locked"]).args(what).arg("--").args(arguments);
         let mut tally = Tally::default();
         let passed = watch(&mut command, |line| tally.line(line))?;
-        let outcome = if passed {
-            Outcome::Passed
-        } else {
+        let outcome = if !passed {
             Outcome::Failed("see its output above".to_owned())
+        } else if tally.passed == 0 {
+            Outcome::Failed("no test ran".to_owned())
+        } else {
+            Outcome::Passed
         };
         self.add(part, outcome, tally);
         Ok(())

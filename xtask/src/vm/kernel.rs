@@ -50,18 +50,20 @@ impl Kernel {
             || Unavailable(format!("kernel {} is not on this machine's Debian mirror", self.name));
         let apt = PrivateApt::open(&dir.join("apt"))?.ok_or_else(unavailable)?;
         apt.select(self.suite).ok_or_else(unavailable)?;
-        let package = apt.dependency(META_PACKAGE, "linux-image-").ok_or_else(unavailable)?;
+        let image = apt.dependency(META_PACKAGE, "linux-image-").ok_or_else(unavailable)?;
+        // After trixie the image package is empty and its kernel in a package of its own.
+        let package = apt.dependency(&image, "linux-binary-").unwrap_or(image);
         let package = apt.download(&package).ok_or_else(unavailable)?;
         pipe(
             Command::new("dpkg-deb").arg("--fsys-tarfile").arg(&package),
             Command::new("tar").arg("-x").arg("-C").arg(&dir).args([
                 "--wildcards",
-                "./boot/vmlinuz-*",
-                "--strip-components=2",
+                "*/vmlinuz*",
+                "--transform=s,.*/,,",
             ]),
         )?;
         apt.remove()?;
-        let Some(image) = image_in(&dir) else { bail!("the kernel package has no boot/vmlinuz-*") };
+        let Some(image) = image_in(&dir) else { bail!("the kernel package has no vmlinuz") };
         Ok(image)
     }
 }
@@ -69,6 +71,6 @@ impl Kernel {
 fn image_in(dir: &Path) -> Option<PathBuf> {
     let mut files = fs::read_dir(dir).ok()?.filter_map(|entry| Some(entry.ok()?.path()));
     files.find(|file| {
-        file.file_name().and_then(|name| name.to_str()).is_some_and(|n| n.starts_with("vmlinuz-"))
+        file.file_name().and_then(|name| name.to_str()).is_some_and(|n| n.starts_with("vmlinuz"))
     })
 }

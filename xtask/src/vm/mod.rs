@@ -7,15 +7,16 @@ mod guest;
 mod initramfs;
 mod kernel;
 
-use crate::process::say;
+use crate::process::{probe, say};
 use crate::tally::Tally;
 use crate::toolchain::Rustc;
 use crate::workspace::Workspace;
-use anyhow::{Result, bail};
+use anyhow::{Context as _, Result, bail};
 use guest::Ending;
 use kernel::Kernel;
 use std::fs;
-use std::path::Path;
+use std::path::{Path, PathBuf};
+use std::process::Command;
 use std::time::{Duration, Instant};
 
 /// A guest that dies before it can run tests says nothing of them; emulation is not perfect.
@@ -42,17 +43,15 @@ pub(crate) fn main(options: &Options) -> Result<()> {
     let guests = Guests::prepare(&workspace, &options.arguments)?;
     let timeout = Duration::from_secs(options.timeout);
     for name in &options.kernels {
-        let (ending, _) = guests.run(&workspace, Kernel::named(name)?, timeout)?;
-        if ending != Ending::Exited(0) {
-            bail!("the tests on kernel {name} did not pass: {}", describe(&ending));
-        }
+        let (ending, tally) = guests.run(&workspace, Kernel::named(name)?, timeout)?;
+        judge(&ending, tally).with_context(|| format!("kernel {name}"))?;
     }
     Ok(())
 }
 
 /// Why no guest can be run on this machine, if so.
 pub(crate) fn missing() -> Option<String> {
-    let emulator = crate::process::probe(std::process::Command::new(guest::QEMU).arg("--version"));
+    let emulator = probe(Command::new(guest::QEMU).arg("--version"));
     if emulator.is_none() {
         return Some(format!("there is no {}: run `cargo xtask setup --tests`", guest::QEMU));
     }
@@ -65,11 +64,15 @@ pub(crate) fn missing() -> Option<String> {
 pub(crate) fn run_all(workspace: &Workspace, name: &str, tally: &mut Tally) -> Result<()> {
     let guests = Guests::prepare(workspace, &[])?;
     let (ending, counted) = guests.run(workspace, Kernel::named(name)?, Duration::from_mins(10))?;
-    *tally += counted;
-    if ending != Ending::Exited(0) {
-        bail!("{}", describe(&ending));
+    *tally = counted;
+    judge(&ending, counted)
+}
+
+fn judge(ending: &Ending, tally: Tally) -> Result<()> {
+    if *ending != Ending::Exited(0) {
+        bail!("{}", describe(ending));
     }
-    if counted.passed == 0 {
+    if tally.passed == 0 {
         bail!("no test ran");
     }
     Ok(())
@@ -77,7 +80,7 @@ pub(crate) fn run_all(workspace: &Workspace, name: &str, tally: &mut Tally) -> R
 
 /// The initramfs that every kernel boots.
 struct Guests {
-    initramfs: std::path::PathBuf,
+    initramfs: PathBuf,
 }
 
 impl Guests {

@@ -1,0 +1,113 @@
+//! One build of the BPF programs, the same bytes on every machine: flags, environment, strip.
+//!
+//! Knows nothing of the committed object.
+
+use crate::closure::TARGET;
+use crate::object_file::verify;
+use crate::process::{cargo, run, say};
+use crate::toolchain::{Library, Toolchain};
+use crate::workspace::Workspace;
+use anyhow::Result;
+use std::ffi::OsString;
+use std::fs;
+use std::path::{Path, PathBuf};
+use std::process::Command;
+
+/// The bytes of the object, stripped and verified, built below `target`.
+pub(crate) fn build(
+    workspace: &Workspace,
+    toolchain: &Toolchain,
+    target: &Path,
+    paths: Paths,
+) -> Result<Vec<u8>> {
+    say(format!("ebpf: building for {TARGET} in {}", target.display()));
+    let mut build = bpf_cargo(workspace, toolchain, paths)?;
+    build.args(["build", "--release"]).args(BPF_ARGS).arg("--target-dir").arg(target);
+    run(&mut build)?;
+    let release = target.join(TARGET).join("release");
+    let stripped = release.join("tracer.bpf.o");
+    toolchain.rustc.strip_debug(&release.join("tracer-ebpf"), &stripped)?;
+    let bytes = fs::read(&stripped)?;
+    verify(&bytes)?;
+    Ok(bytes)
+}
+
+/// Paths of this machine in the object's line info.
+#[derive(Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Paths {
+    /// As the committed object has them: the same on every machine, and no source text, because
+    /// the linker cannot open a renamed file.
+    Renamed,
+    AsTheyAre,
+}
+
+/// What selects the BPF programs, for any cargo subcommand that compiles.
+pub(crate) const BPF_ARGS: [&str; 9] = [
+    "--locked",
+    "-p",
+    "tracer-ebpf",
+    "--bin",
+    "tracer-ebpf",
+    "--target",
+    TARGET,
+    "-Z",
+    "build-std=core",
+];
+
+/// A cargo with the environment of the BPF build; the subcommand and [`BPF_ARGS`] come next.
+pub(crate) fn bpf_cargo(
+    workspace: &Workspace,
+    toolchain: &Toolchain,
+    paths: Paths,
+) -> Result<Command> {
+    let mut command = cargo();
+    for (key, _) in std::env::vars_os() {
+        // A profile set from outside would change the object.
+        if key.to_str().is_some_and(|key| key.starts_with("CARGO_PROFILE_")) {
+            command.env_remove(key);
+        }
+    }
+    command
+        .current_dir(workspace.root())
+        .env("RUSTC_BOOTSTRAP", "1")
+        .env("CARGO_ENCODED_RUSTFLAGS", rustflags(workspace, toolchain, paths)?)
+        .env_remove("RUSTFLAGS");
+    if let Library::Unpacked(library) = &toolchain.library {
+        // Internal to cargo, and the only way to hand it a source that is not in the sysroot.
+        command.env("__CARGO_TESTS_ONLY_SRC_ROOT", std::path::absolute(library)?);
+    }
+    Ok(command)
+}
+
+/// Between the flags in `CARGO_ENCODED_RUSTFLAGS`.
+const SEPARATOR: &str = "\u{1f}";
+
+/// BTF is made from debug info; its line info would carry absolute paths, so each root is renamed.
+/// Of several prefixes that match, the last wins.
+fn rustflags(workspace: &Workspace, toolchain: &Toolchain, paths: Paths) -> Result<OsString> {
+    let home = std::env::var_os("HOME").unwrap_or_default();
+    let cargo_home = std::env::var_os("CARGO_HOME")
+        .map_or_else(|| Path::new(&home).join(".cargo"), PathBuf::from);
+    let library = std::path::absolute(toolchain.library.path())?;
+    let mut flags: Vec<OsString> = vec![
+        "-Clink-arg=--btf".into(),
+        "-Cdebuginfo=2".into(),
+        with("-Clinker=", &toolchain.linker, ""),
+    ];
+    if paths == Paths::AsTheyAre {
+        return Ok(flags.join(SEPARATOR.as_ref()));
+    }
+    for (path, name) in
+        [(workspace.root(), "tracer"), (&cargo_home, "cargo"), (&library, "rust/library")]
+    {
+        flags.push(with("--remap-path-prefix=", path, &format!("=/{name}")));
+    }
+    Ok(flags.join(SEPARATOR.as_ref()))
+}
+
+fn with(before: &str, path: &Path, after: &str) -> OsString {
+    let mut text = OsString::from(before);
+    text.push(path);
+    text.push(after);
+    text
+}
