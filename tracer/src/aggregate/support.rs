@@ -125,7 +125,7 @@ impl Build {
     }
 
     pub(crate) fn last_read(mut self, at_ns: u64) -> Self {
-        self.connection.last_read_ns = Some(at_ns);
+        self.connection.last_data_ns = Some(at_ns);
         self
     }
 

@@ -6,7 +6,7 @@ use crate::sink::table::Look;
 
 /// Width and colours for stdout. `NO_COLOR` and `CLICOLOR` are honoured; a pipe gets plain text.
 pub(super) fn look() -> Look {
-    let stdout = std::io::stdout();
+    let stdout = io::stdout();
     let colour = anstream::AutoStream::choice(&stdout) != anstream::ColorChoice::Never;
     let mut look = Look { colour, ..Look::default() };
     if stdout.is_terminal()

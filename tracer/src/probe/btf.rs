@@ -95,7 +95,8 @@ impl Btf {
             if at + 12 + tail > self.types.len() {
                 return Err(Error::Malformed("a type is cut off"));
             }
-            let id = self.at.len() as u32;
+            let id =
+                u32::try_from(self.at.len()).map_err(|_| Error::Malformed("too many types"))?;
             self.at.push(at);
             let is_enum = matches!(kind, KIND_ENUM | KIND_ENUM64);
             if is_enum || kind == KIND_STRUCT {
@@ -143,7 +144,7 @@ impl Btf {
         let id = self.strip(id);
         let at = *self.at.get(id as usize).filter(|_| id != 0)?;
         match self.kind(at) {
-            2 => Some(size_of::<usize>() as u32),
+            2 => u32::try_from(size_of::<usize>()).ok(),
             3 => Some(self.size(self.u32(at + 12))? * self.u32(at + 20)),
             1 | 4..=6 | 15 | 16 | KIND_ENUM64 => Some(self.u32(at + 8)),
             _ => None,

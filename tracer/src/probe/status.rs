@@ -25,7 +25,8 @@ impl Status {
     #[must_use]
     pub fn from_error(error: &ProgramError) -> Self {
         match error {
-            ProgramError::Btf(_) => Self::Unsupported,
+            // No such function or tracepoint in BTF; no tracefs.
+            ProgramError::Btf(_) | ProgramError::IOError(_) => Self::Unsupported,
             ProgramError::LoadError { io_error, verifier_log } => {
                 let log = verifier_log.to_string();
                 let lacks = ["cannot use helper", "unknown func", "invalid func"];
@@ -43,7 +44,6 @@ impl Status {
                 Self::Unsupported
             }
             ProgramError::SyscallError(error) => Self::from_io(&error.io_error),
-            ProgramError::IOError(_) => Self::Unsupported,
             other => Self::Failed(other.to_string()),
         }
     }
