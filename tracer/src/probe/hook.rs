@@ -1,5 +1,10 @@
 //! Which kernel points are hooked, and how to attach to each: candidates in order of preference.
 
+use tracer_ebpf::names;
+
+/// Name of the walk over open sockets.
+pub const POLL: &str = "iter/tcp";
+
 /// How a program is attached.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Kind {
@@ -9,6 +14,8 @@ pub enum Kind {
     Fentry,
     /// Function entry through a breakpoint.
     Kprobe,
+    /// A walk that runs when userspace reads it.
+    Iter,
 }
 
 impl Kind {
@@ -19,6 +26,7 @@ impl Kind {
             Self::TpBtf => "tp_btf",
             Self::Fentry => "fentry",
             Self::Kprobe => "kprobe",
+            Self::Iter => "iter",
         }
     }
 }
@@ -83,6 +91,12 @@ pub const HOOKS: &[Hook] = &[
         need: Need::Optional,
         candidates: &[(Kind::Fentry, "tcp_close_fe"), (Kind::Kprobe, "tcp_close_kp")],
         gives: "close() told apart from shutdown() where the system call is not readable",
+    },
+    Hook {
+        name: POLL,
+        need: Need::Optional,
+        candidates: &[(Kind::Iter, names::POLL)],
+        gives: "proof that an open connection is idle (hoard, idle_available)",
     },
     Hook {
         name: "inet_sock_set_state",

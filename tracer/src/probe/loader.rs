@@ -10,7 +10,7 @@ use aya_log::EbpfLogger;
 use tracer_ebpf::{Conn, FIELD_COUNT, names};
 
 use super::btf::Btf;
-use super::hook::{HOOKS, Hook, Kind, Need};
+use super::hook::{HOOKS, Hook, Kind, Need, POLL};
 use super::status::Status;
 use super::{Error, offsets, preflight};
 
@@ -49,7 +49,6 @@ pub struct Attached {
     /// Names of `enum sk_rst_reason`, without their prefix and in lower case.
     pub reset_reasons: HashMap<u32, String>,
     programs: Ebpf,
-    has_poll: bool,
 }
 
 impl Attached {
@@ -60,7 +59,7 @@ impl Attached {
     /// # Errors
     /// If the kernel refuses a walk that it allowed at start.
     pub fn poll(&mut self) -> Result<(), ProgramError> {
-        if !self.has_poll {
+        if !self.hooks.iter().any(|(hook, status)| hook.name == POLL && status.is_attached()) {
             return Ok(());
         }
         let Some(program) = self.programs.program_mut(names::POLL) else { return Ok(()) };
@@ -128,7 +127,6 @@ fn best_attempt(settings: &Settings) -> Result<(Attempt, HashMap<u32, String>), 
 
 struct Attempt {
     programs: Ebpf,
-    has_poll: bool,
     hooks: Vec<HookStatus>,
 }
 
@@ -152,10 +150,7 @@ impl Attempt {
             .map_err(|error| Error::Load(Box::new(error)))?;
         let hooks =
             HOOKS.iter().map(|hook| (hook, attach_hook(&mut programs, hook, btf))).collect();
-        let has_poll = load_poll(&mut programs, btf).inspect_err(|error| {
-            tracing::debug!(status = %Status::from_error(error), "no walk over open sockets");
-        });
-        Ok(Self { programs, has_poll: has_poll.is_ok(), hooks })
+        Ok(Self { programs, hooks })
     }
 
     fn missing(&self) -> Option<&HookStatus> {
@@ -188,7 +183,6 @@ impl Attempt {
             .transpose()
             .map_err(|error| Error::KernelLog(Box::new(error)))?;
         let mut map = |name| self.programs.take_map(name).ok_or(Error::NoMap(name));
-        let has_poll = self.has_poll;
         let (records, table, lost) = (map(names::RECORDS)?, map(names::CONNS)?, map(names::LOST)?);
         Ok(Attached {
             records: RingBuf::try_from(records)?,
@@ -197,16 +191,9 @@ impl Attempt {
             hooks: self.hooks,
             log,
             reset_reasons,
-            has_poll,
             programs: self.programs,
         })
     }
-}
-
-fn load_poll(programs: &mut Ebpf, btf: &AttachBtf) -> Result<(), ProgramError> {
-    let program = programs.program_mut(names::POLL).ok_or(ProgramError::UnexpectedProgramType)?;
-    let program: &mut Iter = program.try_into()?;
-    program.load("tcp", btf)
 }
 
 /// Tries each candidate; the first that attaches wins. The verdict on the best one is kept if none
@@ -244,6 +231,11 @@ fn attach_program(
             let program: &mut FEntry = program.try_into()?;
             program.load(point, btf)?;
             program.attach()?;
+        }
+        // Each walk attaches anew: a link is used up by the file it makes.
+        Kind::Iter => {
+            let program: &mut Iter = program.try_into()?;
+            program.load("tcp", btf)?;
         }
         Kind::Kprobe => {
             let program: &mut KProbe = program.try_into()?;

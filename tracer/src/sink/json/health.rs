@@ -8,7 +8,8 @@ pub(super) fn put(line: &mut Line, health: &Health) {
     line.put("tracer.tier", health.tier.as_str());
     line.object("tracer.lost", health.lost.iter().cloned());
     line.put("tracer.evicted", health.evicted);
-    line.object("tracer.decode_errors", health.decode_errors.iter().cloned());
+    line.put("tracer.decode_errors", health.decode_errors_total());
+    line.object("tracer.decode_errors_by_kind", health.decode_errors.iter().cloned());
     line.put("tracer.connections_tracked", health.connections_tracked);
     line.put("tracer.version", health.version.as_str());
     line.put("tracer.kernel", health.kernel.as_str());
