@@ -34,6 +34,8 @@ pub struct Conn {
     pub owner_start_ns: u64,
     /// `start_boottime` of the closer's thread group leader.
     pub closer_start_ns: u64,
+    /// Control group (version 2) of the owner, by its inode number.
+    pub owner_cgroup: u64,
     /// `tcp_sock.bytes_acked` at the end.
     pub bytes_acked: u64,
     /// `tcp_sock.bytes_received` at the end.
@@ -126,12 +128,12 @@ impl Conn {
     /// Size of the record in bytes.
     pub const SIZE: usize = size_of::<Self>();
     /// The same, as its header carries it.
-    pub const LEN: u32 = 280;
+    pub const LEN: u32 = 288;
 }
 
 const _: () = assert!(Conn::SIZE == Conn::LEN as usize && align_of::<Conn>() == 8);
-const _: () = assert!(offset_of!(Conn, saddr) == 104 && offset_of!(Conn, owner_tgid) == 168);
-const _: () = assert!(offset_of!(Conn, sport) == 260 && offset_of!(Conn, reserved) == 273);
+const _: () = assert!(offset_of!(Conn, saddr) == 112 && offset_of!(Conn, owner_tgid) == 176);
+const _: () = assert!(offset_of!(Conn, sport) == 268 && offset_of!(Conn, reserved) == 281);
 
 /// How a record began.
 pub mod opened {

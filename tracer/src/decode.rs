@@ -112,6 +112,7 @@ fn conn(mut buf: impl Buf) -> Result<Conn, Error> {
         polled_ns: buf.get_u64_ne(),
         owner_start_ns: buf.get_u64_ne(),
         closer_start_ns: buf.get_u64_ne(),
+        owner_cgroup: buf.get_u64_ne(),
         bytes_acked: buf.get_u64_ne(),
         bytes_received: buf.get_u64_ne(),
         bytes_sent: buf.get_u64_ne(),
@@ -216,7 +217,7 @@ mod tests {
             )*};
         }
         check!(cookie: 1_u64, open_ns: 2_u64, established_ns: 3_u64, first_close_ns: 4_u64,
-            end_ns: 5_u64, polled_ns: 6_u64, owner_start_ns: 7_u64, closer_start_ns: 8_u64,
+            end_ns: 5_u64, polled_ns: 6_u64, owner_start_ns: 7_u64, closer_start_ns: 8_u64, owner_cgroup: 40_u64,
             bytes_acked: 9_u64, bytes_received: 10_u64, bytes_sent: 11_u64,
             bytes_sent_at_peer_fin: 12_u64, owner_tgid: 13_u32, closer_tgid: 14_u32, netns: 15_u32,
             exchanges: 16_u32, write_seq: 17_u32, flags: 18_u32, sk_err: 19_u32,

@@ -165,9 +165,7 @@ unsafe fn own_and_close(conn: *mut Conn) {
     unsafe {
         set_closer(conn);
         if (*conn).owner_tgid == 0 {
-            (*conn).owner_tgid = (*conn).closer_tgid;
-            (*conn).owner_start_ns = (*conn).closer_start_ns;
-            (*conn).owner_comm = (*conn).closer_comm;
+            set_owner(conn);
             (*conn).flags |= flags::OWNER_AT_USE;
         }
     }

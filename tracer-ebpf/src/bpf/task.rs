@@ -2,7 +2,8 @@
 //! `current` is whoever was interrupted.
 
 use aya_ebpf::helpers::{
-    bpf_get_current_comm, bpf_get_current_pid_tgid, bpf_get_current_task_btf, bpf_task_pt_regs,
+    bpf_get_current_cgroup_id, bpf_get_current_comm, bpf_get_current_pid_tgid,
+    bpf_get_current_task_btf, bpf_task_pt_regs,
 };
 use tracer_ebpf::{Conn, flags, off};
 
@@ -44,6 +45,7 @@ pub(super) unsafe fn set_owner(conn: *mut Conn) {
     unsafe {
         (*conn).owner_tgid = tgid();
         (*conn).owner_start_ns = start;
+        (*conn).owner_cgroup = bpf_get_current_cgroup_id();
         (*conn).owner_comm = comm;
     }
 }

@@ -93,8 +93,9 @@ impl<M: Memory> Aggregate<M> {
         self.tick += 1;
         let now_ns = tick.now_ns.max(self.previous_ns);
         let mut other = Part::default();
-        for (group_key, parts) in route(tick, identities) {
-            self.fold_group(group_key, parts, &mut other, now_ns, rules);
+        for (group_key, parts) in route(tick) {
+            let slice = (now_ns, rules);
+            self.fold_group(group_key, parts, &mut other, identities, slice);
         }
         self.fold_untouched(now_ns, rules);
         other.sort();
@@ -117,8 +118,8 @@ impl<M: Memory> Aggregate<M> {
         group_key: GroupKey,
         parts: BTreeMap<Option<ProcessId>, Part<'a>>,
         other: &mut Part<'a>,
-        now_ns: u64,
-        rules: &M::Rules,
+        identities: &dyn Identities,
+        (now_ns, rules): (u64, &M::Rules),
     ) {
         // Taken out so that the rest of the table stays within reach; put back below.
         let mut group = self.groups.remove(&group_key).unwrap_or_default();
@@ -129,6 +130,9 @@ impl<M: Memory> Aggregate<M> {
                 other.ended.append(&mut part.ended);
                 other.live.append(&mut part.live);
                 continue;
+            }
+            if let Some(identity) = id.and_then(|id| identities.identity(id)) {
+                group.learn(identity);
             }
             let before = group.len();
             let entry = group.members.entry(id).or_default();
@@ -201,12 +205,13 @@ impl<M: Memory> Aggregate<M> {
 type Parts<'a> = BTreeMap<Option<ProcessId>, Part<'a>>;
 
 /// Sorts the connections of a tick by group and process.
-fn route<'a>(tick: &'a Tick, identities: &dyn Identities) -> BTreeMap<GroupKey, Parts<'a>> {
+fn route(tick: &Tick) -> BTreeMap<GroupKey, Parts<'_>> {
     let mut parts: BTreeMap<_, Part<'_>> = BTreeMap::new();
     for connection in tick.ended.iter().chain(&tick.live) {
         let comm = connection.owner_comm.as_str();
         let (destination, netns) = (connection.destination(), connection.netns);
-        let key = (connection.owner, comm, connection.role, destination, netns);
+        let program = (comm, connection.owner_cgroup);
+        let key = (connection.owner, program, connection.role, destination, netns);
         let part = parts.entry(key).or_default();
         match connection.close() {
             Some(_) => part.ended.push(connection),
@@ -214,8 +219,9 @@ fn route<'a>(tick: &'a Tick, identities: &dyn Identities) -> BTreeMap<GroupKey, 
         }
     }
     let mut groups: BTreeMap<GroupKey, Parts<'_>> = BTreeMap::new();
-    for ((owner, comm, role, destination, netns), mut part) in parts {
-        let program = owner.and_then(|id| program(id, comm, identities));
+    for ((owner, (comm, cgroup), role, destination, netns), mut part) in parts {
+        let is_known = owner.is_some() && !comm.is_empty();
+        let program = is_known.then(|| (comm.to_owned(), cgroup));
         let key = GroupKey { program, role, destination, netns };
         // A process that changes its name still is one process.
         let whole = groups.entry(key).or_default().entry(owner).or_default();
@@ -223,22 +229,6 @@ fn route<'a>(tick: &'a Tick, identities: &dyn Identities) -> BTreeMap<GroupKey, 
         whole.live.append(&mut part.live);
     }
     groups
-}
-
-/// The name processes are folded under: executable, else `comm`.
-fn program(
-    id: ProcessId,
-    comm: &str,
-    identities: &dyn Identities,
-) -> Option<(String, Option<String>)> {
-    let identity = identities.identity(id);
-    let exe = identity.and_then(|identity| identity.exe.as_ref());
-    let name = exe.map_or_else(
-        || identity.map_or(comm, |identity| identity.comm.as_str()).to_owned(),
-        |exe| exe.to_string_lossy().into_owned(),
-    );
-    let cgroup = identity.and_then(|identity| identity.cgroup.clone());
-    (!name.is_empty()).then_some((name, cgroup))
 }
 
 #[cfg(test)]

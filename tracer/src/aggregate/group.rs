@@ -11,7 +11,7 @@ use std::net::SocketAddr;
 use super::concurrency::peak;
 use super::{Entry, Key, Memory, Who};
 use crate::connection::{Connection, Role};
-use crate::process::ProcessId;
+use crate::process::{Identity, ProcessId};
 
 /// One request and one retry or redirect: whoever opens more could have kept the first.
 const SMALL: u64 = 2;
@@ -25,8 +25,9 @@ const KEPT: usize = 64;
 /// What the processes of a group have in common.
 #[derive(Clone, Debug, PartialEq, Eq, Hash, PartialOrd, Ord)]
 pub(super) struct GroupKey {
-    /// Executable (path or `comm`) and control group; `None` if not known: never folded.
-    pub(super) program: Option<(String, Option<String>)>,
+    /// `comm` and control group number, which the kernel told at dial, so that a process that was
+    /// gone before it was looked up falls into the same group; `None` if not known: never folded.
+    pub(super) program: Option<(String, Option<u64>)>,
     pub(super) role: Option<Role>,
     pub(super) destination: SocketAddr,
     pub(super) netns: u32,
@@ -45,15 +46,48 @@ pub(super) struct Group<M> {
     pub(super) members: BTreeMap<Option<ProcessId>, Entry<M>>,
     /// Those merged for good.
     folded: Option<Entry<M>>,
+    /// Path of the executable, of those that could be looked up.
+    exe: Common,
+    /// Path of the control group, the same way.
+    cgroup: Common,
     /// Most connections of small processes open at one time.
     small_peak: u64,
     /// Number of members at which merging is worth trying next.
     fold_at: usize,
 }
 
+/// What some members are known to have, as long as they do not differ.
+#[derive(Clone, Debug, PartialEq, Eq)]
+enum Common {
+    None,
+    One(String),
+    Mixed,
+}
+
+impl Common {
+    fn learn(&mut self, value: Option<&str>) {
+        match (&*self, value) {
+            (Self::None, Some(value)) => *self = Self::One(value.to_owned()),
+            (Self::One(known), Some(value)) if known != value => *self = Self::Mixed,
+            _ => {}
+        }
+    }
+
+    fn get(&self) -> Option<String> {
+        if let Self::One(value) = self { Some(value.clone()) } else { None }
+    }
+}
+
 impl<M> Default for Group<M> {
     fn default() -> Self {
-        Self { members: BTreeMap::new(), folded: None, small_peak: 0, fold_at: 2 * KEPT }
+        Self {
+            members: BTreeMap::new(),
+            folded: None,
+            exe: Common::None,
+            cgroup: Common::None,
+            small_peak: 0,
+            fold_at: 2 * KEPT,
+        }
     }
 }
 
@@ -61,6 +95,12 @@ impl<M: Memory> Group<M> {
     /// Keys it takes up.
     pub(super) fn len(&self) -> usize {
         self.members.len() + usize::from(self.folded.is_some())
+    }
+
+    /// Takes what is known of a member.
+    pub(super) fn learn(&mut self, identity: &Identity) {
+        self.exe.learn(identity.exe.as_ref().map(|path| path.to_string_lossy()).as_deref());
+        self.cgroup.learn(identity.cgroup.as_deref());
     }
 
     fn is_small(entry: &Entry<M>) -> bool {
@@ -120,10 +160,11 @@ impl<M: Memory> Group<M> {
                 _ => show(key.key(id.map_or(Who::Unknown, Who::Process)), entry.clone()),
             }
         }
-        if let (Some(mut together), Some((name, cgroup))) = (together, &key.program) {
+        if let (Some(mut together), Some((comm, _))) = (together, &key.program) {
             // Some that were small then may have grown since, and be shown on their own.
             together.peak = together.peak.max(self.small_peak).min(together.connections());
-            let who = Who::Executable { name: name.clone(), cgroup: cgroup.clone() };
+            let name = self.exe.get().unwrap_or_else(|| comm.clone());
+            let who = Who::Executable { name, cgroup: self.cgroup.get() };
             show(key.key(who), together);
         }
     }

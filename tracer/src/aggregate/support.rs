@@ -39,6 +39,7 @@ impl Build {
             netns: 1,
             owner: Some(process(100)),
             owner_comm: "app".into(),
+            owner_cgroup: Some(1),
             opened_ns: None,
             established_ns: None,
             last_data_ns: None,
@@ -103,6 +104,11 @@ impl Build {
 
     pub(crate) fn pid(mut self, pid: u32) -> Self {
         self.connection.owner = Some(process(pid));
+        self
+    }
+
+    pub(crate) fn comm(mut self, comm: &str) -> Self {
+        self.connection.owner_comm = comm.into();
         self
     }
 

@@ -42,6 +42,7 @@ pub(super) fn connection(
         owner: (conn.owner_tgid != 0)
             .then_some(ProcessId { pid: conn.owner_tgid, start_ns: conn.owner_start_ns }),
         owner_comm: comm(conn.owner_comm),
+        owner_cgroup: known(conn.owner_cgroup),
         opened_ns: known(conn.open_ns),
         established_ns: known(conn.established_ns),
         last_data_ns: last_data(conn, context.tick_ns),

@@ -280,6 +280,8 @@ pub struct Connection {
     pub owner: Option<ProcessId>,
     /// `comm` of the owner at that time, empty if the owner is unknown.
     pub owner_comm: String,
+    /// Control group (version 2) of the owner at that time, by its inode number.
+    pub owner_cgroup: Option<u64>,
     /// Dial or accept; `None` if it was there before us.
     pub opened_ns: Option<u64>,
     /// Reached ESTABLISHED.

@@ -13,6 +13,7 @@ pub(super) fn live(opened_ns: u64) -> Connection {
         netns: 1,
         owner: Some(ProcessId { pid: 7, start_ns: 1 }),
         owner_comm: "client".into(),
+        owner_cgroup: None,
         opened_ns: Some(opened_ns),
         established_ns: Some(opened_ns),
         last_data_ns: None,

@@ -79,6 +79,7 @@ pub(crate) fn closed_connection() -> Connection {
         netns: 4_026_531_840,
         owner: Some(CHECKOUT),
         owner_comm: "checkout".into(),
+        owner_cgroup: None,
         opened_ns: Some(1_495_000_000),
         established_ns: Some(1_495_210_000),
         last_data_ns: Some(1_500_000_000),

@@ -105,8 +105,27 @@ fn many_small_processes_fold_and_a_busy_one_stays() {
 fn different_programs_are_not_folded_together() {
     let mut identities = running("/bin/curl", 1..=3);
     identities.extend(running("/bin/wget", 4..=6));
-    let history: Vec<_> = (1..=6).map(|pid| Build::client().pid(pid).at(1, 2).end()).collect();
+    let comm = |pid| if pid <= 3 { "curl" } else { "wget" };
+    let history: Vec<_> =
+        (1..=6).map(|pid| Build::client().pid(pid).comm(comm(pid)).at(1, 2).end()).collect();
     assert_eq!(folded(&ticks(&history, SECOND), &identities, 100).totals().len(), 6);
+}
+
+#[test]
+fn processes_that_were_gone_before_they_were_looked_up_fold_with_the_others() {
+    let history: Vec<_> = (1..=6).map(|pid| Build::client().pid(pid).at(1, 2).end()).collect();
+    let (key, totals) = only(&folded(&ticks(&history, SECOND), &running("/bin/curl", 2..=3), 100));
+    assert_eq!(totals.processes, 6);
+    assert!(matches!(key.who, Who::Executable { name, .. } if name == "/bin/curl"));
+}
+
+#[test]
+fn one_name_on_two_executables_is_called_by_the_name() {
+    let mut identities = running("/bin/curl", 1..=3);
+    identities.extend(running("/opt/curl", 4..=6));
+    let history: Vec<_> = (1..=6).map(|pid| Build::client().pid(pid).at(1, 2).end()).collect();
+    let (key, _) = only(&folded(&ticks(&history, SECOND), &identities, 100));
+    assert!(matches!(key.who, Who::Executable { name, .. } if name == "app"));
 }
 
 #[test]

@@ -51,6 +51,7 @@ fn connection_lines() -> Vec<Value> {
         netns: 0,
         owner: None,
         owner_comm: String::new(),
+        owner_cgroup: None,
         opened_ns: None,
         established_ns: None,
         last_data_ns: None,
