@@ -70,6 +70,8 @@ pub(crate) fn bpf_cargo(
     command
         .current_dir(workspace.root())
         .env("RUSTC_BOOTSTRAP", "1")
+        // Where bpf-linker finds its libLLVM; `cargo run` happens to set it, nothing else does.
+        .env("LD_LIBRARY_PATH", toolchain.rustc.sysroot.join("lib"))
         .env("CARGO_ENCODED_RUSTFLAGS", rustflags(workspace, toolchain, paths)?)
         .env_remove("RUSTFLAGS");
     if let Library::Unpacked(library) = &toolchain.library {
