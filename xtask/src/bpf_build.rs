@@ -2,7 +2,7 @@
 //!
 //! Knows nothing of the committed object.
 
-use crate::closure::TARGET;
+use crate::closure::{self, TARGET};
 use crate::object_file::verify;
 use crate::process::{cargo, run, say};
 use crate::toolchain::{Library, Toolchain};
@@ -10,7 +10,7 @@ use crate::workspace::Workspace;
 use anyhow::Result;
 use std::ffi::OsString;
 use std::fs;
-use std::path::{Path, PathBuf};
+use std::path::Path;
 use std::process::Command;
 
 /// The bytes of the object, stripped and verified, built below `target`.
@@ -70,6 +70,8 @@ pub(crate) fn bpf_cargo(
     command
         .current_dir(workspace.root())
         .env("RUSTC_BOOTSTRAP", "1")
+        // Where bpf-linker finds its libLLVM; `cargo run` happens to set it, nothing else does.
+        .env("LD_LIBRARY_PATH", toolchain.rustc.sysroot.join("lib"))
         .env("CARGO_ENCODED_RUSTFLAGS", rustflags(workspace, toolchain, paths)?)
         .env_remove("RUSTFLAGS");
     if let Library::Unpacked(library) = &toolchain.library {
@@ -82,25 +84,30 @@ pub(crate) fn bpf_cargo(
 /// Between the flags in `CARGO_ENCODED_RUSTFLAGS`.
 const SEPARATOR: &str = "\u{1f}";
 
-/// BTF is made from debug info; its line info would carry absolute paths, so each root is renamed.
-/// Of several prefixes that match, the last wins.
+/// BTF is made from debug info; its line info would carry the paths of this machine, so every
+/// folder with a source gets a name instead. Of several prefixes that match, the last wins.
 fn rustflags(workspace: &Workspace, toolchain: &Toolchain, paths: Paths) -> Result<OsString> {
-    let home = std::env::var_os("HOME").unwrap_or_default();
-    let cargo_home = std::env::var_os("CARGO_HOME")
-        .map_or_else(|| Path::new(&home).join(".cargo"), PathBuf::from);
-    let library = std::path::absolute(toolchain.library.path())?;
     let mut flags: Vec<OsString> = vec![
         "-Clink-arg=--btf".into(),
         "-Cdebuginfo=2".into(),
         with("-Clinker=", &toolchain.linker, ""),
     ];
-    if paths == Paths::AsTheyAre {
-        return Ok(flags.join(SEPARATOR.as_ref()));
-    }
-    for (path, name) in
-        [(workspace.root(), "tracer"), (&cargo_home, "cargo"), (&library, "rust/library")]
-    {
-        flags.push(with("--remap-path-prefix=", path, &format!("=/{name}")));
+    if paths == Paths::Renamed {
+        let root = workspace.root();
+        let mut renamed = vec![(root.to_owned(), "tracer".to_owned())];
+        renamed.push((std::path::absolute(toolchain.library.path())?, "rust/library".to_owned()));
+        for package in closure::packages(workspace)? {
+            renamed.push((package.dir, package.name.replace(' ', "-")));
+        }
+        for (folder, name) in renamed {
+            flags.push(with("--remap-path-prefix=", &folder, &format!("=/{name}")));
+            // Cargo names what lies below the workspace by its path from there, of any crate.
+            if let Ok(inside) = folder.strip_prefix(root)
+                && inside != Path::new("")
+            {
+                flags.push(with("--remap-path-prefix=", inside, &format!("=/{name}")));
+            }
+        }
     }
     Ok(flags.join(SEPARATOR.as_ref()))
 }

@@ -5,13 +5,23 @@ use crate::workspace::Workspace;
 use anyhow::{Context as _, Result};
 use cargo_metadata::{DependencyKind, MetadataCommand, PackageId};
 use std::collections::BTreeSet;
+use std::path::PathBuf;
 
 /// The target of the BPF programs.
 pub(crate) const TARGET: &str = "bpfel-unknown-none";
 
-/// `name version` of every package whose code goes into the BPF programs or writes some of it
-/// (procedural macros), sorted. Build dependencies are left out: they run, but leave nothing.
-pub(crate) fn packages(workspace: &Workspace) -> Result<Vec<String>> {
+/// A package whose code goes into the BPF programs or writes some of it (procedural macros).
+#[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord)]
+pub(crate) struct Crate {
+    /// `name version`.
+    pub(crate) name: String,
+    /// Where this machine has its source: a registry, a vendored copy.
+    pub(crate) dir: PathBuf,
+}
+
+/// Every package that `tracer-ebpf` needs on the BPF target, itself not, sorted. Build
+/// dependencies are left out: they run, but leave nothing.
+pub(crate) fn packages(workspace: &Workspace) -> Result<Vec<Crate>> {
     let metadata = MetadataCommand::new()
         .cargo_path(cargo().get_program())
         .manifest_path(workspace.root().join("Cargo.toml"))
@@ -34,7 +44,12 @@ pub(crate) fn packages(workspace: &Workspace) -> Result<Vec<String>> {
     }
     seen.remove(start);
     let found = metadata.packages.iter().filter(|package| seen.contains(&package.id));
-    let lines: BTreeSet<String> =
-        found.map(|package| format!("{} {}", package.name, package.version)).collect();
-    Ok(lines.into_iter().collect())
+    let mut crates = Vec::new();
+    for package in found {
+        let name = format!("{} {}", package.name, package.version);
+        let dir = package.manifest_path.parent().context("a manifest without a folder")?;
+        crates.push(Crate { name, dir: dir.as_std_path().to_owned() });
+    }
+    crates.sort();
+    Ok(crates)
 }

@@ -38,7 +38,7 @@ pub(crate) fn sources(workspace: &Workspace, object: &[u8]) -> Result<String> {
     writeln!(text, "rustc {}", pins.rustc)?;
     writeln!(text, "bpf-linker {}", pins.bpf_linker)?;
     for package in closure::packages(workspace)? {
-        writeln!(text, "crate {package}")?;
+        writeln!(text, "crate {}", package.name)?;
     }
     Ok(text)
 }

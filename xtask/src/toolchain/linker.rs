@@ -12,9 +12,9 @@ use std::process::Command;
 pub(crate) fn ensure(rustc: &Rustc, version: &str, dir: &Path) -> Result<PathBuf> {
     let dir = std::path::absolute(dir)?;
     let linker = dir.join("bin/bpf-linker");
-    if !runs(&linker, version) {
+    if !runs(rustc, &linker, version) {
         build(rustc, version, &dir)?;
-        if !runs(&linker, version) {
+        if !runs(rustc, &linker, version) {
             bail!("{} was built but does not run as version {version}", linker.display());
         }
     }
@@ -22,9 +22,12 @@ pub(crate) fn ensure(rustc: &Rustc, version: &str, dir: &Path) -> Result<PathBuf
     Ok(linker)
 }
 
-/// Runs only if its libLLVM is still where it was built against, so this is more than a look.
-fn runs(linker: &Path, version: &str) -> bool {
-    let said = probe(Command::new(linker).arg("--version")).unwrap_or_default();
+/// Runs only if it finds the libLLVM it was built against, so this is more than a look.
+fn runs(rustc: &Rustc, linker: &Path, version: &str) -> bool {
+    let said = probe(
+        Command::new(linker).arg("--version").env("LD_LIBRARY_PATH", rustc.sysroot.join("lib")),
+    )
+    .unwrap_or_default();
     said.split_whitespace().any(|word| word == version)
 }
 
