@@ -267,9 +267,9 @@ mod tests {
         let mut decoded = 0;
         for round in 0..20_000 {
             let len = (random() % 300) as usize;
-            let mut bytes: Vec<u8> = (0..len).map(|_| random() as u8).collect();
+            let mut bytes: Vec<u8> = (0..len).map(|_| random().to_ne_bytes()[0]).collect();
             if round % 2 == 0 && len >= 8 {
-                bytes.resize(Conn::SIZE, random() as u8);
+                bytes.resize(Conn::SIZE, random().to_ne_bytes()[0]);
                 bytes[..8].copy_from_slice(&whole()[..8]);
             }
             if let Ok(Event::Conn(conn)) = decode(&bytes) {

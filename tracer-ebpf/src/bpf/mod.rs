@@ -4,6 +4,27 @@
 //! Flow: `state` opens, advances and ends entries of the table; `read` counts exchanges and finds
 //! the owner of accepted sockets; `reset` adds resets; `dial` adds what only `tcp_connect` and
 //! `tcp_close` tell; `poll` refreshes open ones when userspace asks; `destroy` sends what is left and frees the entry.
+#![expect(
+    clippy::inline_always,
+    reason = "the verifier follows a value through inlined code only; a call loses its type"
+)]
+#![expect(
+    clippy::needless_pass_by_value,
+    reason = "the program macros hand the context over by value"
+)]
+#![expect(
+    clippy::needless_borrows_for_generic_args,
+    reason = "a key passed by value is copied to the stack once more"
+)]
+#![expect(
+    clippy::cast_possible_truncation,
+    clippy::cast_sign_loss,
+    reason = "states fit a byte; jiffies and system call numbers are narrowed as the kernel does"
+)]
+#![expect(
+    clippy::cast_ptr_alignment,
+    reason = "the kernel aligns its fields; the offsets are the kernel's own"
+)]
 
 mod destroy;
 mod dial;

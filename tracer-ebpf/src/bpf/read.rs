@@ -3,7 +3,7 @@
 
 use aya_ebpf::macros::btf_tracepoint;
 use aya_ebpf::programs::BtfTracePointContext;
-use tracer_ebpf::{flags, off, opened};
+use tracer_ebpf::{Conn, flags, off, opened};
 
 use super::kernel::{AF_INET, AF_INET6, IPPROTO_TCP, load, tcp};
 use super::maps::find;
@@ -25,26 +25,7 @@ unsafe fn on_read(sk: *const u8) {
             return;
         }
         let written: u32 = load(tp, off::WRITE_SEQ);
-        let conn = match find(sk as u64) {
-            Some(conn) => conn,
-            None => {
-                // There before us: follow it from its first read on.
-                let family: u16 = load(sk, off::FAMILY);
-                if load::<u16>(sk, off::PROTOCOL) != IPPROTO_TCP
-                    || (family != AF_INET && family != AF_INET6)
-                {
-                    return;
-                }
-                let state = i32::from(load::<u8>(sk, off::STATE));
-                if state != tcp::ESTABLISHED && state != tcp::CLOSE_WAIT {
-                    return;
-                }
-                let Some(conn) = sock::open(sk, opened::PREEXISTING, state) else { return };
-                sock::local(conn, sk, tp);
-                (*conn).write_seq = written;
-                conn
-            }
-        };
+        let Some(conn) = find(sk as u64).or_else(|| unseen(sk, tp, written)) else { return };
         if (*conn).owner_tgid == 0 && sock::owned_by_task(sk) {
             set_owner(conn);
             (*conn).flags |= flags::OWNER_AT_USE;
@@ -54,5 +35,24 @@ unsafe fn on_read(sk: *const u8) {
             (*conn).write_seq = written;
             (*conn).exchanges += 1;
         }
+    }
+}
+
+/// There before us: followed from its first read on.
+#[inline(always)]
+unsafe fn unseen(sk: *const u8, tp: *const u8, written: u32) -> Option<*mut Conn> {
+    unsafe {
+        let family: u16 = load(sk, off::FAMILY);
+        let state = i32::from(load::<u8>(sk, off::STATE));
+        if load::<u16>(sk, off::PROTOCOL) != IPPROTO_TCP
+            || (family != AF_INET && family != AF_INET6)
+            || (state != tcp::ESTABLISHED && state != tcp::CLOSE_WAIT)
+        {
+            return None;
+        }
+        let conn = sock::open(sk, opened::PREEXISTING, state)?;
+        sock::local(conn, sk, tp);
+        (*conn).write_seq = written;
+        Some(conn)
     }
 }

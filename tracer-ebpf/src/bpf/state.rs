@@ -71,11 +71,11 @@ unsafe fn dial(sk: *const u8, tp: *const u8) {
     unsafe {
         let mut reopened = 0;
         // connect(AF_UNSPEC) and failed blocking dials leave a socket, and its cookie, to dial again.
-        if let Some(before) = find(sk as u64) {
-            if (*before).old_state != 0 {
-                reopened = flags::REOPENED;
-                send(before);
-            }
+        if let Some(before) = find(sk as u64)
+            && (*before).old_state != 0
+        {
+            reopened = flags::REOPENED;
+            send(before);
         }
         if let Some(conn) = sock::open(sk, opened::ACTIVE, tcp::SYN_SENT) {
             (*conn).open_ns = sock::now();

@@ -268,10 +268,14 @@ mod tests {
         let mut out = Vec::new();
         out.extend(0xeb9f_u16.to_ne_bytes());
         out.extend([1, 0]);
-        for word in [24, 0, types.len() as u32 * 4, types.len() as u32 * 4, strings.len() as u32] {
+        let [types_len, strings_len] =
+            [types.len() * 4, strings.len()].map(|len| u32::try_from(len).unwrap());
+        for word in [24, 0, types_len, types_len, strings_len] {
             out.extend(word.to_ne_bytes());
         }
-        types.iter().for_each(|word| out.extend(word.to_ne_bytes()));
+        for word in types {
+            out.extend(word.to_ne_bytes());
+        }
         out.extend(strings);
         out
     }

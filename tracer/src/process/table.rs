@@ -135,7 +135,7 @@ mod tests {
     #[test]
     fn the_table_is_bounded() {
         let mut table = Table::new(Lookup::Recorded);
-        for pid in 1..=(CAPACITY as u32 + 5) {
+        for pid in 1..=u32::try_from(CAPACITY).unwrap() + 5 {
             table.observe(ProcessId { pid, start_ns: 1 }, "x");
         }
         assert_eq!((table.known.len(), table.order.len()), (CAPACITY, CAPACITY));

@@ -7,10 +7,10 @@ const STAGES: [&str; 8] =
     ["probe", "source", "decode", "process", "connection", "aggregate", "detect", "sink"];
 
 /// Words and clocks that every stage may use, and that use no stage.
-const SHARED: [&str; 3] = ["clock", "config", "event"];
+const SHARED: [&str; 1] = ["clock"];
 
 /// What puts the stages together: may use all of them, and no stage may use it.
-const ASSEMBLY: [&str; 5] = ["pipeline", "cli", "commands", "main", "lib"];
+const ASSEMBLY: [&str; 5] = ["pipeline", "cli", "command", "main", "lib"];
 
 /// Faults of the file at `name` (relative to the workspace) with this `text`.
 pub(crate) fn faults(name: &str, text: &str) -> Vec<String> {

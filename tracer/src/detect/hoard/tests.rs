@@ -23,14 +23,18 @@ fn a_transport_per_request_that_is_never_closed_is_found() {
 #[test]
 fn a_pool_that_waits_for_slow_answers_is_silent() {
     let mut waiting = piling(75, 200, |build| build);
-    waiting.iter_mut().for_each(|connection| connection.unanswered = true);
+    for connection in &mut waiting {
+        connection.unanswered = true;
+    }
     assert_eq!(codes(&waiting, 15), []);
 }
 
 #[test]
 fn connections_that_could_not_be_asked_are_not_called_idle() {
     let mut unknown = piling(75, 200, |build| build);
-    unknown.iter_mut().for_each(|connection| connection.last_data_ns = None);
+    for connection in &mut unknown {
+        connection.last_data_ns = None;
+    }
     assert_eq!(codes(&unknown, 15), []);
 }
 
