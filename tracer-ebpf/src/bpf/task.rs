@@ -21,7 +21,7 @@ fn task() -> *const u8 {
     unsafe { bpf_get_current_task_btf() }.cast::<u8>().cast_const()
 }
 
-/// Start time and `comm` of the current thread group leader: threads and io_uring workers rename
+/// Start time and `comm` of the current thread group leader: threads and `io_uring` workers rename
 /// themselves, the leader's name is the process's.
 #[inline(always)]
 fn leader() -> (u64, [u8; 16]) {
