@@ -2,10 +2,12 @@
 //! at the deadline or at a signal.
 
 use std::future::Future;
+use std::io;
 use std::time::{Duration, Instant};
 
-use tokio::signal::unix::{SignalKind, signal};
-use tokio::time::{MissedTickBehavior, interval, sleep_until};
+use tokio::runtime::{Builder, Runtime};
+use tokio::signal::unix::{Signal, SignalKind, signal};
+use tokio::time::{MissedTickBehavior, interval, sleep};
 
 use super::Error;
 use crate::cli;
@@ -37,6 +39,8 @@ pub(super) enum Progress<'a> {
 
 /// A running observation.
 pub(super) struct Observation {
+    runtime: Runtime,
+    signals: Signals,
     kernel: Kernel,
     /// Its stages.
     pub(super) pipeline: Pipeline,
@@ -49,10 +53,13 @@ impl Observation {
         selection: Selection,
         thresholds: Thresholds,
     ) -> Result<Self, Error> {
+        // Before anything is printed: a script may send its signal at the first line.
+        let runtime = Builder::new_current_thread().enable_all().build().map_err(Error::Runtime)?;
+        let signals = Signals::listen(&runtime).map_err(Error::Runtime)?;
         let attached = probe::attach(&settings(args))?;
         let setting = Setting::live(&attached);
         let pipeline = Pipeline::new(setting, Lookup::Proc, selection, thresholds);
-        Ok(Self { kernel: Kernel::new(attached), pipeline })
+        Ok(Self { runtime, signals, kernel: Kernel::new(attached), pipeline })
     }
 
     /// Observes until `duration` is over, or SIGINT or SIGTERM comes.
@@ -61,16 +68,18 @@ impl Observation {
         duration: Option<Duration>,
         on: &mut dyn FnMut(&Pipeline, Progress<'_>) -> Result<(), Error>,
     ) -> Result<(), Error> {
-        let runtime = tokio::runtime::Builder::new_current_thread()
-            .enable_all()
-            .build()
-            .map_err(Error::Runtime)?;
-        runtime.block_on(async {
-            let stop = stop(duration)?;
-            self.until(stop, on).await
-        })
+        let Self { runtime, signals, kernel, pipeline } = self;
+        runtime.block_on(Loop { kernel, pipeline }.until(signals.stop(duration), on))
     }
+}
 
+/// What the loop works on.
+struct Loop<'a> {
+    kernel: &'a mut Kernel,
+    pipeline: &'a mut Pipeline,
+}
+
+impl Loop<'_> {
     async fn until(
         &mut self,
         stop: impl Future<Output = ()>,
@@ -117,11 +126,11 @@ impl Observation {
         for input in inputs {
             let fed = self.pipeline.feed(input);
             if let Fed::Met(identity) = &fed {
-                on(&self.pipeline, Progress::Met(identity))?;
+                on(self.pipeline, Progress::Met(identity))?;
             }
-            on(&self.pipeline, Progress::Input(input))?;
+            on(self.pipeline, Progress::Input(input))?;
             if let Fed::Tick(tick) = &fed {
-                on(&self.pipeline, Progress::Tick(tick))?;
+                on(self.pipeline, Progress::Tick(tick))?;
             }
         }
         Ok(())
@@ -137,18 +146,29 @@ pub(super) const fn settings(args: &cli::Tracing) -> probe::Settings {
     }
 }
 
-/// Ends at the deadline, or at the first SIGINT or SIGTERM.
-fn stop(duration: Option<Duration>) -> Result<impl Future<Output = ()>, Error> {
-    let mut interrupt = signal(SignalKind::interrupt()).map_err(Error::Runtime)?;
-    let mut terminate = signal(SignalKind::terminate()).map_err(Error::Runtime)?;
-    // A year and more is for ever.
-    let forever = Duration::from_hours(366 * 24);
-    let deadline = tokio::time::Instant::now() + duration.unwrap_or(forever).min(forever);
-    Ok(async move {
+/// SIGINT and SIGTERM, which end an observation as its deadline does.
+struct Signals {
+    interrupt: Signal,
+    terminate: Signal,
+}
+
+impl Signals {
+    fn listen(runtime: &Runtime) -> io::Result<Self> {
+        let _context = runtime.enter();
+        Ok(Self {
+            interrupt: signal(SignalKind::interrupt())?,
+            terminate: signal(SignalKind::terminate())?,
+        })
+    }
+
+    /// Ends at the deadline, or at the first signal.
+    async fn stop(&mut self, duration: Option<Duration>) {
+        // A year and more is for ever.
+        let forever = Duration::from_hours(366 * 24);
         tokio::select! {
-            _ = interrupt.recv() => {}
-            _ = terminate.recv() => {}
-            () = sleep_until(deadline) => {}
+            _ = self.interrupt.recv() => {}
+            _ = self.terminate.recv() => {}
+            () = sleep(duration.unwrap_or(forever).min(forever)) => {}
         }
-    })
+    }
 }
