@@ -204,7 +204,7 @@ pub struct Tracing {
           value_parser = clap::value_parser!(u32).range(16..=16_777_216))]
     pub max_connections: u32,
     /// Buffer for ended connections, MiB, a power of two
-    #[arg(long, value_name = "MIB", default_value_t = 8, value_parser = ring_mib)]
+    #[arg(long, value_name = "MIB", default_value_t = 16, value_parser = ring_mib)]
     pub ring_mib: u32,
     /// Print kernel-side diagnostics of this level to stderr: 0 none, 5 each state change
     #[arg(long, value_name = "LEVEL", default_value_t = 0, value_parser = clap::value_parser!(u8).range(0..=5))]

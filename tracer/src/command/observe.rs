@@ -20,12 +20,13 @@ use crate::process::{Identity, Lookup};
 use crate::source::{Input, Kernel};
 
 /// How often the buffer is drained. Kernel-side wakeups cost more than all hooks together; this
-/// costs an idle host 20 short wakeups a second, and 8 MiB hold half a million records a second.
+/// costs an idle host 20 short wakeups a second, and 16 MiB hold a million records a second.
 const DRAIN: Duration = Duration::from_millis(50);
 /// Shortest interval between snapshots of the open connections.
 const TICK: Duration = Duration::from_secs(1);
-/// A snapshot may take this share of the time: with very many connections they come less often.
-const SNAPSHOT_SHARE: u32 = 100;
+/// One in this many parts of the time may go into snapshots: with very many connections they come
+/// less often.
+const SNAPSHOT_SHARE: u32 = 20;
 
 /// What the caller is told about.
 pub(super) enum Progress<'a> {

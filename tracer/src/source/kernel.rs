@@ -1,10 +1,19 @@
 //! The attached programs' maps as a source.
 
-use aya::maps::MapError;
+use aya::maps::{MapData, MapError, RingBuf};
 use tracer_ebpf::Loss;
 
 use super::{Input, Lost};
 use crate::probe::Attached;
+
+/// Table entries between two drains of the ring buffer: a few milliseconds.
+const DRAIN_EVERY: usize = 4096;
+
+fn drain(records: &mut RingBuf<MapData>, yield_input: &mut dyn FnMut(Input)) {
+    while let Some(record) = records.next() {
+        yield_input(Input::Record(record.to_vec()));
+    }
+}
 
 /// Reads what the attached programs write.
 pub struct Kernel {
@@ -29,9 +38,7 @@ impl Kernel {
         if let Some(log) = &mut self.attached.log {
             log.flush();
         }
-        while let Some(record) = self.attached.records.next() {
-            yield_input(Input::Record(record.to_vec()));
-        }
+        drain(&mut self.attached.records, yield_input);
     }
 
     /// Yields a snapshot of all open connections, then the records of those that ended before it
@@ -43,9 +50,14 @@ impl Kernel {
         if let Err(error) = self.attached.poll() {
             tracing::warn!(%error, "open connections could not be checked for idleness");
         }
-        for entry in &self.attached.table {
+        let Attached { table, records, .. } = &mut self.attached;
+        for (nth, entry) in table.iter().enumerate() {
             let (_, bytes) = entry?;
             yield_input(Input::Live(bytes.to_vec()));
+            // The walk may take longer than the ring buffer lasts.
+            if nth % DRAIN_EVERY == 0 {
+                drain(records, yield_input);
+            }
         }
         // An entry that was gone when the snapshot came to it had sent its record before.
         self.drain(yield_input);
