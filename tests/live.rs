@@ -18,6 +18,8 @@ mod curl;
 mod dials;
 #[path = "live/go.rs"]
 mod go;
+#[path = "live/namespaces.rs"]
+mod namespaces;
 #[path = "live/owners.rs"]
 mod owners;
 #[path = "live/peers.rs"]

@@ -43,6 +43,13 @@ impl Workload {
         Self::start(command.arg("-B").arg(source(script)).args(args))
     }
 
+    /// The same in a network namespace of its own.
+    pub(crate) fn python_apart(script: &str, args: &[&str]) -> Self {
+        let mut command = Command::new(tool::path("unshare"));
+        command.arg("--net").arg(tool::path("python3")).arg("-B");
+        Self::start(command.arg(source(script)).args(args))
+    }
+
     /// `tests/workloads/fetch.go`, built once a run.
     pub(crate) fn go(args: &[&str]) -> Self {
         Self::start(Command::new(built()).args(args))

@@ -12,6 +12,7 @@ use crate::connection::{Connection, Connections, Tick};
 use crate::decode::{self, Event};
 use crate::detect::{Judge, Thresholds};
 use crate::probe::Status;
+use crate::probe::hook::POLL;
 use crate::process::{Identity, Lookup, ProcessId, Table};
 use crate::sink::{Health, Origin};
 use crate::source::{Input, Lost};
@@ -41,7 +42,9 @@ impl Setting {
     pub fn live(attached: &crate::probe::Attached) -> Self {
         let system = rustix::system::uname();
         let text = |part: &std::ffi::CStr| part.to_string_lossy().into_owned();
-        let is_full = attached.hooks.iter().all(|(_, status)| status.is_attached());
+        // The walk over open sockets belongs to both tiers.
+        let is_full =
+            attached.hooks.iter().all(|(hook, status)| hook.name == POLL || status.is_attached());
         Self {
             start_ns: Clock::monotonic_ns(),
             origin: Origin { host: text(system.nodename()), clock: Clock::now() },

@@ -1,7 +1,6 @@
 //! Loads the BPF object and attaches its programs one by one, by trying: never by kernel version.
 
 use std::collections::HashMap;
-use std::io::{self, Read as _};
 
 use aya::maps::{HashMap as BpfHashMap, MapData, PerCpuArray, RingBuf};
 use aya::programs::{BtfTracePoint, FEntry, Iter, KProbe, ProgramError};
@@ -10,7 +9,7 @@ use aya_log::EbpfLogger;
 use tracer_ebpf::{Conn, FIELD_COUNT, names};
 
 use super::btf::Btf;
-use super::hook::{HOOKS, Hook, Kind, Need, POLL};
+use super::hook::{HOOKS, Hook, Kind, Need};
 use super::status::Status;
 use super::{Error, offsets, preflight};
 
@@ -48,28 +47,7 @@ pub struct Attached {
     pub log: Option<EbpfLogger<&'static dyn log::Log>>,
     /// Names of `enum sk_rst_reason`, without their prefix and in lower case.
     pub reset_reasons: HashMap<u32, String>,
-    programs: Ebpf,
-}
-
-impl Attached {
-    /// Refreshes the table's facts about open connections of this network namespace.
-    ///
-    /// Without it (an older kernel, a refusal) no connection can be shown to be idle.
-    ///
-    /// # Errors
-    /// If the kernel refuses a walk that it allowed at start.
-    pub fn poll(&mut self) -> Result<(), ProgramError> {
-        if !self.hooks.iter().any(|(hook, status)| hook.name == POLL && status.is_attached()) {
-            return Ok(());
-        }
-        let Some(program) = self.programs.program_mut(names::POLL) else { return Ok(()) };
-        let program: &mut Iter = program.try_into()?;
-        let link = program.attach()?;
-        // A link makes one walk file and is used up by it; reading the file is the walk.
-        let walk = program.take_link(link)?.into_file().map_err(io::Error::other);
-        walk?.read_to_end(&mut Vec::new())?;
-        Ok(())
-    }
+    pub(super) programs: Ebpf,
 }
 
 /// Optional kernel helpers, all or none: the kernels that lack one (5.10) lack all of them.

@@ -5,6 +5,7 @@ pub mod btf;
 pub mod hook;
 mod loader;
 mod offsets;
+mod poll;
 mod preflight;
 mod status;
 

@@ -3,6 +3,7 @@
 use aya::maps::{MapData, MapError, RingBuf};
 use tracer_ebpf::Loss;
 
+use super::namespaces::Namespaces;
 use super::{Input, Lost};
 use crate::probe::Attached;
 
@@ -18,13 +19,14 @@ fn drain(records: &mut RingBuf<MapData>, yield_input: &mut dyn FnMut(Input)) {
 /// Reads what the attached programs write.
 pub struct Kernel {
     attached: Attached,
+    namespaces: Namespaces,
 }
 
 impl Kernel {
     /// Takes over attached programs; dropping it detaches them.
     #[must_use]
-    pub const fn new(attached: Attached) -> Self {
-        Self { attached }
+    pub fn new(attached: Attached) -> Self {
+        Self { attached, namespaces: Namespaces::new() }
     }
 
     /// What is attached.
@@ -47,12 +49,14 @@ impl Kernel {
     /// # Errors
     /// If the kernel refuses to read a map.
     pub fn snapshot(&mut self, yield_input: &mut dyn FnMut(Input)) -> Result<(), MapError> {
-        if let Err(error) = self.attached.poll() {
+        if let Err(error) = self.attached.poll(&self.namespaces.due()) {
             tracing::warn!(%error, "open connections could not be checked for idleness");
         }
+        self.namespaces.begin();
         let Attached { table, records, .. } = &mut self.attached;
         for (nth, entry) in table.iter().enumerate() {
             let (_, bytes) = entry?;
+            self.namespaces.meet(&bytes);
             yield_input(Input::Live(bytes.to_vec()));
             // The walk may take longer than the ring buffer lasts.
             if nth % DRAIN_EVERY == 0 {

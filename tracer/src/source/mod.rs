@@ -3,6 +3,7 @@
 
 mod file;
 mod kernel;
+mod namespaces;
 
 pub use file::{Error as FileError, Reader, Writer};
 pub use kernel::Kernel;

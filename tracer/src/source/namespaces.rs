@@ -1,0 +1,92 @@
+//! Which network namespaces have connections, and a process to reach each by: `iter/tcp` shows a
+//! thread the sockets of its own namespace only.
+
+use std::collections::BTreeMap;
+use std::mem::offset_of;
+use std::os::unix::fs::MetadataExt as _;
+
+use bytes::Buf;
+use tracer_ebpf::Conn;
+
+/// Most foreign namespaces walked in one snapshot, in turn: each costs a thread and a walk.
+const WALKS: usize = 16;
+
+/// Namespaces met in the last snapshot.
+#[derive(Debug, Default)]
+pub(super) struct Namespaces {
+    /// Inode number of the namespace → a process in it.
+    met: BTreeMap<u32, u32>,
+    /// Our own, which needs no process.
+    own: Option<u32>,
+    /// Last one walked.
+    last: u32,
+}
+
+impl Namespaces {
+    /// Nothing met yet.
+    pub(super) fn new() -> Self {
+        // Without /proc no other namespace can be reached either.
+        let own = std::fs::metadata("/proc/self/ns/net").ok();
+        Self { own: own.and_then(|own| u32::try_from(own.ino()).ok()), ..Self::default() }
+    }
+
+    /// Forgets what the snapshot before met.
+    pub(super) fn begin(&mut self) {
+        self.met.clear();
+    }
+
+    /// Takes the raw bytes of one table entry.
+    pub(super) fn meet(&mut self, bytes: &[u8]) {
+        let field = |at: usize| bytes.get(at..).and_then(|mut rest| rest.try_get_u32_ne().ok());
+        let netns = field(offset_of!(Conn, netns)).filter(|netns| Some(*netns) != self.own);
+        let owner = field(offset_of!(Conn, owner_tgid)).filter(|pid| *pid != 0);
+        if let (Some(netns), Some(pid)) = (netns, owner) {
+            self.met.insert(netns, pid);
+        }
+    }
+
+    /// A process in each of the namespaces whose turn it is.
+    pub(super) fn due(&mut self) -> Vec<u32> {
+        let after = self.met.range(self.last + 1..);
+        let due: Vec<_> = after.chain(self.met.range(..=self.last)).take(WALKS).collect();
+        let pids = due.iter().map(|(_, pid)| **pid).collect();
+        if let Some((netns, _)) = due.last() {
+            self.last = **netns;
+        }
+        pids
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn entry(netns: u32, pid: u32) -> Vec<u8> {
+        let mut bytes = vec![0; Conn::SIZE];
+        bytes[offset_of!(Conn, netns)..][..4].copy_from_slice(&netns.to_ne_bytes());
+        bytes[offset_of!(Conn, owner_tgid)..][..4].copy_from_slice(&pid.to_ne_bytes());
+        bytes
+    }
+
+    #[test]
+    fn each_namespace_gets_its_turn() {
+        let mut namespaces = Namespaces { own: Some(5), ..Namespaces::default() };
+        for netns in 1..=20 {
+            namespaces.meet(&entry(netns, 100 + netns));
+        }
+        namespaces.meet(&entry(30, 0));
+        let first = namespaces.due();
+        assert_eq!(first.len(), WALKS);
+        assert!(!first.contains(&105), "our own needs no help");
+        let second = namespaces.due();
+        assert_eq!(second[..3], [118, 119, 120]);
+        assert_eq!(second[3], 101);
+    }
+
+    #[test]
+    fn cut_off_bytes_are_not_a_namespace() {
+        let mut namespaces = Namespaces::default();
+        namespaces.meet(&[1; 10]);
+        assert!(namespaces.due().is_empty());
+    }
+}
