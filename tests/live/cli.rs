@@ -156,3 +156,25 @@ fn the_demo_tells_a_person_one_shot_by_default() {
         assert!(!stdout.contains(other), "{other}: {stdout}");
     }
 }
+
+#[test]
+#[ignore = "needs root"]
+fn kernel_side_diagnostics_go_to_stderr_and_only_if_asked_for() {
+    let traced = |level: &str| {
+        let tracing = Command::new(binary())
+            .args(["diagnose", "--duration", "1s", "--output", "json", "--kernel-log", level])
+            .stdout(std::process::Stdio::piped())
+            .stderr(std::process::Stdio::piped())
+            .spawn()
+            .expect("it starts");
+        // The demo's own connections are what there is to log.
+        let demo = run(Command::new(binary()).args(["demo", "--duration", "2s"]));
+        assert!(demo.status.success());
+        said(&tracing.wait_with_output().expect("its end"))
+    };
+    let (stdout, stderr) = traced("5");
+    assert!(stderr.contains("socket cookie") && stderr.contains("state"), "{stderr}");
+    assert!(stdout.lines().all(|line| line.starts_with('{')), "{stdout}");
+    let (_, quiet) = traced("0");
+    assert!(quiet.is_empty(), "{quiet}");
+}

@@ -21,7 +21,7 @@ fn set_state(ctx: BtfTracePointContext) -> i32 {
     }
     unsafe { on_state(sk, old, new) };
     // Pruned by the verifier unless the loader raised the level.
-    trace!(&ctx, "sock {:x} state {} to {}", sk as u64, old, new);
+    trace!(&ctx, "socket cookie {} state {} to {}", unsafe { sock::cookie(sk) }, old, new);
     0
 }
 

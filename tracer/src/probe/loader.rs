@@ -146,7 +146,8 @@ impl Attempt {
             Some((hook, Status::Refused(_))) => {
                 Error::Refused { hook: hook.name, lockdown: preflight::lockdown() }
             }
-            Some((hook, status)) => Error::Hook { hook: hook.name, status: status.clone() },
+            Some((hook, Status::Failed(why))) => Error::Hook { hook: hook.name, why: why.clone() },
+            Some((hook, _)) => Error::Unsupported { hook: hook.name },
             None => Error::NoObject,
         }
     }

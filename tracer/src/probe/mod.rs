@@ -52,16 +52,25 @@ pub enum Error {
         /// Lockdown mode, if known.
         lockdown: Option<String>,
     },
-    /// A required hook could not be attached.
+    /// This kernel has no such hook.
     #[error(
-        "the hook {hook} cannot be attached here ({status}): tracer needs a kernel of 5.10 or later \
+        "this kernel has no {hook} that a BTF-typed program can use: tracer needs 5.10 or later \
          with BTF; `tracer check` shows what this kernel allows"
+    )]
+    Unsupported {
+        /// Which hook.
+        hook: &'static str,
+    },
+    /// A required hook could not be attached: most likely a defect of ours.
+    #[error(
+        "the hook {hook} could not be attached ({why}): please report this as a bug, with the \
+         kernel version"
     )]
     Hook {
         /// Which hook.
         hook: &'static str,
         /// What the kernel said.
-        status: Status,
+        why: String,
     },
     /// A map of the object is missing: a build error.
     #[error("the BPF object has no map {0}: rebuild it with `cargo xtask ebpf`")]
