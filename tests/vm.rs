@@ -7,6 +7,7 @@
 #[expect(dead_code, reason = "the live suite asks more of the same modules")]
 #[path = "support"]
 mod support {
+    pub(crate) mod before;
     pub(crate) mod peer;
     pub(crate) mod port;
     pub(crate) mod report;
@@ -84,6 +85,12 @@ fn serve(listener: &TcpListener) -> u64 {
         answered += 1;
     }
     answered
+}
+
+#[test]
+#[ignore = "needs root"]
+fn a_connection_that_was_there_before_is_known_as_such() {
+    support::before::a_connection_that_was_there_before();
 }
 
 #[test]

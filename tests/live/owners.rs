@@ -113,3 +113,9 @@ fn a_port_filter_shows_only_that_destination() {
     let all = report.connections();
     assert!(all.iter().all(|line| int(line, "server.port") == u64::from(chosen.port)), "{all:#?}");
 }
+
+#[test]
+#[ignore = "needs root"]
+fn a_connection_that_was_there_before_is_known_as_such() {
+    crate::support::before::a_connection_that_was_there_before();
+}

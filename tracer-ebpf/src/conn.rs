@@ -191,6 +191,8 @@ pub mod flags {
     pub const SAW_CLOSE: u32 = 1 << 15;
     /// The socket had carried another connection before (same cookie).
     pub const REOPENED: u32 = 1 << 16;
+    /// Found open at start, by a walk over all descriptors.
+    pub const SEEDED: u32 = 1 << 18;
     /// The record is out; only the table entry remains until the socket is freed.
     pub const SENT: u32 = 1 << 17;
 }

@@ -51,6 +51,18 @@ impl Late {
 
 const _: () = assert!(size_of::<Late>() == Late::LEN as usize);
 
+/// A listening socket found by the seeding walk.
+#[repr(C)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Listener {
+    /// Network namespace inode number.
+    pub netns: u32,
+    /// Port, host order.
+    pub port: u32,
+}
+
+const _: () = assert!(size_of::<Listener>() == 8);
+
 /// Names that the loader and the programs share.
 pub mod names {
     /// Read-only global: `[u16; FIELD_COUNT]`, byte offsets of [`super::FIELDS`].
@@ -65,6 +77,9 @@ pub mod names {
     pub const RECORDS: &str = "RECORDS";
     /// Iterator program over the TCP sockets of the reader's network namespace.
     pub const POLL: &str = "poll";
+    /// Iterator program over all open files: seeds the table, and writes a [`super::Listener`] for
+    /// each listening socket.
+    pub const SEED: &str = "seed";
     /// Per-CPU array: [`super::Loss`] → `u64` count.
     pub const LOST: &str = "LOST";
 }

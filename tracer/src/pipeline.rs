@@ -4,15 +4,15 @@
 use std::collections::BTreeMap;
 use std::sync::Arc;
 
-use tracer_ebpf::{Conn, Loss};
+use tracer_ebpf::{Conn, Listener, Loss};
 
 use crate::aggregate::Limits;
 use crate::clock::Clock;
-use crate::connection::{Connection, Connections, Tick};
+use crate::connection::{Connection, Connections, Served, Tick};
 use crate::decode::{self, Event};
 use crate::detect::{Judge, Thresholds};
-use crate::probe::Status;
-use crate::probe::hook::POLL;
+use crate::probe::hook::{POLL, SEED};
+use crate::probe::{Attached, Status};
 use crate::process::{Identity, Lookup, ProcessId, Table};
 use crate::sink::{Health, Origin};
 use crate::source::{Input, Lost};
@@ -32,6 +32,8 @@ pub struct Setting {
     pub hooks: Vec<(String, String)>,
     /// Name of the tier.
     pub tier: String,
+    /// Which end we are of connections that were there before.
+    pub served: Served,
     /// Kernel reset reasons by number.
     pub reset_reasons: std::collections::HashMap<u32, String>,
 }
@@ -39,12 +41,14 @@ pub struct Setting {
 impl Setting {
     /// The setting of a live observation that begins now.
     #[must_use]
-    pub fn live(attached: &crate::probe::Attached) -> Self {
+    pub fn live(attached: &Attached, listeners: &[Listener]) -> Self {
         let system = rustix::system::uname();
         let text = |part: &std::ffi::CStr| part.to_string_lossy().into_owned();
-        // The walk over open sockets belongs to both tiers.
-        let is_full =
-            attached.hooks.iter().all(|(hook, status)| hook.name == POLL || status.is_attached());
+        // The walks belong to both tiers.
+        let is_full = attached
+            .hooks
+            .iter()
+            .all(|(hook, status)| [POLL, SEED].contains(&hook.name) || status.is_attached());
         Self {
             start_ns: Clock::monotonic_ns(),
             origin: Origin { host: text(system.nodename()), clock: Clock::now() },
@@ -56,8 +60,25 @@ impl Setting {
                 .map(|(hook, status): &(_, Status)| (hook.name.to_owned(), status.to_string()))
                 .collect(),
             tier: if is_full { "full" } else { "btf" }.into(),
+            served: served(listeners),
             reset_reasons: attached.reset_reasons.clone(),
         }
+    }
+}
+
+fn served(listeners: &[Listener]) -> Served {
+    let range = std::fs::read_to_string("/proc/sys/net/ipv4/ip_local_port_range").ok();
+    let range = range.and_then(|text| {
+        let mut ports = text.split_whitespace().map(str::parse);
+        Some(ports.next()?.ok()?..=ports.next()?.ok()?)
+    });
+    let default = Served::default();
+    Served {
+        listeners: listeners
+            .iter()
+            .filter_map(|listener| Some((listener.netns, listener.port.try_into().ok()?)))
+            .collect(),
+        dial_ports: range.unwrap_or(default.dial_ports),
     }
 }
 
@@ -112,7 +133,12 @@ impl Pipeline {
     ) -> Self {
         let tick_ns = setting.origin.clock.tick_ns;
         Self {
-            connections: Connections::new(tick_ns, setting.reset_reasons.clone(), setting.start_ns),
+            connections: Connections::new(
+                tick_ns,
+                setting.reset_reasons.clone(),
+                setting.served.clone(),
+                setting.start_ns,
+            ),
             judge: Judge::new(setting.start_ns, Limits::default(), thresholds),
             setting: Arc::new(setting),
             selection,

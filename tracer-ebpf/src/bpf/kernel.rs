@@ -106,6 +106,7 @@ pub(super) mod tcp {
     pub(in super::super) const CLOSE: i32 = 7;
     pub(in super::super) const CLOSE_WAIT: i32 = 8;
     pub(in super::super) const LAST_ACK: i32 = 9;
+    pub(in super::super) const LISTEN: i32 = 10;
     pub(in super::super) const CLOSING: i32 = 11;
     pub(in super::super) const NEW_SYN_RECV: i32 = 12;
 }

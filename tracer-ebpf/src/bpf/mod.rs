@@ -3,7 +3,8 @@
 //!
 //! Flow: `state` opens, advances and ends entries of the table; `read` counts exchanges and finds
 //! the owner of accepted sockets; `reset` adds resets; `dial` adds what only `tcp_connect` and
-//! `tcp_close` tell; `poll` refreshes open ones when userspace asks; `destroy` sends what is left and frees the entry.
+//! `tcp_close` tell; `seed` finds the ones that are there at start and `poll` refreshes
+//! open ones, both when userspace asks; `destroy` sends what is left and frees the entry.
 #![expect(
     clippy::inline_always,
     reason = "the verifier follows a value through inlined code only; a call loses its type"
@@ -33,6 +34,7 @@ mod maps;
 mod poll;
 mod read;
 mod reset;
+mod seed;
 mod sock;
 mod state;
 mod task;

@@ -50,6 +50,21 @@ pub(super) unsafe fn set_owner(conn: *mut Conn) {
     }
 }
 
+/// Makes the process of another task the owner: the one that holds the descriptor.
+///
+/// # Safety
+/// `conn` must be valid for writes, `task` typed.
+#[inline(always)]
+pub(super) unsafe fn set_holder(conn: *mut Conn, task: *const u8) {
+    unsafe {
+        let leader: *const u8 = load(task, off::TASK_LEADER);
+        (*conn).owner_tgid = load(task, off::TASK_TGID);
+        (*conn).owner_start_ns = load(leader, off::TASK_START);
+        (*conn).owner_comm =
+            core::mem::transmute::<[u64; 2], [u8; 16]>(load16(leader, off::TASK_COMM));
+    }
+}
+
 /// Makes the current process the closer, with what it was doing.
 ///
 /// # Safety

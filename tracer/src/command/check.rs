@@ -17,7 +17,7 @@ const SETTINGS: Settings =
 /// Attaches everything, says what became of it, and detaches.
 pub(super) fn run(args: &Check) -> Result<Outcome, Error> {
     if args.output == Output::Json {
-        let setting = Setting::live(&probe::attach(&SETTINGS)?);
+        let setting = Setting::live(&probe::attach(&SETTINGS)?, &[]);
         let mut sink = report::sink(Output::Json, &setting);
         let (selection, thresholds) = (Selection::default(), Thresholds::default());
         let pipeline = Pipeline::new(setting, Lookup::Recorded, selection, thresholds);

@@ -57,8 +57,13 @@ impl Observation {
         // Before anything is printed: a script may send its signal at the first line.
         let runtime = Builder::new_current_thread().enable_all().build().map_err(Error::Runtime)?;
         let signals = Signals::listen(&runtime).map_err(Error::Runtime)?;
-        let attached = probe::attach(&settings(args))?;
-        let setting = Setting::live(&attached);
+        let mut attached = probe::attach(&settings(args))?;
+        // After the hooks are in place, so that nothing falls between.
+        let listeners = attached.seed().unwrap_or_else(|error| {
+            tracing::warn!(%error, "connections that were open before are not known");
+            None
+        });
+        let setting = Setting::live(&attached, &listeners.unwrap_or_default());
         let pipeline = Pipeline::new(setting, Lookup::Proc, selection, thresholds);
         Ok(Self { runtime, signals, kernel: Kernel::new(attached), pipeline })
     }

@@ -3,6 +3,7 @@
 use serde_json::{Value, json};
 
 use crate::clock::Clock;
+use crate::connection::Served;
 use crate::pipeline::Setting;
 use crate::sink::Origin;
 
@@ -26,6 +27,8 @@ impl Setting {
             "version": self.version,
             "hooks": self.hooks,
             "tier": self.tier,
+            "listeners": self.served.listeners,
+            "dial_ports": [self.served.dial_ports.start(), self.served.dial_ports.end()],
             "reset_reasons": self.reset_reasons.iter().collect::<Vec<_>>(),
         })
         .to_string()
@@ -58,6 +61,13 @@ impl Setting {
                 .map(|pair| Some((pair[0].as_str()?.to_owned(), pair[1].as_str()?.to_owned())))
                 .collect::<Option<_>>()?,
             tier: text("tier")?,
+            served: Served {
+                listeners: pairs("listeners")
+                    .iter()
+                    .map(|pair| Some((number(&pair[0])?, number(&pair[1])?)))
+                    .collect::<Option<_>>()?,
+                dial_ports: number(&value["dial_ports"][0])?..=number(&value["dial_ports"][1])?,
+            },
             reset_reasons: pairs("reset_reasons")
                 .iter()
                 .map(|pair| {
@@ -66,6 +76,11 @@ impl Setting {
                 .collect::<Option<_>>()?,
         })
     }
+}
+
+/// An integer of the type that is wanted.
+fn number<T: TryFrom<u64>>(value: &Value) -> Option<T> {
+    value.as_u64()?.try_into().ok()
 }
 
 #[cfg(test)]
@@ -88,6 +103,7 @@ mod tests {
             version: "0".into(),
             hooks: vec![("tcp_close".into(), "attached:fentry".into())],
             tier: "full".into(),
+            served: Served { listeners: [(1, 80)].into(), dial_ports: 5..=6 },
             reset_reasons: [(7, "x".to_owned())].into(),
         };
         let json = setting.to_json();

@@ -22,7 +22,7 @@ pub(super) fn connection(
     let role = match conn.opened {
         opened::ACTIVE => Some(Role::Client),
         opened::PASSIVE => Some(Role::Server),
-        _ => None,
+        _ => context.served.role(conn),
     };
     let ended = conn.old_state != 0;
     let pending = if ended {
@@ -31,8 +31,11 @@ pub(super) fn connection(
         conn.polled_ns != 0 && conn.polled_write_seq != conn.write_seq
     };
     // The kernel counts a request when a server reads it; one that was never answered is not a turn.
-    let unanswered_request = role == Some(Role::Server) && ended && !pending;
-    let whole = ended && role.is_some();
+    let unanswered_request = conn.opened == opened::PASSIVE && ended && !pending;
+    // Of one that was there before us it counts the requests that followed an answer.
+    let last_answer =
+        conn.opened == opened::PREEXISTING && role == Some(Role::Server) && ended && pending;
+    let whole = ended && conn.opened != opened::PREEXISTING;
     Connection {
         cookie: (conn.cookie != 0).then_some(conn.cookie),
         role,
@@ -47,7 +50,8 @@ pub(super) fn connection(
         established_ns: known(conn.established_ns),
         last_data_ns: last_data(conn, context.tick_ns),
         open_cause,
-        exchanges: conn.exchanges.saturating_sub(u32::from(unanswered_request)),
+        exchanges: (conn.exchanges + u32::from(last_answer))
+            .saturating_sub(u32::from(unanswered_request)),
         exchanges_basis: Basis::Measured,
         unanswered: pending && role != Some(Role::Server),
         bytes_sent: whole.then(|| payload_sent(conn)),
@@ -81,7 +85,9 @@ fn payload_sent(conn: &Conn) -> u64 {
 
 /// When the last data segment went either way: from the closing or, while open, polled counters.
 fn last_data(conn: &Conn, tick_ns: u64) -> Option<u64> {
-    conn.established_ns.checked_sub(1)?;
+    if conn.opened != opened::PREEXISTING {
+        known(conn.established_ns)?;
+    }
     let (at, idle) = if conn.old_state != 0 {
         (conn.first_close_ns, conn.idle_jiffies)
     } else {
@@ -107,12 +113,13 @@ fn address(family: u16, bytes: [u8; 16], port: u16) -> SocketAddr {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::connection::Served;
     use crate::decode::testing::blank;
 
-    const CONTEXT: Context<'_> = Context { tick_ns: 4_000_000, reset_reasons: &|_| None };
-
     fn built(conn: &Conn) -> Connection {
-        connection(conn, None, OpenCause::Unknown, &CONTEXT)
+        let context =
+            Context { tick_ns: 4_000_000, served: &Served::default(), reset_reasons: &|_| None };
+        connection(conn, None, OpenCause::Unknown, &context)
     }
 
     #[test]

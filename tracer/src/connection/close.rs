@@ -8,6 +8,7 @@ use tracer_ebpf::{Conn, Late, first, flags};
 
 use super::how;
 use super::record::{Close, CloseCause, Initiator, Reset};
+use super::served::Served;
 use crate::process::ProcessId;
 
 // States, kernel numbers.
@@ -33,6 +34,8 @@ const SHUTDOWN_MASK: u8 = 3;
 pub(super) struct Context<'a> {
     /// Length of a kernel clock tick, nanoseconds.
     pub(super) tick_ns: u64,
+    /// Which end we are of connections that were there before us.
+    pub(super) served: &'a Served,
     /// Kernel reset reasons by number.
     pub(super) reset_reasons: &'a dyn Fn(u32) -> Option<String>,
 }

@@ -8,6 +8,7 @@ mod close;
 mod how;
 mod open;
 mod record;
+mod served;
 mod stage;
 #[cfg(test)]
 mod testing;
@@ -17,5 +18,6 @@ pub use record::{
     Basis, Close, CloseCause, Connection, Initiator, OpenCause, Phase, Reset, Role, TcpState,
     seconds,
 };
+pub use served::Served;
 pub use stage::{Connections, LATE_WAIT_NS};
 pub use tick::Tick;

@@ -8,6 +8,7 @@ use super::build;
 use super::close::Context;
 use super::open::Openings;
 use super::record::OpenCause;
+use super::served::Served;
 use super::tick::Tick;
 
 /// How long an ended connection waits for data that arrives after our close: longer than most
@@ -21,6 +22,7 @@ type Id = (u64, u64);
 pub struct Connections {
     tick_ns: u64,
     reset_reasons: HashMap<u32, String>,
+    served: Served,
     ended: Vec<Conn>,
     live: Vec<Conn>,
     late: HashMap<u64, Late>,
@@ -34,10 +36,16 @@ pub struct Connections {
 impl Connections {
     /// `tick_ns`: length of a kernel clock tick. `start_ns`: when observation began.
     #[must_use]
-    pub fn new(tick_ns: u64, reset_reasons: HashMap<u32, String>, start_ns: u64) -> Self {
+    pub fn new(
+        tick_ns: u64,
+        reset_reasons: HashMap<u32, String>,
+        served: Served,
+        start_ns: u64,
+    ) -> Self {
         Self {
             tick_ns,
             reset_reasons,
+            served,
             ended: Vec::new(),
             live: Vec::new(),
             late: HashMap::new(),
@@ -95,6 +103,7 @@ impl Connections {
             let cause = self.named.get(&id(conn)).copied().unwrap_or_else(|| at_once(conn));
             let context = Context {
                 tick_ns: self.tick_ns,
+                served: &self.served,
                 reset_reasons: &|reason| self.reset_reasons.get(&reason).cloned(),
             };
             all.push(build::connection(conn, late.as_ref(), cause, &context));
@@ -165,7 +174,7 @@ mod tests {
     }
 
     fn stage() -> Connections {
-        Connections::new(4_000_000, HashMap::new(), 0)
+        Connections::new(4_000_000, HashMap::new(), Served::default(), 0)
     }
 
     fn late(cookie: u64, at_ns: u64) -> Late {

@@ -4,6 +4,8 @@ use tracer_ebpf::names;
 
 /// Name of the walk over open sockets.
 pub const POLL: &str = "iter/tcp";
+/// Name of the walk over open files.
+pub const SEED: &str = "iter/task_file";
 
 /// How a program is attached.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -97,6 +99,12 @@ pub const HOOKS: &[Hook] = &[
         need: Need::Optional,
         candidates: &[(Kind::Iter, names::POLL)],
         gives: "proof that an open connection is idle (hoard, idle_available)",
+    },
+    Hook {
+        name: SEED,
+        need: Need::Optional,
+        candidates: &[(Kind::Iter, names::SEED)],
+        gives: "connections that were open before tracing began, and who holds them",
     },
     Hook {
         name: "inet_sock_set_state",

@@ -214,7 +214,7 @@ fn attach_program(
         // Each walk attaches anew: a link is used up by the file it makes.
         Kind::Iter => {
             let program: &mut Iter = program.try_into()?;
-            program.load("tcp", btf)?;
+            program.load(point.trim_start_matches("iter/"), btf)?;
         }
         Kind::Kprobe => {
             let program: &mut KProbe = program.try_into()?;

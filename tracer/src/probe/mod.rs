@@ -5,9 +5,9 @@ pub mod btf;
 pub mod hook;
 mod loader;
 mod offsets;
-mod poll;
 mod preflight;
 mod status;
+mod walk;
 
 pub use loader::{Attached, HookStatus, Settings, Table, attach, survey};
 pub use preflight::lockdown;

@@ -3,14 +3,20 @@
 use super::*;
 use crate::decode::testing::blank;
 
-const CONTEXT: Context<'_> =
-    Context { tick_ns: 4_000_000, reset_reasons: &|reason| Some(format!("reason-{reason}")) };
-
 fn end(old_state: u8, set: impl FnOnce(&mut Conn)) -> Close {
     let mut conn = blank();
     conn.old_state = old_state;
     set(&mut conn);
-    close(&conn, None, &CONTEXT)
+    named(&conn, None)
+}
+
+fn named(conn: &Conn, late: Option<&Late>) -> Close {
+    let context = Context {
+        tick_ns: 4_000_000,
+        served: &Served::default(),
+        reset_reasons: &|reason| Some(format!("reason-{reason}")),
+    };
+    close(conn, late, &context)
 }
 
 fn by_us(conn: &mut Conn) {
@@ -184,11 +190,11 @@ fn row_26_a_reset_after_our_close_is_told_from_row_32_the_kernels_own() {
     conn.first = first::LOCAL;
     conn.flags = flags::RST_RECEIVED;
     conn.sk_err = ECONNRESET;
-    let end = close(&conn, None, &CONTEXT);
+    let end = named(&conn, None);
     assert_eq!((end.cause, end.rst), (CloseCause::LocalCloseThenReset, Some(Reset::Received)));
 
     let late = Late { kind: 2, abi: 1, len: 32, cookie: 1, at_ns: 1, rst_reason: 5, reserved: 0 };
-    let end = close(&conn, Some(&late), &CONTEXT);
+    let end = named(&conn, Some(&late));
     assert_eq!((end.cause, end.rst), (CloseCause::LocalClose, Some(Reset::Sent)));
     assert_eq!((end.late_peer_data, end.errno), (true, None));
     assert_eq!(end.rst_reason.as_deref(), Some("reason-5"));
