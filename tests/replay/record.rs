@@ -1,7 +1,8 @@
 //! Records every case from real traffic and judges the recording: `tracer record`, then `replay`.
 //!
 //! With `RECORD_FIXTURES=1` the recordings replace those in `tests/fixtures`; their output has then
-//! to be accepted with `UPDATE_EXPECTED=1`.
+//! to be accepted with `UPDATE_EXPECTED=1`. Only then are the cases recorded whose finding rests on
+//! growth from tick to tick: on a busy host ticks come less often. The live suite judges them too.
 
 use std::path::{Path, PathBuf};
 use std::process::{Child, Command, Stdio};
@@ -147,7 +148,8 @@ fn what_is_recorded_now_leads_to_the_same_findings() {
     // The leader's name goes into the records of the cases whose server this process is.
     fs::write("/proc/self/comm", "server").expect("a process may name itself");
     let dir = tempfile::tempdir().expect("a temporary directory");
-    for case in &CASES {
+    let is_kept = env::var_os("RECORD_FIXTURES").is_some();
+    for case in CASES.iter().filter(|case| is_kept || case.is_whole) {
         let note = record(case, dir.path());
         let file = dir.path().join(format!("{}.trace", case.name));
         let stdout = quiet_stdout(replay(&file, note.port, &["--output", "json"], &[]));
@@ -156,7 +158,7 @@ fn what_is_recorded_now_leads_to_the_same_findings() {
         let wanted = format!("\"tracer.finding.code\":\"{}\"", note.finding);
         assert_eq!(stdout.contains(&wanted), case.finding.is_some(), "{}: {stdout}", case.name);
     }
-    if env::var_os("RECORD_FIXTURES").is_some() {
+    if is_kept {
         for entry in fs::read_dir(dir.path()).expect("the recordings") {
             let from: PathBuf = entry.expect("an entry").path();
             let name = from.file_name().and_then(|name| name.to_str()).expect("a name");
