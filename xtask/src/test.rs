@@ -53,7 +53,8 @@ pub(crate) fn main(options: &Options) -> Result<()> {
     report.cargo_test("workspace", &["--workspace", "--no-fail-fast"], &[])?;
     if is_root() {
         let arguments = ["--include-ignored", "--test-threads=1"];
-        report.cargo_test("live", &["-p", "tracer", "--test", "live"], &arguments)?;
+        let suites = ["--test", "live", "--test", "cli", "--test", "replay"];
+        report.cargo_test("live", &[&["-p", "tracer"][..], &suites].concat(), &arguments)?;
     } else {
         let reason = "loading BPF programs needs root".to_owned();
         report.add("live", Outcome::Skipped(reason), Tally::default());

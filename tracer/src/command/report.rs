@@ -2,7 +2,7 @@
 
 use std::io::{self, Write};
 
-use super::{Error, Outcome, terminal};
+use super::{Error, Outcome, terminal, written};
 use crate::aggregate::Who;
 use crate::cli::{FailOn, Output, Report};
 use crate::connection::{Tick, seconds};
@@ -94,7 +94,7 @@ pub(super) fn thresholds(args: &Report) -> Result<Option<Thresholds>, Error> {
     let mut thresholds = Thresholds::default();
     for given in &args.thresholds {
         if given == "list" {
-            list().map_err(Error::Output)?;
+            written(list().map(|()| Outcome::Fine).map_err(Error::Output))?;
             return Ok(None);
         }
         let Some((name, value)) = given.split_once('=') else {

@@ -1,0 +1,74 @@
+//! The demo as the README shows it.
+
+use crate::ask::{command, tracer};
+use crate::document::Document;
+use crate::support::tracer::run;
+
+/// The words of a text, where each number is `#` and each name of a host is left out.
+fn shape(text: &str) -> Vec<String> {
+    let lines = text.lines().filter(|line| !line.starts_with("Not attached: "));
+    lines
+        .map(|line| match line.strip_prefix("tracer ").and_then(|rest| rest.split_once(" on ")) {
+            Some((_, place)) if place.contains(", Linux ") => "tracer on a host".to_owned(),
+            _ => line.to_owned(),
+        })
+        .flat_map(|line| line.split_whitespace().map(word).collect::<Vec<_>>())
+        .collect()
+}
+
+fn word(word: &str) -> String {
+    if let Some(cookie) = word.strip_prefix("sk:") {
+        return format!("sk:{}", cookie.trim_start_matches(|c: char| c.is_ascii_hexdigit()));
+    }
+    let mut shape = String::new();
+    let mut rest = word;
+    while let Some(c) = rest.chars().next() {
+        let number = rest.trim_start_matches(|c: char| c.is_ascii_digit());
+        if number.len() == rest.len() {
+            shape.push(c);
+            rest = &rest[c.len_utf8()..];
+        } else {
+            shape.push('#');
+            rest = number;
+        }
+    }
+    // 20 per s and 20.7 per s, 0 and 0.5 are the same shape.
+    shape.replace("#.#", "#")
+}
+
+#[test]
+fn numbers_do_not_count_and_words_do() {
+    assert_eq!(shape("a 12.5 ms\nb  sk:1e3a,"), ["a", "#", "ms", "b", "sk:,"]);
+    assert_eq!(shape("127.0.0.1:80"), shape("127.0.0.1:46817"));
+    assert_eq!(shape("tracer 0.1.0 on a, Linux 6.1, hooks: btf"), ["tracer", "on", "a", "host"]);
+    assert_ne!(shape("80 local_close"), shape("80 peer_close"));
+}
+
+#[test]
+#[ignore = "needs root"]
+fn the_readme_shows_what_the_demo_prints() {
+    let readme = Document::open("README.md");
+    let shown = readme.blocks().into_iter().next().expect("a block");
+    // Where something else on this host makes records be lost, the report says so, and is longer.
+    let said = (0..5)
+        .map(|_| tracer(&["demo"]))
+        .find(|said| !said.stdout.contains("LOST"))
+        .expect("a run of the demo on a host that is not flooded");
+    assert_eq!(said.code, Some(0), "{}", said.stderr);
+    assert_eq!(shape(&shown.text), shape(&format!("{}{}", said.stderr, said.stdout)));
+}
+
+#[test]
+#[ignore = "needs root"]
+fn check_prints_the_hooks_that_the_readme_lists() {
+    let readme = Document::open("README.md");
+    let output = run(&mut command(&["check"], &[]));
+    let text = String::from_utf8(output.stdout).expect("UTF-8");
+    assert_eq!(output.status.code(), Some(0), "{text}");
+    for row in readme.table(&["hook", "attached by", "need", "gives"]) {
+        let name = row[0].trim_matches('`');
+        let line = text.lines().find(|line| line.split_whitespace().next() == Some(name));
+        let line = line.unwrap_or_else(|| panic!("{name} is not in: {text}"));
+        assert!(line.contains(row[2]) && line.ends_with(row[3]), "{line}");
+    }
+}

@@ -1,0 +1,96 @@
+//! What cannot be done is said in one sentence, and exits with 2.
+
+use std::fs;
+
+use crate::ask::{Said, recording, tracer};
+
+/// Above the largest `pid_max` the kernel allows.
+const ABSENT: &str = "4194305";
+
+/// Asserts exit code 2, an empty stdout, and one line on stderr that holds `words`.
+#[track_caller]
+fn refused(args: &[&str], words: &[&str]) {
+    let Said { code, stdout, stderr } = tracer(args);
+    assert_eq!((code, stdout.as_str()), (Some(2), ""), "{args:?}: {stderr}");
+    assert_eq!(stderr.trim_end().lines().count(), 1, "{args:?}: {stderr}");
+    assert!(stderr.starts_with("tracer: "), "{args:?}: {stderr}");
+    for word in words {
+        assert!(stderr.contains(word), "{args:?} does not say {word}: {stderr}");
+    }
+}
+
+#[test]
+fn an_unknown_flag_is_named_in_the_first_sentence_and_exits_2() {
+    let said = tracer(&["--bogus"]);
+    assert_eq!((said.code, said.stdout.as_str()), (Some(2), ""));
+    let first = said.stderr.lines().next();
+    assert_eq!(first, Some("error: unexpected argument '--bogus' found"));
+}
+
+#[test]
+fn a_value_of_the_wrong_form_is_told_what_fits() {
+    for (args, word) in [
+        (["-d", "5y"], "15s"),
+        (["-d", "0s"], "longer than nothing"),
+        (["--ring-mib", "3"], "power of two"),
+        (["-P", "70000"], "0..=65535"),
+        (["--output", "xml"], "json"),
+    ] {
+        let said = tracer(&args);
+        assert_eq!((said.code, said.stdout.as_str()), (Some(2), ""), "{args:?}");
+        assert!(said.stderr.contains(word), "{args:?}: {}", said.stderr);
+    }
+}
+
+#[test]
+fn a_process_that_does_not_exist_is_refused() {
+    refused(&["-p", ABSENT], &[ABSENT]);
+    refused(&["watch", "-p", ABSENT], &[ABSENT]);
+}
+
+#[test]
+fn the_process_of_a_recording_need_not_live() {
+    let said = tracer(&["replay", &recording(), "-p", ABSENT]);
+    assert_eq!((said.code, said.stderr.as_str()), (Some(0), ""));
+}
+
+#[test]
+fn an_unknown_threshold_is_refused_with_the_nearest_name() {
+    let suggestion = "did you mean `one-shot.min-connections`?";
+    refused(&["--threshold", "one-shot.min-conections=3"], &[suggestion]);
+    refused(&["replay", &recording(), "--threshold", "one-shot.min-conections=3"], &[suggestion]);
+}
+
+#[test]
+fn a_threshold_without_a_fitting_value_is_refused_with_what_fits() {
+    refused(&["--threshold", "one-shot.min-share=2"], &["one-shot.min-share", "from 0 to 1"]);
+    refused(&["--threshold", "one-shot.min-share"], &["NAME=VALUE", "--threshold list"]);
+}
+
+#[test]
+fn connections_for_people_are_refused_with_the_verb_that_prints_them() {
+    refused(&["--connections"], &["--output json", "tracer watch"]);
+    refused(&["replay", &recording(), "--connections"], &["--output json", "tracer watch"]);
+}
+
+#[test]
+fn a_recording_that_cannot_be_read_is_named() {
+    let dir = tempfile::tempdir().expect("a temporary directory");
+    let path = |name: &str| dir.path().join(name).into_os_string().into_string().expect("UTF-8");
+    refused(&["replay", &path("absent")], &[&path("absent"), "No such file"]);
+    fs::write(path("other"), "GIF89a, and more bytes than a head").expect("a file");
+    refused(&["replay", &path("other")], &[&path("other"), "not a file written by"]);
+    fs::write(path("empty"), "").expect("a file");
+    refused(&["replay", &path("empty")], &[&path("empty"), "not a file written by"]);
+    refused(&["replay", &path("")], &[&path(""), "not a file written by"]);
+}
+
+#[test]
+#[ignore = "needs root"]
+fn a_recording_is_not_written_over() {
+    let dir = tempfile::tempdir().expect("a temporary directory");
+    let path = dir.path().join("taken").into_os_string().into_string().expect("UTF-8");
+    fs::write(&path, "mine").expect("a file");
+    refused(&["record", &path, "-d", "1s"], &[&path, "exists"]);
+    assert_eq!(fs::read_to_string(&path).expect("still there"), "mine");
+}
