@@ -73,6 +73,9 @@ pub mod names {
     pub const HAVE_COOKIE: &str = "HAVE_COOKIE";
     /// Hash map: `struct sock *` as `u64` → [`super::Conn`].
     pub const CONNS: &str = "CONNS";
+    /// Per-CPU array of two `u64`: whether the task's copy of `set_state` is running, and how many of
+    /// its skipped runs would have done nothing.
+    pub const REENTRY: &str = "REENTRY";
     /// Ring buffer of [`super::Conn`] and [`super::Late`].
     pub const RECORDS: &str = "RECORDS";
     /// Iterator program over the TCP sockets of the reader's network namespace.

@@ -10,13 +10,16 @@ pub enum Loss {
     RingFull = 1,
     /// The ring buffer was full when late peer data was seen: its connection lacks that fact.
     LateRingFull = 2,
+    /// The kernel skipped a program because it was running on that CPU already: a number of events.
+    /// Counted by the kernel (`recursion_misses`), read by userspace.
+    Missed = 3,
 }
 
 impl Loss {
     /// Number of reasons, the length of the `LOST` array.
-    pub const COUNT: u32 = 3;
+    pub const COUNT: u32 = 4;
     /// Every reason, in index order.
-    pub const ALL: [Self; 3] = [Self::TableFull, Self::RingFull, Self::LateRingFull];
+    pub const ALL: [Self; 4] = [Self::TableFull, Self::RingFull, Self::LateRingFull, Self::Missed];
 
     /// Stable name for health lines and metrics.
     #[must_use]
@@ -25,6 +28,7 @@ impl Loss {
             Self::TableFull => "table_full",
             Self::RingFull => "ring_full",
             Self::LateRingFull => "late_ring_full",
+            Self::Missed => "missed",
         }
     }
 }

@@ -172,7 +172,8 @@ pub struct Filter {
     #[arg(short, long = "pid", value_name = "PID")]
     pub pids: Vec<u32>,
     /// Only connections with this port at either end; repeatable
-    #[arg(short = 'P', long = "port", value_name = "PORT")]
+    #[arg(short = 'P', long = "port", value_name = "PORT",
+          value_parser = clap::value_parser!(u16).range(1..))]
     pub ports: Vec<u16>,
 }
 

@@ -3,7 +3,10 @@
 use aya_ebpf::macros::btf_tracepoint;
 use aya_ebpf::programs::BtfTracePointContext;
 
+use tracer_ebpf::{Conn, flags};
+
 use super::maps::{CONNS, find, send};
+use super::sock;
 
 /// Arguments: `struct sock *sk`.
 #[btf_tracepoint(function = "tcp_destroy_sock")]
@@ -12,12 +15,30 @@ fn destroy(ctx: BtfTracePointContext) -> i32 {
     let key = sk as u64;
     if let Some(conn) = find(key) {
         unsafe {
-            if (*conn).old_state != 0 {
-                send(conn);
+            if (*conn).old_state == 0 {
+                missed(conn, sk);
             }
+            send(conn);
         }
         // The kernel reuses the address within a millisecond.
         let _gone_already = CONNS.remove(&key);
     }
     0
+}
+
+/// The kernel skipped our program at the transition to CLOSE. What the socket still tells is taken
+/// now; after `tcp_disconnect` that is little.
+#[inline(always)]
+unsafe fn missed(conn: *mut Conn, sk: *const u8) {
+    unsafe {
+        let tp = sock::tcp_sock(sk);
+        if tp.is_null() {
+            return;
+        }
+        (*conn).old_state = (*conn).state;
+        (*conn).flags |= flags::END_MISSED;
+        sock::first_close(conn, tp);
+        (*conn).end_ns = sock::now();
+        sock::last_facts(conn, sk, tp);
+    }
 }

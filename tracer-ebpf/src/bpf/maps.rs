@@ -1,7 +1,7 @@
 //! Every map, and how entries come and go.
 
 use aya_ebpf::bindings::{BPF_F_NO_PREALLOC, BPF_RB_NO_WAKEUP};
-use aya_ebpf::btf_maps::{HashMap, PerCpuArray, RingBuf};
+use aya_ebpf::btf_maps::{Array, HashMap, PerCpuArray, RingBuf};
 use aya_ebpf::macros::btf_map;
 use tracer_ebpf::{Conn, Late, Loss, flags};
 
@@ -19,6 +19,15 @@ pub(super) static CONNS: HashMap<u64, Conn, 262_144, { BPF_F_NO_PREALLOC as usiz
 #[btf_map]
 pub(super) static RECORDS: RingBuf<Conn, 8_388_608> = RingBuf::new();
 
+/// 1 once the table was full: from then on a socket without an entry may be one that was refused,
+/// so it is not taken for one that was there before us.
+#[btf_map]
+static FULL: Array<u32, 1> = Array::new();
+
+/// Per CPU: is the task's copy of `set_state` running; how many of its skipped runs were harmless.
+#[btf_map]
+static REENTRY: PerCpuArray<u64, 2> = PerCpuArray::new();
+
 /// Count per [`Loss`], per CPU: no contention, never reset.
 #[btf_map]
 static LOST: PerCpuArray<u64, { Loss::COUNT as usize }> = PerCpuArray::new();
@@ -33,8 +42,40 @@ pub(super) fn find(sk: u64) -> Option<*mut Conn> {
 #[inline(always)]
 pub(super) fn lose(why: Loss) {
     if let Some(count) = LOST.get_ptr_mut(why as u32) {
-        // SAFETY: a slot of this CPU; a softirq that interrupts the addition may lose one count of
-        // its own reason only, as each hook runs one program at a time on a CPU.
+        // A slot of this CPU; a softirq that interrupts the addition may lose one count.
+        unsafe { *count += 1 };
+    }
+}
+
+/// A connection opened that the table had no room for.
+#[inline(always)]
+pub(super) fn refuse() {
+    lose(Loss::TableFull);
+    if let Some(full) = FULL.get_ptr_mut(0) {
+        unsafe { *full = 1 };
+    }
+}
+
+/// Whether the table ever was full.
+#[inline(always)]
+pub(super) fn was_full() -> bool {
+    FULL.get_ptr(0).is_some_and(|full| unsafe { *full != 0 })
+}
+
+/// Marks that the task's copy of `set_state` runs on this CPU, or no longer.
+#[inline(always)]
+pub(super) fn set_running(running: u64) {
+    if let Some(slot) = REENTRY.get_ptr_mut(0) {
+        unsafe { slot.write_volatile(running) };
+    }
+}
+
+/// Counts a run that the kernel skipped of the task's copy, and that the softirq's copy does.
+#[inline(always)]
+pub(super) fn count_harmless_skip() {
+    if REENTRY.get_ptr(0).is_some_and(|running| unsafe { running.read_volatile() != 0 })
+        && let Some(count) = REENTRY.get_ptr_mut(1)
+    {
         unsafe { *count += 1 };
     }
 }

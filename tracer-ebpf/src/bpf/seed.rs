@@ -80,7 +80,7 @@ unsafe fn connection(sk: *const u8, task: *const u8, state: i32) {
             }
             return;
         }
-        let Some(conn) = sock::open(sk, opened::PREEXISTING, state) else { return };
+        let Some(conn) = sock::open(sk, opened::PREEXISTING, state, sock::NEW) else { return };
         (*conn).write_seq = load(tp, off::WRITE_SEQ);
         (*conn).flags = flags::SEEDED;
         if state == tcp::CLOSE_WAIT || state == tcp::LAST_ACK {

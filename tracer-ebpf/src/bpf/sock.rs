@@ -3,12 +3,12 @@
 use aya_ebpf::helpers::{
     bpf_get_socket_cookie, bpf_jiffies64, bpf_ktime_get_ns, bpf_skc_to_tcp_sock,
 };
-use tracer_ebpf::{ABI_VERSION, Conn, KIND_CONN, Loss, flags, off};
+use tracer_ebpf::{ABI_VERSION, Conn, KIND_CONN, flags, off};
 
 use super::kernel::{
     AF_INET6, SOCK_DEAD, SOCK_DONE, SOCK_KEEPOPEN, SOCK_LINGER, have_cookie, load, load16,
 };
-use super::maps::{CONNS, find, lose};
+use super::maps::{CONNS, find};
 
 /// `CLOCK_MONOTONIC`, nanoseconds.
 #[inline(always)]
@@ -40,12 +40,18 @@ pub(super) unsafe fn cookie(sk: *const u8) -> u64 {
     }
 }
 
-/// Adds a table entry for a connection and returns it; a full table is counted.
+/// How an entry may come about.
+pub(super) const ANY: u64 = 0;
+/// Only if there is none yet.
+pub(super) const NEW: u64 = 1;
+
+/// Adds a table entry for a connection and returns it; `None` if there is no room, or none that is
+/// new.
 ///
 /// # Safety
 /// `sk` must be a typed, full socket.
 #[inline(always)]
-pub(super) unsafe fn open(sk: *const u8, opened: u8, state: i32) -> Option<*mut Conn> {
+pub(super) unsafe fn open(sk: *const u8, opened: u8, state: i32, how: u64) -> Option<*mut Conn> {
     const WORDS: usize = Conn::SIZE / 8;
     let key = sk as u64;
     let mut blank = core::mem::MaybeUninit::<[u64; WORDS]>::uninit();
@@ -54,10 +60,7 @@ pub(super) unsafe fn open(sk: *const u8, opened: u8, state: i32) -> Option<*mut 
         unsafe { blank.as_mut_ptr().cast::<u64>().add(word).write_volatile(0) };
     }
     let blank = blank.as_ptr().cast::<Conn>();
-    if unsafe { CONNS.insert(&key, &*blank, 0) }.is_err() {
-        lose(Loss::TableFull);
-        return None;
-    }
+    unsafe { CONNS.insert(&key, &*blank, how) }.ok()?;
     let conn = find(key)?;
     unsafe {
         (*conn).kind = KIND_CONN;

@@ -6,27 +6,55 @@ use aya_log_ebpf::trace;
 use tracer_ebpf::{Conn, first, flags, off, opened};
 
 use super::kernel::{AF_INET, AF_INET6, IPPROTO_TCP, SEND_SHUTDOWN, SHUTDOWN_MASK, load, tcp};
-use super::maps::{find, send};
+use super::maps::{count_harmless_skip, find, refuse, send, set_running, was_full};
 use super::sock;
 use super::task::{set_closer, set_owner};
 
 /// Arguments: `const struct sock *sk, const int oldstate, const int newstate`.
+///
+/// This copy acts on sockets that a task has locked, [`set_state_bh`] on the others. The kernel
+/// (6.1 and later) skips a program that is running on the CPU already, so with one copy a softirq
+/// that interrupts a task within it would lose its transition.
 #[btf_tracepoint(function = "inet_sock_set_state")]
 fn set_state(ctx: BtfTracePointContext) -> i32 {
     let sk: *const u8 = ctx.arg(0);
-    let (old, new): (i32, i32) = (ctx.arg(1), ctx.arg(2));
-    // A passive child is born in SYN_RECV with, on some kernels, the listener's tuple and cookie.
-    if new == tcp::SYN_RECV {
+    // First and last, so that nearly every skip of this copy by a softirq is known for what it is.
+    set_running(1);
+    if unsafe { sock::owned_by_task(sk) } {
+        unsafe { on_state(sk, ctx.arg(1), ctx.arg(2)) };
+        log(&ctx);
+    }
+    set_running(0);
+    0
+}
+
+/// The copy for softirqs.
+#[btf_tracepoint(function = "inet_sock_set_state")]
+fn set_state_bh(ctx: BtfTracePointContext) -> i32 {
+    let sk: *const u8 = ctx.arg(0);
+    if unsafe { sock::owned_by_task(sk) } {
         return 0;
     }
-    unsafe { on_state(sk, old, new) };
-    // Pruned by the verifier unless the loader raised the level.
-    trace!(&ctx, "socket cookie {} state {} to {}", unsafe { sock::cookie(sk) }, old, new);
+    count_harmless_skip();
+    unsafe { on_state(sk, ctx.arg(1), ctx.arg(2)) };
+    log(&ctx);
     0
 }
 
 #[inline(always)]
+fn log(ctx: &BtfTracePointContext) {
+    let sk: *const u8 = ctx.arg(0);
+    let (old, new): (i32, i32) = (ctx.arg(1), ctx.arg(2));
+    // Pruned by the verifier unless the loader raised the level.
+    trace!(ctx, "socket cookie {} state {} to {}", unsafe { sock::cookie(sk) }, old, new);
+}
+
+#[inline(always)]
 unsafe fn on_state(sk: *const u8, old: i32, new: i32) {
+    // A passive child is born in SYN_RECV with, on some kernels, the listener's tuple and cookie.
+    if new == tcp::SYN_RECV {
+        return;
+    }
     unsafe {
         let tp = sock::tcp_sock(sk);
         // NULL for anything but a full TCP socket of this protocol; MPTCP sockets are 262.
@@ -77,11 +105,13 @@ unsafe fn dial(sk: *const u8, tp: *const u8) {
             reopened = flags::REOPENED;
             send(before);
         }
-        if let Some(conn) = sock::open(sk, opened::ACTIVE, tcp::SYN_SENT) {
+        if let Some(conn) = sock::open(sk, opened::ACTIVE, tcp::SYN_SENT, sock::ANY) {
             (*conn).open_ns = sock::now();
             (*conn).flags = reopened;
             (*conn).write_seq = load(tp, off::WRITE_SEQ);
             set_owner(conn);
+        } else {
+            refuse();
         }
     }
 }
@@ -90,12 +120,25 @@ unsafe fn dial(sk: *const u8, tp: *const u8) {
 #[inline(always)]
 unsafe fn accept(sk: *const u8, tp: *const u8) {
     unsafe {
-        if let Some(conn) = sock::open(sk, opened::PASSIVE, tcp::ESTABLISHED) {
+        let mut conn = sock::open(sk, opened::PASSIVE, tcp::ESTABLISHED, sock::NEW);
+        if conn.is_none()
+            && let Some(before) = find(sk as u64)
+        {
+            // Both ends dialled at once: ours went through SYN_RECV too.
+            if (*before).opened == opened::ACTIVE && i32::from((*before).state) == tcp::SYN_SENT {
+                return established(sk, tp);
+            }
+            // Left by a socket whose end we missed.
+            conn = sock::open(sk, opened::PASSIVE, tcp::ESTABLISHED, sock::ANY);
+        }
+        if let Some(conn) = conn {
             let now = sock::now();
             (*conn).open_ns = now;
             (*conn).established_ns = now;
             (*conn).write_seq = load(tp, off::WRITE_SEQ);
             sock::local(conn, sk, tp);
+        } else {
+            refuse();
         }
     }
 }
@@ -120,7 +163,10 @@ unsafe fn known(sk: *const u8, tp: *const u8, state: i32) -> Option<*mut Conn> {
         if let Some(conn) = find(sk as u64) {
             return Some(conn);
         }
-        let conn = sock::open(sk, opened::PREEXISTING, state)?;
+        if was_full() {
+            return None;
+        }
+        let conn = sock::open(sk, opened::PREEXISTING, state, sock::NEW)?;
         (*conn).write_seq = load(tp, off::WRITE_SEQ);
         sock::local(conn, sk, tp);
         Some(conn)

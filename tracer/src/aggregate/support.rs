@@ -43,6 +43,7 @@ impl Build {
             opened_ns: None,
             established_ns: None,
             last_data_ns: None,
+            local_fin_ns: None,
             open_cause: OpenCause::Unknown,
             exchanges: 1,
             exchanges_basis: Basis::Measured,

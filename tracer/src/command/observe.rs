@@ -16,7 +16,7 @@ use crate::connection::Tick;
 use crate::detect::Thresholds;
 use crate::pipeline::{Fed, Pipeline, Selection, Setting};
 use crate::probe;
-use crate::process::{Identity, Lookup};
+use crate::process::{self, Identity, Lookup};
 use crate::source::{Input, Kernel};
 
 /// How often the buffer is drained. Kernel-side wakeups cost more than all hooks together; this
@@ -25,8 +25,9 @@ const DRAIN: Duration = Duration::from_millis(50);
 /// Shortest interval between snapshots of the open connections.
 const TICK: Duration = Duration::from_secs(1);
 /// One in this many parts of the time may go into snapshots: with very many connections they come
-/// less often.
+/// less often, but still often enough to see something grow.
 const SNAPSHOT_SHARE: u32 = 20;
+const LONGEST_TICK: Duration = Duration::from_secs(5);
 
 /// What the caller is told about.
 pub(super) enum Progress<'a> {
@@ -63,7 +64,7 @@ impl Observation {
             tracing::warn!(%error, "connections that were open before are not known");
             None
         });
-        let setting = Setting::live(&attached, &listeners.unwrap_or_default());
+        let setting = Setting::live(&attached, &listeners.unwrap_or_else(process::listeners));
         let pipeline = Pipeline::new(setting, Lookup::Proc, selection, thresholds);
         Ok(Self { runtime, signals, kernel: Kernel::new(attached), pipeline })
     }
@@ -107,7 +108,7 @@ impl Loop<'_> {
             } else {
                 let began = Instant::now();
                 self.tick(false, on)?;
-                due = began + TICK.max(began.elapsed() * SNAPSHOT_SHARE);
+                due = began + (began.elapsed() * SNAPSHOT_SHARE).clamp(TICK, LONGEST_TICK);
             }
         }
     }

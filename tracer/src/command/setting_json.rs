@@ -1,5 +1,7 @@
 //! The setting of an observation as a JSON object, the head of a recorded file.
 
+use std::collections::BTreeMap;
+
 use serde_json::{Value, json};
 
 use crate::clock::Clock;
@@ -29,7 +31,7 @@ impl Setting {
             "tier": self.tier,
             "listeners": self.served.listeners,
             "dial_ports": [self.served.dial_ports.start(), self.served.dial_ports.end()],
-            "reset_reasons": self.reset_reasons.iter().collect::<Vec<_>>(),
+            "reset_reasons": self.reset_reasons.iter().collect::<BTreeMap<_, _>>().iter().collect::<Vec<_>>(),
         })
         .to_string()
     }
@@ -66,7 +68,7 @@ impl Setting {
                     .iter()
                     .map(|pair| Some((number(&pair[0])?, number(&pair[1])?)))
                     .collect::<Option<_>>()?,
-                dial_ports: number(&value["dial_ports"][0])?..=number(&value["dial_ports"][1])?,
+                dial_ports: ports(&value["dial_ports"]).unwrap_or(Served::default().dial_ports),
             },
             reset_reasons: pairs("reset_reasons")
                 .iter()
@@ -76,6 +78,10 @@ impl Setting {
                 .collect::<Option<_>>()?,
         })
     }
+}
+
+fn ports(value: &Value) -> Option<std::ops::RangeInclusive<u16>> {
+    Some(number(&value[0])?..=number(&value[1])?)
 }
 
 /// An integer of the type that is wanted.

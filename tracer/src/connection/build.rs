@@ -49,6 +49,7 @@ pub(super) fn connection(
         opened_ns: known(conn.open_ns),
         established_ns: known(conn.established_ns),
         last_data_ns: last_data(conn, context.tick_ns),
+        local_fin_ns: (!ended && conn.first == first::LOCAL).then_some(conn.first_close_ns),
         open_cause,
         exchanges: (conn.exchanges + u32::from(last_answer))
             .saturating_sub(u32::from(unanswered_request)),

@@ -75,7 +75,10 @@ pub(super) fn close(conn: &Conn, late: Option<&Late>, context: &Context<'_>) -> 
 }
 
 fn cause(conn: &Conn, received: bool) -> CloseCause {
+    let is_missed = conn.flags & flags::END_MISSED != 0;
     match conn.old_state {
+        // What would tell is gone by the time the socket is freed.
+        SYN_SENT | ESTABLISHED | CLOSE_WAIT if is_missed => CloseCause::Unknown,
         SYN_SENT => dial_cause(conn, received),
         SYN_RECV if received => CloseCause::HandshakeReset,
         SYN_RECV => CloseCause::HandshakeFailed,

@@ -13,6 +13,11 @@ use crate::process::ProcessId;
 /// 60 s is the longest that common servers keep an idle connection.
 const MEMORY_NS: u64 = 60_000_000_000;
 
+/// How long a connection must have lain idle to count as one that could have been reused: between
+/// the answer's last segment and the application that reads it, then closes or hands it back, a busy
+/// host takes its time.
+const CERTAINLY_IDLE_NS: u64 = 100_000_000;
+
 /// One process (or nobody known) towards one destination, within one network namespace.
 type Pool = (Option<ProcessId>, u32, SocketAddr);
 
@@ -41,18 +46,12 @@ struct Now {
 impl Openings {
     /// Names the open cause of each connection in `all` that was dialled after `since_ns` and has
     /// none yet. `all` must hold every connection that was open at any time since then.
-    pub(super) fn name(
-        &mut self,
-        all: &mut [Connection],
-        since_ns: u64,
-        now_ns: u64,
-        tick_ns: u64,
-    ) {
+    pub(super) fn name(&mut self, all: &mut [Connection], since_ns: u64, now_ns: u64) {
         let mut pools: HashMap<Pool, Vec<(u64, Step)>> = HashMap::new();
         for (index, connection) in all.iter().enumerate() {
             if connection.role != Some(Role::Server) {
                 let pool = (connection.owner, connection.netns, connection.peer);
-                steps(index, connection, tick_ns, pools.entry(pool).or_default());
+                steps(index, connection, pools.entry(pool).or_default());
             }
         }
         for (pool, mut steps) in pools {
@@ -70,7 +69,8 @@ impl Openings {
                     }
                     Step::Close(cause) => {
                         now.open = now.open.saturating_sub(1);
-                        last = Some((at_ns, cause));
+                        // One that stays in CLOSE_WAIT is told anew in each interval.
+                        last = last.max(Some((at_ns, cause)));
                     }
                     Step::IdleStart => now.idle += 1,
                     Step::IdleEnd => now.idle = now.idle.saturating_sub(1),
@@ -85,20 +85,23 @@ impl Openings {
 }
 
 /// Adds what `connection` contributes. One that was there before us was open all the time.
-fn steps(index: usize, connection: &Connection, tick_ns: u64, steps: &mut Vec<(u64, Step)>) {
+fn steps(index: usize, connection: &Connection, steps: &mut Vec<(u64, Step)>) {
     let opened_ns = connection.opened_ns.unwrap_or(0);
     steps.push((opened_ns, Step::Open(index)));
     let shut = match &connection.phase {
         Phase::Closed(close) => Some((close.at_ns, close.cause)),
-        // The peer has closed it: not open to reuse any more.
-        Phase::Open { peer_fin_ns, .. } => peer_fin_ns.map(|at| (at, CloseCause::PeerClose)),
+        // One side has closed it: not open to reuse any more.
+        Phase::Open { peer_fin_ns, .. } => {
+            let by_us = connection.local_fin_ns.map(|at_ns| (at_ns, CloseCause::LocalClose));
+            by_us.or(peer_fin_ns.map(|at_ns| (at_ns, CloseCause::PeerClose)))
+        }
     };
     if let Some((at_ns, cause)) = shut {
         steps.push((at_ns.max(opened_ns + 1), Step::Close(cause)));
     }
-    // Idle only where it is certain: nothing outstanding, and past the clock's coarseness.
+    // Idle only where it is certain: nothing outstanding, and for some time.
     if let (Some(data_ns), false) = (connection.last_data_ns, connection.unanswered) {
-        let from_ns = data_ns.max(connection.established_ns.unwrap_or(0)) + tick_ns;
+        let from_ns = data_ns.max(connection.established_ns.unwrap_or(0)) + CERTAINLY_IDLE_NS;
         let until_ns = shut.map_or(u64::MAX, |(at_ns, _)| at_ns);
         if from_ns < until_ns {
             steps.push((from_ns, Step::IdleStart));
@@ -140,13 +143,13 @@ fn after(cause: CloseCause) -> OpenCause {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::connection::TcpState;
     use crate::connection::testing::{closed, live};
 
-    const TICK: u64 = 4_000_000;
     const S: u64 = 1_000_000_000;
 
     fn named(mut all: Vec<Connection>) -> Vec<OpenCause> {
-        Openings::default().name(&mut all, 0, 100 * S, TICK);
+        Openings::default().name(&mut all, 0, 100 * S);
         all.into_iter().map(|connection| connection.open_cause).collect()
     }
 
@@ -191,19 +194,18 @@ mod tests {
     fn a_connection_that_the_peer_has_closed_is_not_open_to_reuse() {
         let mut gone = live(S);
         gone.last_data_ns = Some(2 * S);
-        gone.phase =
-            Phase::Open { state: crate::connection::TcpState::CloseWait, peer_fin_ns: Some(3 * S) };
+        gone.phase = Phase::Open { state: TcpState::CloseWait, peer_fin_ns: Some(3 * S) };
         assert_eq!(named(vec![live(4 * S), gone])[0], OpenCause::AfterPeerClose);
     }
 
     #[test]
     fn the_last_close_is_remembered_between_intervals_and_then_forgotten() {
         let mut openings = Openings::default();
-        openings.name(&mut [closed(S, 2 * S, CloseCause::ResetByPeer)], 0, 3 * S, TICK);
+        openings.name(&mut [closed(S, 2 * S, CloseCause::ResetByPeer)], 0, 3 * S);
         let mut next = [live(4 * S)];
-        openings.name(&mut next, 3 * S, 5 * S, TICK);
+        openings.name(&mut next, 3 * S, 5 * S);
         assert_eq!(next[0].open_cause, OpenCause::AfterReset);
-        openings.name(&mut [], 5 * S, 200 * S, TICK);
+        openings.name(&mut [], 5 * S, 200 * S);
         assert!(openings.last_close.is_empty());
     }
 
@@ -212,5 +214,18 @@ mod tests {
         let mut other = live(4 * S);
         other.owner = Some(ProcessId { pid: 99, start_ns: 1 });
         assert_eq!(named(vec![other, live(S)])[0], OpenCause::First);
+    }
+
+    #[test]
+    fn the_newest_close_names_the_dial_though_an_older_one_is_still_in_the_slice() {
+        let mut openings = Openings::default();
+        let mut leaked = live(S);
+        leaked.phase = Phase::Open { state: TcpState::CloseWait, peer_fin_ns: Some(2 * S) };
+        let mut first = [leaked.clone(), closed(3 * S, 4 * S, CloseCause::LocalClose)];
+        openings.name(&mut first, 0, 5 * S);
+        leaked.open_cause = OpenCause::First;
+        let mut second = [leaked, live(6 * S)];
+        openings.name(&mut second, 5 * S, 7 * S);
+        assert_eq!(second[1].open_cause, OpenCause::AfterLocalClose);
     }
 }

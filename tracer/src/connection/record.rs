@@ -289,6 +289,8 @@ pub struct Connection {
     /// Last data segment either way, up to one clock tick early; `None` if not known, or if it never
     /// was established.
     pub last_data_ns: Option<u64>,
+    /// Our FIN went out, monotonic nanoseconds, and it is not ended yet.
+    pub local_fin_ns: Option<u64>,
     /// Why it was opened.
     pub open_cause: OpenCause,
     /// Request-response turns.

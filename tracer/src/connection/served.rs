@@ -28,13 +28,13 @@ impl Default for Served {
 }
 
 impl Served {
-    /// The role of a connection found open at start. One that was found later may have been
-    /// waiting to be accepted then.
+    /// The role of a connection that was there before us. One that the walk at start did not find
+    /// may have been waiting to be accepted then.
     pub(super) fn role(&self, conn: &Conn) -> Option<Role> {
-        if conn.flags & flags::SEEDED == 0 {
-            None
-        } else if self.listeners.contains(&(conn.netns, conn.sport)) {
+        if self.listeners.contains(&(conn.netns, conn.sport)) {
             Some(Role::Server)
+        } else if conn.flags & flags::SEEDED == 0 {
+            None
         } else {
             let is_served = !self.dial_ports.contains(&conn.dport)
                 || self.listeners.contains(&(conn.netns, conn.dport));
@@ -60,7 +60,8 @@ mod tests {
         assert_eq!(role(50_000, 40_000), Some(Role::Client), "it is listened on here");
         assert_eq!(role(50_000, 50_001), None, "a listener may have been there");
         assert_eq!(role(22, 50_000), None, "its listener is gone");
-        let later = Conn { sport: 80, dport: 50_000, netns: 1, ..blank() };
-        assert_eq!(served.role(&later), None, "found after the start");
+        let later = |sport| Conn { sport, dport: 5432, netns: 1, ..blank() };
+        assert_eq!(served.role(&later(80)), Some(Role::Server));
+        assert_eq!(served.role(&later(50_000)), None, "found after the start");
     }
 }

@@ -1,8 +1,8 @@
 //! The stage itself: wire records in, complete intervals of named connections out.
 
-use std::collections::HashMap;
+use std::collections::{HashMap, HashSet};
 
-use tracer_ebpf::{Conn, Late, flags, opened};
+use tracer_ebpf::{Conn, Late, first, flags, opened};
 
 use super::build;
 use super::close::Context;
@@ -15,8 +15,11 @@ use super::tick::Tick;
 /// round trips, short against a tick.
 pub const LATE_WAIT_NS: u64 = 200_000_000;
 
-/// Identity of a connection: a cookie is per socket, and a socket may dial again.
-type Id = (u64, u64);
+/// Identity of a connection: a cookie is per socket, and a socket may dial again. Where the kernel
+/// gives no cookie (5.10), the peer, and our port if it was there before us, must do.
+type Id = (u64, u64, u32, [u8; 16], u16, u16);
+
+const ESTABLISHED: u8 = 1;
 
 /// Collects what the source delivers, and hands it on interval by interval.
 pub struct Connections {
@@ -63,7 +66,12 @@ impl Connections {
 
     /// Takes a fact that came after its connection's record.
     pub fn late(&mut self, late: Late) {
-        self.late.insert(late.cookie, late);
+        // Without a cookie (5.10) nothing tells whose it is.
+        if late.cookie == 0 {
+            self.late_unjoined += 1;
+        } else {
+            self.late.insert(late.cookie, late);
+        }
     }
 
     /// Takes one entry of the snapshot that belongs to the next tick.
@@ -87,13 +95,16 @@ impl Connections {
         let mut all = Vec::new();
         let (done, waiting): (Vec<_>, Vec<_>) =
             self.ended.drain(..).partition(|conn| conn.end_ns <= cut_ns);
-        // Not ended yet as of the cut; if not even opened, not part of this interval at all.
-        let waiting_ids: Vec<Id> = waiting.iter().map(id).collect();
+        // Not ended yet as of the cut; if not even opened, not part of this interval at all. One that
+        // ended while the snapshot was taken is in it too, and a walk of the table that begins anew,
+        // because its place was deleted, yields entries twice: each counts once.
+        let waiting_ids: HashSet<Id> = waiting.iter().map(id).collect();
+        let mut seen: HashSet<Id> = done.iter().map(id).collect();
         let still_open: Vec<Conn> = waiting
             .iter()
-            .map(reopened)
+            .map(|conn| reopened(conn, cut_ns))
             .chain(self.live.drain(..).filter(|conn| conn.old_state == 0))
-            .filter(|conn| conn.open_ns <= cut_ns)
+            .filter(|conn| conn.open_ns <= cut_ns && seen.insert(id(conn)))
             .collect();
         self.ended = waiting;
         let done_count = done.len();
@@ -108,7 +119,7 @@ impl Connections {
             };
             all.push(build::connection(conn, late.as_ref(), cause, &context));
         }
-        self.openings.name(&mut all, self.previous_ns, cut_ns, self.tick_ns);
+        self.openings.name(&mut all, self.previous_ns, cut_ns);
         self.named = still_open
             .iter()
             .zip(&all[done_count..])
@@ -122,17 +133,20 @@ impl Connections {
     }
 
     /// Late facts wait only for records that are here already: theirs came first.
-    fn forget_late(&mut self, cut_ns: u64, waiting: &[Id]) {
+    fn forget_late(&mut self, cut_ns: u64, waiting: &HashSet<Id>) {
         let before = self.late.len();
-        self.late.retain(|cookie, late| {
-            late.at_ns > cut_ns || waiting.iter().any(|(waits, _)| waits == cookie)
-        });
+        self.late
+            .retain(|cookie, late| late.at_ns > cut_ns || waiting.iter().any(|id| id.0 == *cookie));
         self.late_unjoined += (before - self.late.len()) as u64;
     }
 }
 
 fn id(conn: &Conn) -> Id {
-    (conn.cookie, conn.open_ns)
+    if conn.cookie != 0 {
+        return (conn.cookie, conn.open_ns, 0, [0; 16], 0, 0);
+    }
+    let sport = if conn.open_ns == 0 { conn.sport } else { 0 };
+    (0, conn.open_ns, conn.netns, conn.daddr, conn.dport, sport)
 }
 
 /// What the record alone tells of its opening.
@@ -145,9 +159,15 @@ fn at_once(conn: &Conn) -> OpenCause {
     }
 }
 
-/// An ended record as it was before its end: closing, and no more is known of that moment.
-fn reopened(conn: &Conn) -> Conn {
-    Conn { old_state: 0, state: conn.old_state, ..*conn }
+/// An ended record as it was at the cut, as far as is known.
+fn reopened(conn: &Conn, cut_ns: u64) -> Conn {
+    let is_closing = conn.first_close_ns <= cut_ns;
+    Conn {
+        old_state: 0,
+        state: if is_closing { conn.old_state } else { ESTABLISHED },
+        first: if is_closing { conn.first } else { first::NONE },
+        ..*conn
+    }
 }
 
 #[cfg(test)]
@@ -235,5 +255,42 @@ mod tests {
         stage.live(conn(1, S, 2 * S));
         let tick = stage.tick(3 * S, true);
         assert_eq!((tick.ended.len(), tick.live.len()), (0, 0));
+    }
+
+    #[test]
+    fn a_connection_that_ends_while_the_snapshot_is_taken_is_counted_once() {
+        let mut stage = stage();
+        stage.live(conn(1, S, 0));
+        stage.ended(conn(1, S, 2 * S + 1));
+        assert_eq!(stage.tick(2 * S, true).live.len(), 1);
+    }
+
+    #[test]
+    fn an_entry_that_the_walk_of_the_table_yields_twice_is_counted_once() {
+        // The kernel restarts a walk whose current key was deleted meanwhile.
+        let mut stage = stage();
+        stage.live(conn(1, S, 0));
+        stage.live(conn(1, S, 0));
+        assert_eq!(stage.tick(2 * S, true).live.len(), 1);
+    }
+
+    #[test]
+    fn a_late_reset_without_cookie_is_pinned_on_nobody() {
+        // Kernel 5.10: every cookie is 0.
+        let mut stage = stage();
+        stage.ended(conn(0, S, 2 * S - 1));
+        stage.late(late(0, 2 * S - 2));
+        assert!(!stage.tick(2 * S, true).ended[0].close().unwrap().late_peer_data);
+    }
+
+    #[test]
+    fn a_redial_after_our_close_is_no_parallel_dial_though_the_record_comes_later() {
+        // FIN sent at 1.78 s, acknowledged (delayed ACK) at 1.82 s; the cut is at 1.8 s.
+        let mut stage = stage();
+        let fin = 1_780_000_000;
+        stage.ended(Conn { first_close_ns: fin, ..conn(1, S, 1_820_000_000) });
+        stage.live(conn(2, fin + 10_000_000, 0));
+        let tick = stage.tick(2 * S, false);
+        assert_eq!(tick.live[1].open_cause, OpenCause::AfterLocalClose);
     }
 }

@@ -17,6 +17,7 @@ pub(super) fn live(opened_ns: u64) -> Connection {
         opened_ns: Some(opened_ns),
         established_ns: Some(opened_ns),
         last_data_ns: None,
+        local_fin_ns: None,
         open_cause: OpenCause::Unknown,
         exchanges: 0,
         exchanges_basis: Basis::Measured,

@@ -86,9 +86,10 @@ impl CloseWaitLeak {
         let oldest_s = seconds(self.sample.span_ns().0, view.now_ns);
         finding.summary = format!(
             "{} does not close connections of {} that the other end has closed: {count} in \
-             CLOSE_WAIT, the oldest for {}, {} more than at the start.",
+             CLOSE_WAIT for more than {}, the oldest for {}; {} more than at the start.",
             view.who(),
             view.destination(),
+            human(thresholds.close_wait_min_age_s),
             human(oldest_s),
             self.growth.grown(),
         );

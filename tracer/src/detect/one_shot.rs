@@ -123,6 +123,7 @@ impl Detector for OneShot {
         let one_shot = view.is_one_client()
             && count >= thresholds.one_shot_min_connections.max(1)
             && share(count, self.carried) >= thresholds.one_shot_min_share
+            && count >= view.totals.peak.saturating_mul(thresholds.one_shot_min_turnover)
             // The median, where a close without a redial counts as infinitely slow.
             && self.redials.quick.saturating_mul(2) >= count;
         one_shot.then(|| self.finding(view))
@@ -173,6 +174,11 @@ impl OneShot {
             self.redials.quick,
             human(thresholds.one_shot_max_redial_s)
         ));
+        finding.rule_out(format!(
+            "it is no burst: at most {} were open at one time, a pool of that size would have done",
+            view.totals.peak
+        ));
+        view.settle(&mut finding);
         if self.is_bound {
             let why = "exchanges are an upper bound from segment counts, not counted at each read";
             finding.doubt(Confidence::Medium, why);

@@ -91,7 +91,7 @@ impl Detector for ShortLivedProcess {
             && self.sample.connections >= thresholds.short_lived_min_processes.max(1)
             && share(self.sample.connections, self.ended) >= thresholds.short_lived_min_share
             && gap_s <= thresholds.short_lived_max_gap_s
-            && view.totals.peak.saturating_mul(2) <= processes;
+            && view.totals.peak.saturating_mul(thresholds.short_lived_min_turnover) <= processes;
         found.then(|| self.finding(view, gap_s))
     }
 }
@@ -124,10 +124,11 @@ impl ShortLivedProcess {
             self.by_peer, self.ended
         ));
         finding.rule_out(format!(
-            "they are no workers side by side: at most {} connections of {processes} processes \
-             were open at one time",
+            "they are no workers side by side: of {processes} processes at most {} had a connection \
+             open at one time",
             view.totals.peak
         ));
+        view.settle(&mut finding);
         finding
     }
 }

@@ -137,8 +137,10 @@ fn unknown(name: &str) -> ThresholdError {
 thresholds! {
     one_shot_min_connections: u64 = 10, Count, "one-shot.min-connections",
         "Fewer are noise: a start-up or a page load makes that many without being at fault.";
-    one_shot_max_idle_s: f64 = 1.0, Seconds, "one-shot.max-idle",
-        "The shortest idle timeouts of connection pools are a few seconds: closing sooner is no pool.";
+    one_shot_max_idle_s: f64 = 0.1, Seconds, "one-shot.max-idle",
+        "No pool has an idle timeout that short; a close this soon after the answer waits for nothing.";
+    one_shot_min_turnover: u64 = 5, Count, "one-shot.min-turnover",
+        "Connections per most open at once, which is what a pool would have needed: a burst stays below.";
     one_shot_min_share: f64 = 0.8, Share, "one-shot.min-share",
         "A pool that is only too small closes a part of its connections after one exchange, not nearly all.";
     one_shot_max_redial_s: f64 = 0.5, Seconds, "one-shot.max-redial",
@@ -167,6 +169,8 @@ thresholds! {
         "Dials must go on until now (this long ago, or the last quarter of the observation): a pool that is full stops dialling.";
     short_lived_min_processes: u64 = 10, Count, "short-lived-process.min-processes",
         "Fewer are commands typed or a script's start-up.";
+    short_lived_min_turnover: u64 = 5, Count, "short-lived-process.min-turnover",
+        "Processes per most connections open at once: workers started side by side stay below.";
     short_lived_max_gap_s: f64 = 1.0, Seconds, "short-lived-process.max-gap",
         "Container health checks and cron jobs start a process every few seconds at most.";
     short_lived_min_share: f64 = 0.8, Share, "short-lived-process.min-share",

@@ -195,6 +195,12 @@ impl Btf {
         })
     }
 
+    /// Whether this kernel has a struct of that name.
+    #[must_use]
+    pub fn has_struct(&self, name: &str) -> bool {
+        self.named.contains_key(&(false, name.as_bytes().to_vec()))
+    }
+
     /// Value → name of the enum `of`; empty if this kernel has none of that name.
     #[must_use]
     pub fn enum_names(&self, of: &str) -> HashMap<u32, String> {

@@ -49,8 +49,8 @@ pub struct Hook {
     pub name: &'static str,
     /// Whether we can do without.
     pub need: Need,
-    /// Programs that serve it, best first.
-    pub candidates: &'static [(Kind, &'static str)],
+    /// Ways to serve it, best first; each is one or more programs that belong together.
+    pub candidates: &'static [(Kind, &'static [&'static str])],
     /// What it gives, for `tracer check` and the README.
     pub gives: &'static str,
 }
@@ -60,56 +60,56 @@ pub const HOOKS: &[Hook] = &[
     Hook {
         name: "tcp_destroy_sock",
         need: Need::Required,
-        candidates: &[(Kind::TpBtf, "destroy")],
+        candidates: &[(Kind::TpBtf, &["destroy"])],
         gives: "sends the record of a connection and frees its table entry",
     },
     Hook {
         name: "tcp_receive_reset",
         need: Need::Required,
-        candidates: &[(Kind::TpBtf, "recv_reset")],
+        candidates: &[(Kind::TpBtf, &["recv_reset"])],
         gives: "resets and refusals received",
     },
     Hook {
         name: "tcp_send_reset",
         need: Need::Required,
         // The first has the reason argument of 6.10 and later.
-        candidates: &[(Kind::TpBtf, "send_reset_why"), (Kind::TpBtf, "send_reset")],
+        candidates: &[(Kind::TpBtf, &["send_reset_why"]), (Kind::TpBtf, &["send_reset"])],
         gives: "resets sent, their reason, and data that arrived after our close",
     },
     Hook {
         name: "tcp_rcv_space_adjust",
         need: Need::Required,
-        candidates: &[(Kind::TpBtf, "read")],
+        candidates: &[(Kind::TpBtf, &["read"])],
         gives: "exchanges, and the owner of accepted sockets",
     },
     Hook {
         name: "tcp_connect",
         need: Need::Optional,
-        candidates: &[(Kind::Fentry, "tcp_connect_fe"), (Kind::Kprobe, "tcp_connect_kp")],
+        candidates: &[(Kind::Fentry, &["tcp_connect_fe"]), (Kind::Kprobe, &["tcp_connect_kp"])],
         gives: "local port while dialling; proof that a SYN was sent",
     },
     Hook {
         name: "tcp_close",
         need: Need::Optional,
-        candidates: &[(Kind::Fentry, "tcp_close_fe"), (Kind::Kprobe, "tcp_close_kp")],
+        candidates: &[(Kind::Fentry, &["tcp_close_fe"]), (Kind::Kprobe, &["tcp_close_kp"])],
         gives: "close() told apart from shutdown() where the system call is not readable",
     },
     Hook {
         name: POLL,
         need: Need::Optional,
-        candidates: &[(Kind::Iter, names::POLL)],
+        candidates: &[(Kind::Iter, &[names::POLL])],
         gives: "proof that an open connection is idle (hoard, idle_available)",
     },
     Hook {
         name: SEED,
         need: Need::Optional,
-        candidates: &[(Kind::Iter, names::SEED)],
+        candidates: &[(Kind::Iter, &[names::SEED])],
         gives: "connections that were open before tracing began, and who holds them",
     },
     Hook {
         name: "inet_sock_set_state",
         need: Need::Required,
-        candidates: &[(Kind::TpBtf, "set_state")],
+        candidates: &[(Kind::TpBtf, &["set_state", "set_state_bh"])],
         gives: "opens, closes, owners: the backbone",
     },
 ];

@@ -41,6 +41,8 @@ pub struct Attached {
     pub table: Table,
     /// Kernel-side losses, by `tracer_ebpf::Loss`.
     pub lost: PerCpuArray<MapData, u64>,
+    /// Which skipped runs of a program did no harm.
+    pub(super) reentry: PerCpuArray<MapData, u64>,
     /// Verdict on each hook, in the order of [`HOOKS`].
     pub hooks: Vec<HookStatus>,
     /// Kernel-side diagnostics, if asked for.
@@ -86,16 +88,18 @@ fn best_attempt(settings: &Settings) -> Result<(Attempt, HashMap<u32, String>), 
     let btf = Btf::from_kernel()?;
     let offsets = offsets::resolve(&btf)?;
     let reasons = reset_reasons(&btf);
+    // Before 6.1 a kprobe program that uses a table allocated on demand makes the kernel warn.
+    let allows_kprobe = btf.has_struct("bpf_mem_alloc");
     drop(btf);
     let btf = AttachBtf::from_sys_fs().map_err(|error| Error::Btf(Box::new(error)))?;
-    let first = Attempt::new(&offsets, &btf, settings, Helpers::All)?;
+    let first = Attempt::new(&offsets, &btf, settings, (Helpers::All, allows_kprobe))?;
     if first.is_complete() {
         return Ok((first, reasons));
     }
     // Detach before the second attempt, so that no event is handled twice.
     let verdicts = first.hooks.clone();
     drop(first);
-    let mut second = Attempt::new(&offsets, &btf, settings, Helpers::Oldest)?;
+    let mut second = Attempt::new(&offsets, &btf, settings, (Helpers::Oldest, allows_kprobe))?;
     if !second.is_complete() {
         // Fewer helpers did not help: the first verdicts say more about why.
         second.hooks = verdicts;
@@ -113,7 +117,7 @@ impl Attempt {
         offsets: &[u16; FIELD_COUNT],
         btf: &AttachBtf,
         settings: &Settings,
-        helpers: Helpers,
+        (helpers, allows_kprobe): (Helpers, bool),
     ) -> Result<Self, Error> {
         let have = u8::from(helpers == Helpers::All);
         let mut programs = EbpfLoader::new()
@@ -126,8 +130,10 @@ impl Attempt {
             .map_max_entries(names::RECORDS, settings.ring_bytes)
             .load(OBJECT)
             .map_err(|error| Error::Load(Box::new(error)))?;
-        let hooks =
-            HOOKS.iter().map(|hook| (hook, attach_hook(&mut programs, hook, btf))).collect();
+        let hooks = HOOKS
+            .iter()
+            .map(|hook| (hook, attach_hook(&mut programs, hook, btf, allows_kprobe)))
+            .collect();
         Ok(Self { programs, hooks })
     }
 
@@ -162,11 +168,13 @@ impl Attempt {
             .transpose()
             .map_err(|error| Error::KernelLog(Box::new(error)))?;
         let mut map = |name| self.programs.take_map(name).ok_or(Error::NoMap(name));
-        let (records, table, lost) = (map(names::RECORDS)?, map(names::CONNS)?, map(names::LOST)?);
+        let (records, table) = (map(names::RECORDS)?, map(names::CONNS)?);
+        let (lost, reentry) = (map(names::LOST)?, map(names::REENTRY)?);
         Ok(Attached {
             records: RingBuf::try_from(records)?,
             table: Table::try_from(table)?,
             lost: PerCpuArray::try_from(lost)?,
+            reentry: PerCpuArray::try_from(reentry)?,
             hooks: self.hooks,
             log,
             reset_reasons,
@@ -177,14 +185,23 @@ impl Attempt {
 
 /// Tries each candidate; the first that attaches wins. The verdict on the best one is kept if none
 /// does: it says most about why.
-fn attach_hook(programs: &mut Ebpf, hook: &'static Hook, btf: &AttachBtf) -> Status {
+fn attach_hook(
+    programs: &mut Ebpf,
+    hook: &'static Hook,
+    btf: &AttachBtf,
+    allows_kprobe: bool,
+) -> Status {
     let mut verdicts = Vec::new();
-    for &(kind, program) in hook.candidates {
-        match attach_program(programs, kind, program, hook.name, btf) {
+    for &(kind, set) in hook.candidates {
+        if kind == Kind::Kprobe && !allows_kprobe {
+            continue;
+        }
+        let mut set = set.iter();
+        match set.try_for_each(|program| attach_program(programs, kind, program, hook.name, btf)) {
             Ok(()) => return Status::Attached(kind),
             Err(error) => {
                 let status = Status::from_error(&error);
-                tracing::debug!(hook = hook.name, program, %status, "not attached");
+                tracing::debug!(hook = hook.name, ?kind, %status, "not attached");
                 verdicts.push(status);
             }
         }

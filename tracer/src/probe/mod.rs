@@ -4,6 +4,7 @@
 pub mod btf;
 pub mod hook;
 mod loader;
+mod missed;
 mod offsets;
 mod preflight;
 mod status;

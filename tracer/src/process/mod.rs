@@ -1,10 +1,12 @@
 //! Stage 4: who owns a connection. A process is its thread group id *and* its start time.
 
 mod identity_json;
+mod listeners;
 mod table;
 
 use std::path::PathBuf;
 
+pub use listeners::listeners;
 pub use table::{Lookup, Table};
 
 /// One process, safe against PID reuse.

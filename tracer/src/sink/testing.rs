@@ -83,6 +83,7 @@ pub(crate) fn closed_connection() -> Connection {
         opened_ns: Some(1_495_000_000),
         established_ns: Some(1_495_210_000),
         last_data_ns: Some(1_500_000_000),
+        local_fin_ns: None,
         open_cause: OpenCause::AfterLocalClose,
         exchanges: 1,
         exchanges_basis: Basis::Measured,

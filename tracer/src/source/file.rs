@@ -106,13 +106,14 @@ impl<R: Read> Reader<R> {
         let mut reader =
             Self { input: BufReader::new(input), at: 0, meta: String::new(), is_done: false };
         let mut magic = [0; MAGIC.len()];
-        reader.input.read_exact(&mut magic).map_err(|_| Error::NotOurs)?;
+        reader.fill(&mut magic).map_err(not_ours)?;
         reader.at = magic.len() as u64;
         match reader.frame() {
             Ok(Some((META, payload))) if &magic == MAGIC => {
                 reader.meta = String::from_utf8(payload).map_err(|_| Error::NotOurs)?;
                 Ok(reader)
             }
+            Err(error @ Error::Io(_)) => Err(error),
             _ => Err(Error::NotOurs),
         }
     }
@@ -167,6 +168,11 @@ impl<R: Read> Reader<R> {
     }
 }
 
+/// A file too short to begin is not one of ours.
+fn not_ours(error: Error) -> Error {
+    if matches!(error, Error::CutOff) { Error::NotOurs } else { error }
+}
+
 fn input(kind: u8, payload: Vec<u8>) -> Option<Input> {
     let mut buf = payload.as_slice();
     match kind {
@@ -175,8 +181,9 @@ fn input(kind: u8, payload: Vec<u8>) -> Option<Input> {
         IDENTITY => String::from_utf8(payload).ok().map(Input::Identity),
         LOST => {
             let mut lost = Lost::default();
-            for count in &mut lost {
-                *count = buf.try_get_u64_le().ok()?;
+            // An older recording knows fewer reasons.
+            for count in lost.iter_mut().take(buf.len() / 8) {
+                *count = buf.get_u64_le();
             }
             buf.is_empty().then_some(Input::Lost(lost))
         }
@@ -198,7 +205,7 @@ mod tests {
             Input::Record(vec![1, 2, 3]),
             Input::Live(vec![]),
             Input::Identity("{}".into()),
-            Input::Lost([1, 2, u64::MAX]),
+            Input::Lost([1, 2, u64::MAX, 4]),
             Input::Tick { now_ns: 5, is_last: false },
             Input::Tick { now_ns: 6, is_last: true },
         ]

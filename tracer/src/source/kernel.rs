@@ -76,7 +76,10 @@ impl Kernel {
     pub fn lost(&self) -> Result<Lost, MapError> {
         let mut lost = Lost::default();
         for (count, why) in lost.iter_mut().zip(Loss::ALL) {
-            *count = self.attached.lost.get(&(why as u32), 0)?.iter().sum();
+            *count = match why {
+                Loss::Missed => self.attached.missed()?,
+                _ => self.attached.lost.get(&(why as u32), 0)?.iter().sum(),
+            };
         }
         Ok(lost)
     }

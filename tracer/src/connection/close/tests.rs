@@ -205,3 +205,12 @@ fn what_is_not_known_is_called_unknown() {
     let end = end(ESTABLISHED, |_| {});
     assert_eq!((end.cause, end.initiator), (CloseCause::Unknown, Initiator::Unknown));
 }
+
+#[test]
+fn an_end_that_was_missed_is_named_only_if_the_fins_tell() {
+    let cause = |old| end(old, |conn| conn.flags = flags::END_MISSED | flags::DEAD).cause;
+    assert_eq!(cause(FIN_WAIT1), CloseCause::LocalClose);
+    assert_eq!(cause(LAST_ACK), CloseCause::PeerClose);
+    assert_eq!(cause(ESTABLISHED), CloseCause::Unknown);
+    assert_eq!(cause(SYN_SENT), CloseCause::Unknown);
+}

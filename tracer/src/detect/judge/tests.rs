@@ -104,7 +104,7 @@ fn every_finding_says_what_why_and_what_to_do() {
     let mut history = one_by_one(50, 50, |build| build.port(1));
     history.extend(one_by_one(50, 50, |build| build.port(2).unread(99)));
     history.extend(one_by_one(50, 50, |build| build.port(3).refused()));
-    let all = findings(&history, 6);
+    let all = findings(&history, 4);
     assert_eq!(all.len(), 3);
     for finding in all {
         assert!(finding.summary.ends_with('.') && finding.advice.ends_with('.'));

@@ -3,7 +3,7 @@
 use crate::aggregate::support::{Build, MILLI, SECOND};
 use crate::connection::Role;
 use crate::detect::support::{codes, measure, one_by_one, only};
-use crate::detect::{Code, Confidence};
+use crate::detect::{Code, Confidence, Severity};
 
 #[test]
 fn a_client_per_request_is_found() {
@@ -132,4 +132,30 @@ fn exchanges_from_before_our_time_are_not_taken_for_none() {
     let dial = |n: u64| Build::client().exchanges(9).at(n * 50 * MILLI + 1, 0).live();
     history.extend((1..=50).map(dial));
     assert_eq!(codes(&history, 6), []);
+}
+
+#[test]
+fn a_burst_of_parallel_requests_is_silent() {
+    // 200 requests, 50 at a time: every dial but the first 50 follows a close at once.
+    let history: Vec<_> = (0..200)
+        .map(|n| {
+            let at = (n / 50) * 20 * MILLI + n % 50 + 1;
+            Build::client().at(at, at + 19 * MILLI).end()
+        })
+        .collect();
+    assert_eq!(codes(&history, 3), []);
+}
+
+#[test]
+fn something_short_that_is_over_is_information_only() {
+    let history = one_by_one(40, 50, |build| build);
+    assert_eq!(only(&history, 3).severity, Severity::Warn);
+    let over = only(&history, 12);
+    assert_eq!((over.severity, over.confidence), (Severity::Info, Confidence::Medium));
+    assert!(over.doubts.iter().any(|doubt| doubt.contains("has been over")), "{:?}", over.doubts);
+}
+
+#[test]
+fn a_pool_with_a_short_idle_timeout_is_another_story() {
+    assert_eq!(codes(&one_by_one(100, 300, |build| build.idle_s(0.2)), 31), []);
 }

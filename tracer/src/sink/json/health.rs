@@ -25,7 +25,7 @@ mod tests {
         let line = line_of(&Item::Health(&testing::health()), &testing::origin());
         assert_eq!(
             line["tracer.lost"].to_string(),
-            r#"{"table_full":0,"ring_full":0,"late_ring_full":0}"#
+            r#"{"table_full":0,"ring_full":0,"late_ring_full":0,"missed":0}"#
         );
         assert_eq!(line["tracer.hooks"]["tcp_connect"], "refused:EPERM");
     }
