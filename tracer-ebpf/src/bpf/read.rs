@@ -26,6 +26,10 @@ unsafe fn on_read(sk: *const u8) {
         }
         let written: u32 = load(tp, off::WRITE_SEQ);
         let Some(conn) = find(sk as u64).or_else(|| unseen(sk, tp, written)) else { return };
+        // What is left to read after the end belongs to a record that is out.
+        if (*conn).old_state != 0 {
+            return;
+        }
         if (*conn).owner_tgid == 0 && sock::owned_by_task(sk) {
             set_owner(conn);
             (*conn).flags |= flags::OWNER_AT_USE;

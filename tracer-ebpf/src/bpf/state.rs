@@ -147,7 +147,9 @@ unsafe fn accept(sk: *const u8, tp: *const u8) {
 #[inline(always)]
 unsafe fn established(sk: *const u8, tp: *const u8) {
     unsafe {
-        if let Some(conn) = find(sk as u64) {
+        if let Some(conn) = find(sk as u64)
+            && (*conn).old_state == 0
+        {
             (*conn).state = tcp::ESTABLISHED as u8;
             (*conn).established_ns = sock::now();
             (*conn).write_seq = load(tp, off::WRITE_SEQ);
@@ -161,12 +163,15 @@ unsafe fn established(sk: *const u8, tp: *const u8) {
 unsafe fn known(sk: *const u8, tp: *const u8, state: i32) -> Option<*mut Conn> {
     unsafe {
         if let Some(conn) = find(sk as u64) {
-            return Some(conn);
-        }
-        if was_full() {
+            if (*conn).old_state == 0 {
+                return Some(conn);
+            }
+            // Left by a socket whose freeing we missed: this is another one at the same address.
+            send(conn);
+        } else if was_full() {
             return None;
         }
-        let conn = sock::open(sk, opened::PREEXISTING, state, sock::NEW)?;
+        let conn = sock::open(sk, opened::PREEXISTING, state, sock::ANY)?;
         (*conn).write_seq = load(tp, off::WRITE_SEQ);
         sock::local(conn, sk, tp);
         Some(conn)
@@ -222,9 +227,6 @@ unsafe fn own_and_close(conn: *mut Conn) {
 unsafe fn ended(sk: *const u8, tp: *const u8, old: i32) {
     unsafe {
         let Some(conn) = known(sk, tp, old) else { return };
-        if (*conn).old_state != 0 {
-            return;
-        }
         (*conn).state = tcp::CLOSE as u8;
         (*conn).old_state = old as u8;
         sock::first_close(conn, tp);
