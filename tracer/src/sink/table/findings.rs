@@ -143,9 +143,21 @@ pub(super) fn none(
         let (used, exchanges) =
             (human::count(seen.used), human::counted(seen.exchanges, "exchange"));
         let at_most = if seen.bound { "at most " } else { "" };
+        let rest = match seen.little_reused {
+            0 => "None of the patterns that tracer knows was among them.".to_owned(),
+            clients => format!(
+                "{} little, for a reason that tracer has no verdict for: how the connections ended \
+                 is below.",
+                if clients == 1 {
+                    "One client reuses".into()
+                } else {
+                    format!("{clients} clients reuse")
+                },
+            ),
+        };
         format!(
             "Of {connections} of {processes}, {used} carried {at_most}{exchanges} (reuse \
-             {at_most}{reuse}). None of the patterns that tracer knows was among them."
+             {at_most}{reuse}). {rest}"
         )
     };
     if !complete {

@@ -4,7 +4,12 @@ use std::collections::BTreeSet;
 
 use super::report::Row;
 use crate::aggregate::Who;
-use crate::connection::Basis;
+use crate::connection::{Basis, Role};
+
+/// Fewer connections than this say little about reuse.
+const MANY: u64 = 10;
+/// A reuse below this is worth a hint: less than two exchanges per connection.
+const LITTLE: f64 = 0.5;
 
 /// Sums over all keys.
 #[derive(Debug, Default)]
@@ -18,6 +23,8 @@ pub(super) struct Seen {
     pub(super) used: u64,
     /// Some exchanges are an upper bound.
     pub(super) bound: bool,
+    /// Clients whose many connections are used little: no health check or single command.
+    pub(super) little_reused: u64,
     /// Known processes: each counted once, folded ones by their number.
     pub(super) processes: u64,
 }
@@ -35,6 +42,9 @@ impl Seen {
             seen.exchanges += totals.exchanges;
             seen.used += totals.used;
             seen.bound |= totals.exchanges_basis == Basis::Bound;
+            let is_client = key.role == Some(Role::Client) && totals.used >= MANY;
+            let reuse = totals.reuse_ratio().filter(|_| is_client);
+            seen.little_reused += u64::from(reuse.is_some_and(|reuse| reuse < LITTLE));
             match &key.who {
                 Who::Process(id) => {
                     single.insert(*id);
