@@ -44,6 +44,19 @@ fn tcp_connect_and_tcp_close_are_attached() {
 
 #[test]
 #[ignore = "needs root"]
+fn without_fentry_kprobes_take_its_place_where_the_kernel_can_bear_them() {
+    let report = Tracer::start_with(&["--no-fentry"]).finish();
+    let hooks = &report.opening_health()["tracer.hooks"];
+    // Before 6.1 a kprobe on our table makes the kernel warn, so there it is left out.
+    let release = text(report.opening_health(), "tracer.kernel");
+    let expected = if release.starts_with("5.") { "unsupported" } else { "attached:kprobe" };
+    for hook in ["tcp_connect", "tcp_close"] {
+        assert_eq!(text(hooks, hook), expected, "{hook} on {release}: {hooks}");
+    }
+}
+
+#[test]
+#[ignore = "needs root"]
 fn connections_and_exchanges_are_counted_exactly_on_both_sides() {
     let listener = TcpListener::bind((Ipv4Addr::LOCALHOST, 0)).expect("a loopback port");
     let port = listener.local_addr().expect("bound").port();

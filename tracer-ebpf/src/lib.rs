@@ -67,7 +67,8 @@ const _: () = assert!(size_of::<Listener>() == 8);
 pub mod names {
     /// Read-only global: `[u16; FIELD_COUNT]`, byte offsets of [`super::FIELDS`].
     pub const OFFSETS: &str = "OFFSETS";
-    /// Read-only global: `u8`, 1 if tracing programs may call `bpf_get_current_task_btf`.
+    /// Read-only global: `u8`, 1 if tracing programs may call `bpf_get_current_task_btf` and
+    /// `bpf_task_pt_regs`.
     pub const HAVE_TASK: &str = "HAVE_TASK";
     /// Read-only global: `u8`, 1 if they may call `bpf_get_socket_cookie`.
     pub const HAVE_COOKIE: &str = "HAVE_COOKIE";

@@ -4,7 +4,8 @@
 #[repr(u32)]
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Loss {
-    /// The connection table was full when a connection opened: it is not traced at all.
+    /// The connection table had no room (or the kernel no memory) for a connection: it is not traced
+    /// at all.
     TableFull = 0,
     /// The ring buffer was full when a connection ended: its record is lost.
     RingFull = 1,

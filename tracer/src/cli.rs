@@ -207,9 +207,15 @@ pub struct Tracing {
     /// Buffer for ended connections, MiB, a power of two
     #[arg(long, value_name = "MIB", default_value_t = 16, value_parser = ring_mib)]
     pub ring_mib: u32,
-    /// Print kernel-side diagnostics of this level to stderr: 0 none, 5 each state change
-    #[arg(long, value_name = "LEVEL", default_value_t = 0, value_parser = clap::value_parser!(u8).range(0..=5))]
-    pub kernel_log: u8,
+    /// Also tell the command lines of processes, in JSON and recordings: they may hold secrets
+    #[arg(long)]
+    pub command_lines: bool,
+    /// Print each state change that the kernel side sees to stderr
+    #[arg(long)]
+    pub kernel_log: bool,
+    /// Leave fentry out, to try what a kernel without it does
+    #[arg(long, hide = true)]
+    pub no_fentry: bool,
 }
 
 /// Format of what goes to stdout.

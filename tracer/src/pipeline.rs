@@ -8,7 +8,7 @@ use tracer_ebpf::{Conn, Listener, Loss};
 
 use crate::aggregate::Limits;
 use crate::clock::Clock;
-use crate::connection::{Connection, Connections, Served, Tick};
+use crate::connection::{Connection, Connections, Facts, Served, Tick};
 use crate::decode::{self, Event};
 use crate::detect::{Judge, Thresholds};
 use crate::probe::hook::{POLL, SEED};
@@ -131,14 +131,17 @@ impl Pipeline {
         selection: Selection,
         thresholds: Thresholds,
     ) -> Self {
-        let tick_ns = setting.origin.clock.tick_ns;
+        let facts = Facts {
+            tick_ns: setting.origin.clock.tick_ns,
+            reset_reasons: setting.reset_reasons.clone(),
+            served: setting.served.clone(),
+            sees_close: setting
+                .hooks
+                .iter()
+                .any(|(hook, status)| hook == "tcp_close" && status.starts_with("attached")),
+        };
         Self {
-            connections: Connections::new(
-                tick_ns,
-                setting.reset_reasons.clone(),
-                setting.served.clone(),
-                setting.start_ns,
-            ),
+            connections: Connections::new(facts, setting.start_ns),
             judge: Judge::new(setting.start_ns, Limits::default(), thresholds),
             setting: Arc::new(setting),
             selection,
@@ -253,6 +256,7 @@ impl Pipeline {
                 .map(|(kind, count)| ((*kind).to_owned(), *count))
                 .collect(),
             connections_tracked: self.tracked,
+            late_unjoined: self.connections.late_unjoined(),
             version: setting.version.clone(),
             kernel: setting.kernel.clone(),
         }

@@ -3,7 +3,7 @@
 //! Knows nothing of the committed object.
 
 use crate::closure::{self, TARGET};
-use crate::object_file::verify;
+use crate::object_file::{renames, verify};
 use crate::process::{cargo, run, say};
 use crate::toolchain::{Library, Toolchain};
 use crate::workspace::Workspace;
@@ -26,7 +26,9 @@ pub(crate) fn build(
     run(&mut build)?;
     let release = target.join(TARGET).join("release");
     let stripped = release.join("tracer.bpf.o");
-    toolchain.rustc.strip_debug(&release.join("tracer-ebpf"), &stripped)?;
+    let linked = release.join("tracer-ebpf");
+    let renames = renames(&fs::read(&linked)?)?;
+    toolchain.rustc.strip_debug(&linked, &stripped, &renames)?;
     let bytes = fs::read(&stripped)?;
     verify(&bytes)?;
     Ok(bytes)

@@ -4,9 +4,18 @@ use crate::closure;
 use crate::source_hash::{SOURCES_KEY, hex, source_hash};
 use crate::workspace::Workspace;
 use anyhow::{Context as _, Result, bail};
-use object::{Object as _, ObjectSection as _};
+use object::{Object as _, ObjectSection as _, ObjectSymbol as _};
 use sha2::{Digest as _, Sha256};
 use std::fmt::Write as _;
+
+/// New names for the functions that rustc named: its names carry a hash of the folder that the crate
+/// was built in, and the object must not depend on that.
+pub(crate) fn renames(bytes: &[u8]) -> Result<Vec<(String, String)>> {
+    let file = object::File::parse(bytes).context("the object is not ELF")?;
+    let names = file.symbols().filter_map(|symbol| symbol.name().ok().map(str::to_owned));
+    let mangled = names.filter(|name| name.starts_with("_R") || name.starts_with("_ZN"));
+    Ok(mangled.enumerate().map(|(nth, old)| (old, format!("inner_{nth}"))).collect())
+}
 
 /// Refuses bytes that the loader could not use or that are not reproducible.
 pub(crate) fn verify(bytes: &[u8]) -> Result<()> {

@@ -17,7 +17,7 @@ pub(crate) struct Options {
     #[arg(long)]
     no_skip: bool,
     /// Kernel for the virtual machine; may be given more than once.
-    #[arg(long = "kernel", default_values = ["6.1", "6.12"])]
+    #[arg(long = "kernel", default_values = ["5.10", "6.1", "6.12"])]
     kernels: Vec<String>,
 }
 

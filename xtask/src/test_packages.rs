@@ -9,8 +9,16 @@ use std::os::unix::fs::PermissionsExt as _;
 use std::path::Path;
 use std::process::Command;
 
-const PACKAGES: [&str; 7] =
-    ["nginx-light", "golang-go", "curl", "python3", "qemu-system-x86", "busybox-static", "cpio"];
+const PACKAGES: [&str; 8] = [
+    "nginx-light",
+    "golang-go",
+    "curl",
+    "python3",
+    "util-linux",
+    "qemu-system-x86",
+    "busybox-static",
+    "cpio",
+];
 
 /// Makes every package present; an error names those that are not.
 pub(crate) fn ensure() -> Result<()> {

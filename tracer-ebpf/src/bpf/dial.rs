@@ -40,7 +40,7 @@ fn tcp_close_kp(ctx: ProbeContext) -> u32 {
     0
 }
 
-/// The SYN is about to go out: the port is chosen, so this dial did not fail for want of one.
+/// The SYN is about to go out: the port is chosen, so this dial does not fail for want of one.
 #[inline(always)]
 unsafe fn on_connect<P: Port>(sk: *const u8) {
     unsafe {

@@ -12,7 +12,8 @@ use tracer_ebpf::{FIELD_COUNT, MISSING};
 /// Offsets of `tracer_ebpf::FIELDS`, patched by the loader. Not zero, to stay out of `.bss`.
 #[unsafe(no_mangle)]
 static OFFSETS: [u16; FIELD_COUNT] = [MISSING; FIELD_COUNT];
-/// 1 if this kernel lets tracing programs call `bpf_get_current_task_btf` (5.11+).
+/// 1 if this kernel lets tracing programs call `bpf_get_current_task_btf` and `bpf_task_pt_regs`
+/// (5.15+).
 #[unsafe(no_mangle)]
 static HAVE_TASK: u8 = 1;
 /// 1 if it lets them call `bpf_get_socket_cookie` (5.12+).

@@ -47,10 +47,15 @@ pub(super) fn lose(why: Loss) {
     }
 }
 
-/// A connection opened that the table had no room for.
+/// A connection that got no entry.
 #[inline(always)]
 pub(super) fn refuse() {
     lose(Loss::TableFull);
+}
+
+/// The kernel said that the table is full (and not, say, that memory was short for a moment).
+#[inline(always)]
+pub(super) fn mark_full() {
     if let Some(full) = FULL.get_ptr_mut(0) {
         unsafe { *full = 1 };
     }

@@ -6,7 +6,7 @@ use aya_ebpf::programs::BtfTracePointContext;
 use tracer_ebpf::{Conn, flags, off, opened};
 
 use super::kernel::{AF_INET, AF_INET6, IPPROTO_TCP, load, tcp};
-use super::maps::{find, was_full};
+use super::maps::{find, refuse, was_full};
 use super::sock;
 use super::task::set_owner;
 
@@ -57,7 +57,10 @@ unsafe fn unseen(sk: *const u8, tp: *const u8, written: u32) -> Option<*mut Conn
         if was_full() {
             return None;
         }
-        let conn = sock::open(sk, opened::PREEXISTING, state, sock::NEW)?;
+        let Some(conn) = sock::open(sk, opened::PREEXISTING, state, sock::NEW) else {
+            refuse();
+            return None;
+        };
         sock::local(conn, sk, tp);
         (*conn).write_seq = written;
         Some(conn)

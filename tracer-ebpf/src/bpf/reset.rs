@@ -62,8 +62,9 @@ unsafe fn on_send_reset(sk: *const u8, skb: *const u8, reason: u32) {
             }
             return;
         }
+        // Only for what was a connection: a listener answers every stray packet with a reset.
         // Nothing past sock_common exists in a time-wait sock; the cookie is in it.
-        if !skb.is_null() {
+        if !skb.is_null() && (state == tcp::TIME_WAIT || state == tcp::CLOSE) {
             send_late(&Late {
                 kind: KIND_LATE,
                 abi: ABI_VERSION,

@@ -8,7 +8,7 @@ use aya_ebpf::helpers::{bpf_seq_write, bpf_sock_from_file};
 use tracer_ebpf::{Listener, first, flags, off, opened};
 
 use super::kernel::{AF_INET, AF_INET6, IPPROTO_TCP, load, tcp};
-use super::maps::find;
+use super::maps::{find, refuse};
 use super::sock;
 use super::task::set_holder;
 
@@ -80,7 +80,9 @@ unsafe fn connection(sk: *const u8, task: *const u8, state: i32) {
             }
             return;
         }
-        let Some(conn) = sock::open(sk, opened::PREEXISTING, state, sock::NEW) else { return };
+        let Some(conn) = sock::open(sk, opened::PREEXISTING, state, sock::NEW) else {
+            return refuse();
+        };
         (*conn).write_seq = load(tp, off::WRITE_SEQ);
         (*conn).flags = flags::SEEDED;
         if state == tcp::CLOSE_WAIT || state == tcp::LAST_ACK {

@@ -8,7 +8,7 @@ use tracer_ebpf::{ABI_VERSION, Conn, KIND_CONN, flags, off};
 use super::kernel::{
     AF_INET6, SOCK_DEAD, SOCK_DONE, SOCK_KEEPOPEN, SOCK_LINGER, have_cookie, load, load16,
 };
-use super::maps::{CONNS, find};
+use super::maps::{CONNS, find, mark_full};
 
 /// `CLOCK_MONOTONIC`, nanoseconds.
 #[inline(always)]
@@ -40,6 +40,9 @@ pub(super) unsafe fn cookie(sk: *const u8) -> u64 {
     }
 }
 
+/// What an insert into a full map returns, negated.
+const E2BIG: i32 = 7;
+
 /// How an entry may come about.
 pub(super) const ANY: u64 = 0;
 /// Only if there is none yet.
@@ -60,7 +63,12 @@ pub(super) unsafe fn open(sk: *const u8, opened: u8, state: i32, how: u64) -> Op
         unsafe { blank.as_mut_ptr().cast::<u64>().add(word).write_volatile(0) };
     }
     let blank = blank.as_ptr().cast::<Conn>();
-    unsafe { CONNS.insert(&key, &*blank, how) }.ok()?;
+    if let Err(errno) = unsafe { CONNS.insert(&key, &*blank, how) } {
+        if errno == -E2BIG {
+            mark_full();
+        }
+        return None;
+    }
     let conn = find(key)?;
     unsafe {
         (*conn).kind = KIND_CONN;

@@ -73,7 +73,7 @@ unsafe fn on_state(sk: *const u8, old: i32, new: i32) {
                 closing(sk, tp, new);
             }
             // From LISTEN there is no connection to end; from SYN_RECV none was opened.
-            tcp::CLOSE if old != tcp::SYN_RECV && is_connection(old) => ended(sk, tp, old),
+            tcp::CLOSE if is_connection(old) => ended(sk, tp, old),
             _ => {}
         }
     }
@@ -102,7 +102,11 @@ unsafe fn dial(sk: *const u8, tp: *const u8) {
         if let Some(before) = find(sk as u64)
             && (*before).old_state != 0
         {
-            reopened = flags::REOPENED;
+            // Without it the entry was left by another socket, whose freeing we missed.
+            let cookie = sock::cookie(sk);
+            if cookie != 0 && (*before).cookie == cookie {
+                reopened = flags::REOPENED;
+            }
             send(before);
         }
         if let Some(conn) = sock::open(sk, opened::ACTIVE, tcp::SYN_SENT, sock::ANY) {
@@ -128,7 +132,10 @@ unsafe fn accept(sk: *const u8, tp: *const u8) {
             if (*before).opened == opened::ACTIVE && i32::from((*before).state) == tcp::SYN_SENT {
                 return established(sk, tp);
             }
-            // Left by a socket whose end we missed.
+            // Left by a socket whose freeing we missed.
+            if (*before).old_state != 0 {
+                send(before);
+            }
             conn = sock::open(sk, opened::PASSIVE, tcp::ESTABLISHED, sock::ANY);
         }
         if let Some(conn) = conn {
@@ -171,7 +178,10 @@ unsafe fn known(sk: *const u8, tp: *const u8, state: i32) -> Option<*mut Conn> {
         } else if was_full() {
             return None;
         }
-        let conn = sock::open(sk, opened::PREEXISTING, state, sock::ANY)?;
+        let Some(conn) = sock::open(sk, opened::PREEXISTING, state, sock::ANY) else {
+            refuse();
+            return None;
+        };
         (*conn).write_seq = load(tp, off::WRITE_SEQ);
         sock::local(conn, sk, tp);
         Some(conn)

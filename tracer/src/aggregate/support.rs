@@ -266,6 +266,7 @@ pub(crate) fn running(
                 id: process(pid),
                 comm: "comm".into(),
                 exe: Some(PathBuf::from(exe)),
+                command: None,
                 cgroup: Some("/a.slice".into()),
             };
             (identity.id, identity)

@@ -36,10 +36,10 @@ pub struct Totals {
     pub duration_p50_s: Option<f64>,
     /// 99th percentile of the same.
     pub duration_p99_s: Option<f64>,
-    /// Payload bytes sent, ended connections only.
-    pub bytes_sent: u64,
-    /// Payload bytes received, ended connections only.
-    pub bytes_received: u64,
+    /// Payload bytes sent, of the ended connections that were seen whole; `None` if there was none.
+    pub bytes_sent: Option<u64>,
+    /// Payload bytes received, the same way.
+    pub bytes_received: Option<u64>,
     /// Different processes folded into this key; 0 where they are unknown. One that comes back
     /// long after it was folded counts again.
     pub processes: u64,
@@ -62,10 +62,18 @@ impl Default for Totals {
             opens: BTreeMap::new(),
             duration_p50_s: None,
             duration_p99_s: None,
-            bytes_sent: 0,
-            bytes_received: 0,
+            bytes_sent: None,
+            bytes_received: None,
             processes: 0,
         }
+    }
+}
+
+/// The sum of what is known.
+fn add(left: Option<u64>, right: Option<u64>) -> Option<u64> {
+    match (left, right) {
+        (Some(left), Some(right)) => Some(left.saturating_add(right)),
+        (known, None) | (None, known) => known,
     }
 }
 
@@ -104,8 +112,8 @@ impl Totals {
                 self.failed += u64::from(close.cause.is_failed_dial());
                 *self.closes.entry(close.cause).or_default() += 1;
                 let (sent, received) = (connection.bytes_sent, connection.bytes_received);
-                self.bytes_sent = self.bytes_sent.saturating_add(sent.unwrap_or(0));
-                self.bytes_received = self.bytes_received.saturating_add(received.unwrap_or(0));
+                self.bytes_sent = add(self.bytes_sent, sent);
+                self.bytes_received = add(self.bytes_received, received);
             }
         }
         self.exchanges = self.exchanges.saturating_add(u64::from(connection.exchanges));
@@ -131,7 +139,7 @@ impl Totals {
         for (cause, count) in &other.opens {
             *self.opens.entry(*cause).or_default() += count;
         }
-        self.bytes_sent = self.bytes_sent.saturating_add(other.bytes_sent);
-        self.bytes_received = self.bytes_received.saturating_add(other.bytes_received);
+        self.bytes_sent = add(self.bytes_sent, other.bytes_sent);
+        self.bytes_received = add(self.bytes_received, other.bytes_received);
     }
 }

@@ -12,7 +12,7 @@ use crate::probe::{self, Settings};
 use crate::process::Lookup;
 
 const SETTINGS: Settings =
-    Settings { max_connections: 1024, ring_bytes: 1 << 20, kernel_log_level: 0 };
+    Settings { max_connections: 1024, ring_bytes: 1 << 20, kernel_log: false, no_fentry: false };
 
 /// Attaches everything, says what became of it, and detaches.
 pub(super) fn run(args: &Check) -> Result<Outcome, Error> {

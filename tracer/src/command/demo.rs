@@ -26,7 +26,13 @@ pub(super) fn run(args: &Demo) -> Result<Outcome, Error> {
         strict: false,
         thresholds: Vec::new(),
     };
-    let tracing = Tracing { max_connections: 65_536, ring_mib: 8, kernel_log: 0 };
+    let tracing = Tracing {
+        max_connections: 65_536,
+        ring_mib: 8,
+        command_lines: false,
+        kernel_log: false,
+        no_fentry: false,
+    };
     // The server first: the port it gets is what is watched.
     let mut server = Process::start(Part::Server, 0).map_err(Error::Demo)?;
     let port = server.port().map_err(Error::Demo)?;

@@ -1,6 +1,6 @@
 //! `tracer diagnose`: observe, then report.
 
-use std::path::Path;
+use procfs::process::Process;
 
 use super::observe::{Observation, Progress};
 use super::{Error, Outcome, report, terminal, written};
@@ -37,8 +37,15 @@ pub(super) fn run(args: &Diagnose) -> Result<Outcome, Error> {
 /// The filter, once every PID in it is known to exist: an empty report would look like good news.
 pub(super) fn selection(filter: &Filter) -> Result<Selection, Error> {
     for pid in &filter.pids {
-        if !Path::new("/proc").join(pid.to_string()).exists() {
-            return Err(Error::NoSuchPid(*pid));
+        let process = i32::try_from(*pid).ok().and_then(|pid| Process::new(pid).ok());
+        // /proc has an entry for each thread too, under its own number.
+        let leader = process.and_then(|process| process.status().ok()).map(|status| status.tgid);
+        match leader.and_then(|leader| u32::try_from(leader).ok()) {
+            None => return Err(Error::NoSuchPid(*pid)),
+            Some(leader) if leader != *pid => {
+                return Err(Error::IsThread { tid: *pid, pid: leader });
+            }
+            Some(_) => {}
         }
     }
     Ok(recorded_selection(filter))

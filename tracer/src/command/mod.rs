@@ -50,6 +50,14 @@ pub enum Error {
     /// A PID of nobody.
     #[error("no process has PID {0}: list those with connections with `ss -tp`")]
     NoSuchPid(u32),
+    /// The number of a thread.
+    #[error("{tid} is a thread of process {pid}: connections belong to processes, use -p {pid}")]
+    IsThread {
+        /// As given.
+        tid: u32,
+        /// Its process.
+        pid: u32,
+    },
     /// Arguments that do not go together, or a value of the wrong form.
     #[error("{0}")]
     Usage(String),

@@ -65,7 +65,12 @@ impl Observation {
             None
         });
         let setting = Setting::live(&attached, &listeners.unwrap_or_else(process::listeners));
-        let pipeline = Pipeline::new(setting, Lookup::Proc, selection, thresholds);
+        let pipeline = Pipeline::new(
+            setting,
+            Lookup::Proc { commands: args.command_lines },
+            selection,
+            thresholds,
+        );
         Ok(Self { runtime, signals, kernel: Kernel::new(attached), pipeline })
     }
 
@@ -149,7 +154,8 @@ pub(super) const fn settings(args: &cli::Tracing) -> probe::Settings {
     probe::Settings {
         max_connections: args.max_connections,
         ring_bytes: args.ring_mib << 20,
-        kernel_log_level: args.kernel_log,
+        kernel_log: args.kernel_log,
+        no_fentry: args.no_fentry,
     }
 }
 

@@ -118,8 +118,12 @@ mod tests {
     use crate::decode::testing::blank;
 
     fn built(conn: &Conn) -> Connection {
-        let context =
-            Context { tick_ns: 4_000_000, served: &Served::default(), reset_reasons: &|_| None };
+        let context = Context {
+            tick_ns: 4_000_000,
+            sees_close: false,
+            served: &Served::default(),
+            reset_reasons: &|_| None,
+        };
         connection(conn, None, OpenCause::Unknown, &context)
     }
 

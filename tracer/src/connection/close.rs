@@ -34,6 +34,8 @@ const SHUTDOWN_MASK: u8 = 3;
 pub(super) struct Context<'a> {
     /// Length of a kernel clock tick, nanoseconds.
     pub(super) tick_ns: u64,
+    /// The `tcp_close` hook is attached.
+    pub(super) sees_close: bool,
     /// Which end we are of connections that were there before us.
     pub(super) served: &'a Served,
     /// Kernel reset reasons by number.
@@ -55,7 +57,7 @@ pub(super) fn close(conn: &Conn, late: Option<&Late>, context: &Context<'_>) -> 
     let unread = conn.unread.saturating_sub(u32::from(has(flags::PEER_FIN)));
     Close {
         cause,
-        how: local_call.then(|| how::name(conn)).flatten(),
+        how: local_call.then(|| how::name(conn, context.sees_close)).flatten(),
         initiator,
         rst: if received { Some(Reset::Received) } else { sent.then_some(Reset::Sent) },
         rst_reason: sent.then(|| (context.reset_reasons)(reason)).flatten(),
@@ -99,7 +101,9 @@ fn dial_cause(conn: &Conn, received: bool) -> CloseCause {
         ETIMEDOUT => CloseCause::ConnectTimeout,
         ECONNABORTED => CloseCause::AdminAbort,
         0 if by_task && conn.shutdown == SHUTDOWN_MASK => CloseCause::DialCancelled,
-        0 if by_task && conn.segs_out == 0 => CloseCause::ConnectNoPort,
+        0 if by_task && conn.segs_out == 0 && conn.flags & flags::SAW_CONNECT == 0 => {
+            CloseCause::ConnectNoPort
+        }
         0 => CloseCause::DialAborted,
         _ => CloseCause::ConnectUnreachable,
     }

@@ -2,29 +2,36 @@
 
 use nix::sys::signal::Signal;
 use syscalls::Sysno;
-use tracer_ebpf::{Conn, flags};
+use tracer_ebpf::{Conn, first, flags};
 
 // `task_struct.flags`
 const PF_EXITING: u32 = 0x0000_0004;
 const PF_IO_WORKER: u32 = 0x0000_0010;
 const PF_KTHREAD: u32 = 0x0020_0000;
 
-/// The name of the way, or `None` if this kernel does not let us see it.
-pub(super) fn name(conn: &Conn) -> Option<String> {
+/// The name of the way, or `None` if this kernel does not let us see it. `sees_close`: the
+/// `tcp_close` hook is attached.
+pub(super) fn name(conn: &Conn, sees_close: bool) -> Option<String> {
     let half = conn.flags & flags::HALF_CLOSED != 0;
     if conn.flags & flags::TASK_FACTS == 0 {
-        // Only shutdown() closes one half; close() and exit look the same from here.
-        return half.then(|| "shutdown".into());
+        // Only shutdown() closes one half, and only it closes both without tcp_close having run;
+        // close() and exit look the same from here.
+        let closed = conn.flags & flags::SAW_CLOSE != 0;
+        let by_fin = conn.first == first::LOCAL;
+        return (half || (sees_close && by_fin && !closed)).then(|| "shutdown".into());
     }
     // The system call number means nothing in a task that exits or never was in user mode.
+    if conn.close_task_flags & (PF_EXITING | PF_KTHREAD | PF_IO_WORKER) == 0 {
+        return call(conn.close_nr, half);
+    }
     Some(if conn.close_task_flags & PF_EXITING != 0 {
         format!("exit:{}", exit(conn.exit_code))
     } else if conn.close_task_flags & PF_KTHREAD != 0 {
         "kernel".into()
-    } else if conn.close_task_flags & PF_IO_WORKER != 0 {
-        if half { "shutdown" } else { "close" }.into()
+    } else if half {
+        "shutdown".into()
     } else {
-        call(conn.close_nr, half)
+        "close".into()
     })
 }
 
@@ -37,18 +44,44 @@ fn exit(code: i32) -> String {
     }
 }
 
-fn call(number: i32, half: bool) -> String {
-    let Some(call) = usize::try_from(number).ok().and_then(Sysno::new) else {
-        return format!("lastref:{number}");
-    };
-    match call.name() {
+/// System calls that hold a socket while they wait: `close()` in another thread then leaves the last
+/// reference to them.
+const HOLDERS: &[&str] = &[
+    "accept",
+    "accept4",
+    "connect",
+    "epoll_pwait",
+    "epoll_pwait2",
+    "epoll_wait",
+    "poll",
+    "ppoll",
+    "pselect6",
+    "read",
+    "readv",
+    "recvfrom",
+    "recvmmsg",
+    "recvmsg",
+    "select",
+    "sendfile",
+    "sendmmsg",
+    "sendmsg",
+    "sendto",
+    "splice",
+    "write",
+    "writev",
+];
+
+/// `None` for a call that cannot have closed a socket: a 32-bit task has other numbers.
+fn call(number: i32, half: bool) -> Option<String> {
+    let call = usize::try_from(number).ok().and_then(Sysno::new)?;
+    Some(match call.name() {
         "shutdown" => "shutdown".into(),
         "execve" | "execveat" => "exec".into(),
         "io_uring_enter" if half => "shutdown".into(),
         "close" | "close_range" | "dup2" | "dup3" | "io_uring_enter" => "close".into(),
-        // close() while another thread was inside this call: it held the last reference.
-        other => format!("lastref:{other}"),
-    }
+        other if HOLDERS.contains(&other) => format!("lastref:{other}"),
+        _ => return None,
+    })
 }
 
 #[cfg(test)]
@@ -62,7 +95,7 @@ mod tests {
         conn.close_task_flags = task_flags;
         conn.close_nr = i32::try_from(nr as usize).unwrap();
         conn.exit_code = exit_code;
-        name(&conn)
+        name(&conn, false)
     }
 
     #[test]
@@ -85,10 +118,21 @@ mod tests {
     }
 
     #[test]
-    fn without_task_facts_only_a_half_close_is_certain() {
+    fn the_numbers_of_a_32_bit_task_are_not_taken_for_calls_of_ours() {
+        // close() of i386 is 6, which is lstat() here.
+        assert_eq!(named(0, Sysno::lstat, 0), None);
+        assert_eq!(named(0, Sysno::getpid, 0), None);
+    }
+
+    #[test]
+    fn without_task_facts_only_what_is_certain_is_told() {
         let mut conn = blank();
-        assert_eq!(name(&conn), None);
-        conn.flags = flags::HALF_CLOSED | flags::SAW_CLOSE;
-        assert_eq!(name(&conn).as_deref(), Some("shutdown"));
+        conn.first = first::LOCAL;
+        assert_eq!(name(&conn, false), None);
+        assert_eq!(name(&conn, true).as_deref(), Some("shutdown"), "tcp_close did not run");
+        conn.flags = flags::SAW_CLOSE;
+        assert_eq!(name(&conn, true), None, "close() or exit");
+        conn.flags = flags::HALF_CLOSED;
+        assert_eq!(name(&conn, false).as_deref(), Some("shutdown"));
     }
 }

@@ -19,5 +19,5 @@ pub use record::{
     seconds,
 };
 pub use served::Served;
-pub use stage::{Connections, LATE_WAIT_NS};
+pub use stage::{Connections, Facts, LATE_WAIT_NS};
 pub use tick::Tick;

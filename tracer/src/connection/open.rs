@@ -18,13 +18,19 @@ const MEMORY_NS: u64 = 60_000_000_000;
 /// host takes its time.
 const CERTAINLY_IDLE_NS: u64 = 100_000_000;
 
+/// Most pools remembered. Past that all are forgotten, and dials that would be first ones are of
+/// unknown cause until the memory is whole again.
+const CAPACITY: usize = 65_536;
+
 /// One process (or nobody known) towards one destination, within one network namespace.
 type Pool = (Option<ProcessId>, u32, SocketAddr);
 
-/// Remembers the last close of each pool between intervals. Bounded by [`MEMORY_NS`].
+/// Remembers the last close of each pool between intervals.
 #[derive(Debug, Default)]
 pub(super) struct Openings {
     last_close: HashMap<Pool, (u64, CloseCause)>,
+    /// When the memory was given up.
+    forgot_ns: Option<u64>,
 }
 
 /// What happens at one moment. Declared in the order in which they count at equal times.
@@ -63,7 +69,9 @@ impl Openings {
                     Step::Open(index) => {
                         let connection = &mut all[index];
                         if connection.open_cause == OpenCause::Unknown && at_ns > since_ns {
-                            connection.open_cause = cause(&now, last, at_ns);
+                            let is_whole =
+                                self.forgot_ns.is_none_or(|forgot| at_ns > forgot + MEMORY_NS);
+                            connection.open_cause = cause(&now, last, at_ns, is_whole);
                         }
                         now.open += 1;
                     }
@@ -81,6 +89,10 @@ impl Openings {
             }
         }
         self.last_close.retain(|_, (at_ns, _)| now_ns.saturating_sub(*at_ns) < MEMORY_NS);
+        if self.last_close.len() > CAPACITY {
+            self.last_close.clear();
+            self.forgot_ns = Some(now_ns);
+        }
     }
 }
 
@@ -110,7 +122,7 @@ fn steps(index: usize, connection: &Connection, steps: &mut Vec<(u64, Step)>) {
     }
 }
 
-fn cause(now: &Now, last: Option<(u64, CloseCause)>, at_ns: u64) -> OpenCause {
+fn cause(now: &Now, last: Option<(u64, CloseCause)>, at_ns: u64, is_whole: bool) -> OpenCause {
     if now.idle > 0 {
         return OpenCause::IdleAvailable;
     }
@@ -119,7 +131,8 @@ fn cause(now: &Now, last: Option<(u64, CloseCause)>, at_ns: u64) -> OpenCause {
     }
     match last {
         Some((closed_ns, cause)) if at_ns.saturating_sub(closed_ns) < MEMORY_NS => after(cause),
-        _ => OpenCause::First,
+        _ if is_whole => OpenCause::First,
+        _ => OpenCause::Unknown,
     }
 }
 
@@ -227,5 +240,25 @@ mod tests {
         let mut second = [leaked, live(6 * S)];
         openings.name(&mut second, 5 * S, 7 * S);
         assert_eq!(second[1].open_cause, OpenCause::AfterLocalClose);
+    }
+
+    #[test]
+    fn a_fork_storm_is_forgotten_and_nothing_false_is_said_afterwards() {
+        let mut openings = Openings::default();
+        let mut storm: Vec<_> = (0..=u32::try_from(CAPACITY).unwrap())
+            .map(|pid| {
+                let mut one = closed(S, 2 * S, CloseCause::LocalClose);
+                one.owner = Some(ProcessId { pid, start_ns: 1 });
+                one
+            })
+            .collect();
+        openings.name(&mut storm, 0, 3 * S);
+        assert!(openings.last_close.is_empty());
+        let mut next = [live(4 * S)];
+        openings.name(&mut next, 3 * S, 5 * S);
+        assert_eq!(next[0].open_cause, OpenCause::Unknown);
+        let mut later = [live(90 * S)];
+        openings.name(&mut later, 5 * S, 91 * S);
+        assert_eq!(later[0].open_cause, OpenCause::First);
     }
 }

@@ -20,12 +20,25 @@ pub const LATE_WAIT_NS: u64 = 200_000_000;
 type Id = (u64, u64, u32, [u8; 16], u16, u16);
 
 const ESTABLISHED: u8 = 1;
+/// Most late facts kept for an interval.
+const LATE_CAPACITY: usize = 65_536;
+
+/// What the records of a host are read with.
+#[derive(Clone, Debug, Default)]
+pub struct Facts {
+    /// Length of a kernel clock tick, nanoseconds.
+    pub tick_ns: u64,
+    /// Kernel reset reasons by number.
+    pub reset_reasons: HashMap<u32, String>,
+    /// Which end we are of connections that were there before us.
+    pub served: Served,
+    /// The `tcp_close` hook is attached.
+    pub sees_close: bool,
+}
 
 /// Collects what the source delivers, and hands it on interval by interval.
 pub struct Connections {
-    tick_ns: u64,
-    reset_reasons: HashMap<u32, String>,
-    served: Served,
+    facts: Facts,
     ended: Vec<Conn>,
     live: Vec<Conn>,
     late: HashMap<u64, Late>,
@@ -37,18 +50,11 @@ pub struct Connections {
 }
 
 impl Connections {
-    /// `tick_ns`: length of a kernel clock tick. `start_ns`: when observation began.
+    /// `start_ns`: when observation began.
     #[must_use]
-    pub fn new(
-        tick_ns: u64,
-        reset_reasons: HashMap<u32, String>,
-        served: Served,
-        start_ns: u64,
-    ) -> Self {
+    pub fn new(facts: Facts, start_ns: u64) -> Self {
         Self {
-            tick_ns,
-            reset_reasons,
-            served,
+            facts,
             ended: Vec::new(),
             live: Vec::new(),
             late: HashMap::new(),
@@ -67,7 +73,7 @@ impl Connections {
     /// Takes a fact that came after its connection's record.
     pub fn late(&mut self, late: Late) {
         // Without a cookie (5.10) nothing tells whose it is.
-        if late.cookie == 0 {
+        if late.cookie == 0 || self.late.len() >= LATE_CAPACITY {
             self.late_unjoined += 1;
         } else {
             self.late.insert(late.cookie, late);
@@ -113,9 +119,10 @@ impl Connections {
             let late = if is_done { self.late.remove(&conn.cookie) } else { None };
             let cause = self.named.get(&id(conn)).copied().unwrap_or_else(|| at_once(conn));
             let context = Context {
-                tick_ns: self.tick_ns,
-                served: &self.served,
-                reset_reasons: &|reason| self.reset_reasons.get(&reason).cloned(),
+                tick_ns: self.facts.tick_ns,
+                sees_close: self.facts.sees_close,
+                served: &self.facts.served,
+                reset_reasons: &|reason| self.facts.reset_reasons.get(&reason).cloned(),
             };
             all.push(build::connection(conn, late.as_ref(), cause, &context));
         }
@@ -135,8 +142,8 @@ impl Connections {
     /// Late facts wait only for records that are here already: theirs came first.
     fn forget_late(&mut self, cut_ns: u64, waiting: &HashSet<Id>) {
         let before = self.late.len();
-        self.late
-            .retain(|cookie, late| late.at_ns > cut_ns || waiting.iter().any(|id| id.0 == *cookie));
+        let cookies: HashSet<u64> = waiting.iter().map(|id| id.0).collect();
+        self.late.retain(|cookie, late| late.at_ns > cut_ns || cookies.contains(cookie));
         self.late_unjoined += (before - self.late.len()) as u64;
     }
 }
@@ -194,7 +201,7 @@ mod tests {
     }
 
     fn stage() -> Connections {
-        Connections::new(4_000_000, HashMap::new(), Served::default(), 0)
+        Connections::new(Facts { tick_ns: 4_000_000, ..Facts::default() }, 0)
     }
 
     fn late(cookie: u64, at_ns: u64) -> Late {

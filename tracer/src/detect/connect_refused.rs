@@ -10,7 +10,7 @@
 
 use super::sample::Sample;
 use super::view::{human, share};
-use super::{Code, Detector, Finding, Severity, Thresholds, View};
+use super::{Code, Confidence, Detector, Finding, Severity, Thresholds, View};
 use crate::aggregate::Slice;
 use crate::connection::{CloseCause, Role, seconds};
 
@@ -86,10 +86,18 @@ impl ConnectRefused {
         finding.measure("refused_per_s", view.per_second(count));
         finding.measure("first_refused_ago_s", seconds(first_ns, view.now_ns));
         finding.measure("last_refused_ago_s", seconds(last_ns, view.now_ns));
-        finding.rule_out(match self.last_success_ns {
-            None => "it is no short restart: no dial succeeded".into(),
-            Some(_) => format!("it is no short restart: refusals spread over {span}"),
-        });
+        let blip_s = view.thresholds.refused_blip_s;
+        if seconds(first_ns, last_ns) < blip_s {
+            let why = format!(
+                "all refusals came within {span}: a restart of the listener looks the same"
+            );
+            finding.doubt(Confidence::Medium, why);
+        } else {
+            finding.rule_out(format!(
+                "it is no short restart: refusals spread over {span}, longer than {}",
+                human(blip_s)
+            ));
+        }
         finding
     }
 }

@@ -86,13 +86,13 @@ pub const HOOKS: &[Hook] = &[
         name: "tcp_connect",
         need: Need::Optional,
         candidates: &[(Kind::Fentry, &["tcp_connect_fe"]), (Kind::Kprobe, &["tcp_connect_kp"])],
-        gives: "local port while dialling; proof that a SYN was sent",
+        gives: "proof that a SYN was sent, and from which port, while dialling",
     },
     Hook {
         name: "tcp_close",
         need: Need::Optional,
         candidates: &[(Kind::Fentry, &["tcp_close_fe"]), (Kind::Kprobe, &["tcp_close_kp"])],
-        gives: "close() told apart from shutdown() where the system call is not readable",
+        gives: "shutdown() told apart from close() where the system call is not readable (before 5.15)",
     },
     Hook {
         name: POLL,

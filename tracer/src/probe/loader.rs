@@ -16,6 +16,9 @@ use super::{Error, offsets, preflight};
 /// The BPF object, built from `tracer-ebpf` by `cargo xtask ebpf`.
 static OBJECT: &[u8] = aya::include_bytes_aligned!(concat!(env!("OUT_DIR"), "/tracer.bpf.o"));
 
+/// The level of aya-log at which state changes are logged.
+const TRACE: u8 = 5;
+
 /// What the caller may set.
 #[derive(Clone, Copy, Debug)]
 pub struct Settings {
@@ -23,8 +26,10 @@ pub struct Settings {
     pub max_connections: u32,
     /// Ring buffer size in bytes, a power of two and a multiple of the page size.
     pub ring_bytes: u32,
-    /// Level of kernel-side diagnostics: 0 off (free), 5 everything.
-    pub kernel_log_level: u8,
+    /// Whether kernel-side diagnostics are compiled in; free if not.
+    pub kernel_log: bool,
+    /// Leave fentry out, to try what a kernel without it does.
+    pub no_fentry: bool,
 }
 
 /// The kernel's table of connections, as raw records by socket address.
@@ -39,6 +44,8 @@ pub struct Attached {
     pub records: RingBuf<MapData>,
     /// Connections that are open, or whose socket is not freed yet.
     pub table: Table,
+    /// Most entries of the table.
+    pub max_connections: u32,
     /// Kernel-side losses, by `tracer_ebpf::Loss`.
     pub lost: PerCpuArray<MapData, u64>,
     /// Which skipped runs of a program did no harm.
@@ -52,7 +59,8 @@ pub struct Attached {
     pub(super) programs: Ebpf,
 }
 
-/// Optional kernel helpers, all or none: the kernels that lack one (5.10) lack all of them.
+/// Optional kernel helpers, all or none: before 5.15 at least one of them is missing, and records
+/// lack what they tell (start times, system call, exit code; the cookie).
 #[derive(Clone, Copy, PartialEq, Eq)]
 enum Helpers {
     All,
@@ -66,7 +74,7 @@ enum Helpers {
 pub fn attach(settings: &Settings) -> Result<Attached, Error> {
     let (attempt, reasons) = best_attempt(settings)?;
     if attempt.is_complete() {
-        attempt.into_attached(reasons, settings.kernel_log_level > 0)
+        attempt.into_attached(reasons, settings)
     } else {
         Err(attempt.into_error())
     }
@@ -120,20 +128,24 @@ impl Attempt {
         (helpers, allows_kprobe): (Helpers, bool),
     ) -> Result<Self, Error> {
         let have = u8::from(helpers == Helpers::All);
+        let log_level = if settings.kernel_log { TRACE } else { 0 };
         let mut programs = EbpfLoader::new()
             .btf(Some(btf))
             .override_global(names::OFFSETS, &offsets[..], true)
             .override_global(names::HAVE_TASK, &have, true)
             .override_global(names::HAVE_COOKIE, &have, true)
-            .override_global("AYA_LOG_LEVEL", &settings.kernel_log_level, true)
+            .override_global("AYA_LOG_LEVEL", &log_level, true)
             .map_max_entries(names::CONNS, settings.max_connections)
             .map_max_entries(names::RECORDS, settings.ring_bytes)
             .load(OBJECT)
             .map_err(|error| Error::Load(Box::new(error)))?;
-        let hooks = HOOKS
-            .iter()
-            .map(|hook| (hook, attach_hook(&mut programs, hook, btf, allows_kprobe)))
-            .collect();
+        let skip = |kind| match kind {
+            Kind::Kprobe => !allows_kprobe,
+            Kind::Fentry => settings.no_fentry,
+            _ => false,
+        };
+        let hooks =
+            HOOKS.iter().map(|hook| (hook, attach_hook(&mut programs, hook, btf, &skip))).collect();
         Ok(Self { programs, hooks })
     }
 
@@ -161,9 +173,10 @@ impl Attempt {
     fn into_attached(
         mut self,
         reset_reasons: HashMap<u32, String>,
-        wants_log: bool,
+        settings: &Settings,
     ) -> Result<Attached, Error> {
-        let log = wants_log
+        let log = settings
+            .kernel_log
             .then(|| EbpfLogger::init(&mut self.programs))
             .transpose()
             .map_err(|error| Error::KernelLog(Box::new(error)))?;
@@ -173,6 +186,7 @@ impl Attempt {
         Ok(Attached {
             records: RingBuf::try_from(records)?,
             table: Table::try_from(table)?,
+            max_connections: settings.max_connections,
             lost: PerCpuArray::try_from(lost)?,
             reentry: PerCpuArray::try_from(reentry)?,
             hooks: self.hooks,
@@ -189,11 +203,11 @@ fn attach_hook(
     programs: &mut Ebpf,
     hook: &'static Hook,
     btf: &AttachBtf,
-    allows_kprobe: bool,
+    skip: &dyn Fn(Kind) -> bool,
 ) -> Status {
     let mut verdicts = Vec::new();
     for &(kind, set) in hook.candidates {
-        if kind == Kind::Kprobe && !allows_kprobe {
+        if skip(kind) {
             continue;
         }
         let mut set = set.iter();

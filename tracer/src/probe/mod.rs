@@ -98,3 +98,27 @@ fn refusal(lockdown: Option<&str>) -> String {
         ),
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_refusal_names_the_lockdown_mode_or_says_that_policy_forbids_it() {
+        let said = |lockdown: Option<&str>| {
+            let lockdown = lockdown.map(str::to_owned);
+            Error::Refused { hook: "inet_sock_set_state", lockdown }.to_string()
+        };
+        assert!(said(Some("confidentiality")).contains("lockdown is in confidentiality mode"));
+        for text in [said(None), said(Some("none"))] {
+            assert!(text.contains("security policy") && text.contains("EPERM"), "{text}");
+        }
+        assert_eq!(said(None).lines().count(), 1);
+    }
+
+    #[test]
+    fn a_missing_capability_is_named_with_what_to_do() {
+        let text = Error::Capability { name: "CAP_BPF" }.to_string();
+        assert!(text.starts_with("tracer needs CAP_BPF") && text.contains("sudo"), "{text}");
+    }
+}

@@ -15,6 +15,7 @@ impl Identity {
             "start_ns": self.id.start_ns,
             "comm": self.comm,
             "exe": self.exe.as_ref().map(|path| path.to_string_lossy()),
+            "command": self.command,
             "cgroup": self.cgroup,
         })
         .to_string()
@@ -33,6 +34,7 @@ impl Identity {
             id,
             comm: value["comm"].as_str()?.to_owned(),
             exe: optional("exe").map(PathBuf::from),
+            command: optional("command"),
             cgroup: optional("cgroup"),
         })
     }
@@ -48,6 +50,7 @@ mod tests {
             id: ProcessId { pid: 7, start_ns: u64::MAX },
             comm: "a \"b\"\n".into(),
             exe: Some("/bin/x".into()),
+            command: None,
             cgroup: None,
         };
         assert_eq!(Identity::from_json(&identity.to_json()), Some(identity));

@@ -27,6 +27,8 @@ pub struct Identity {
     pub comm: String,
     /// Executable path, if the process still lived when it was looked up.
     pub exe: Option<PathBuf>,
+    /// Command line, if it was asked for, the same way: arguments may hold secrets.
+    pub command: Option<String>,
     /// Control group path, the same way.
     pub cgroup: Option<String>,
 }

@@ -17,8 +17,11 @@ const USER_TICK_NS: u64 = 10_000_000;
 /// Where unknown processes are looked up.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Lookup {
-    /// This host's /proc.
-    Proc,
+    /// This host's /proc; command lines only if asked for.
+    Proc {
+        /// Whether to keep command lines.
+        commands: bool,
+    },
     /// Nowhere: everything known is in the recording.
     Recorded,
 }
@@ -49,10 +52,13 @@ impl Table {
         if self.known.contains_key(&id) {
             return None;
         }
-        let mut identity = Identity { id, comm: comm.to_owned(), exe: None, cgroup: None };
-        if self.lookup == Lookup::Proc && self.budget > 0 {
+        let mut identity =
+            Identity { id, comm: comm.to_owned(), exe: None, command: None, cgroup: None };
+        if let Lookup::Proc { commands } = self.lookup
+            && self.budget > 0
+        {
             self.budget -= 1;
-            look_up(&mut identity);
+            look_up(&mut identity, commands);
         }
         Some(self.insert(identity))
     }
@@ -79,7 +85,7 @@ impl Table {
 }
 
 /// Fills in what /proc knows, if the process there is the same one.
-fn look_up(identity: &mut Identity) {
+fn look_up(identity: &mut Identity, commands: bool) {
     let Ok(process) = i32::try_from(identity.id.pid)
         .map_err(drop)
         .and_then(|pid| Process::new(pid).map_err(drop))
@@ -92,6 +98,9 @@ fn look_up(identity: &mut Identity) {
         return;
     }
     identity.exe = process.exe().ok();
+    if commands {
+        identity.command = process.cmdline().ok().map(|arguments| arguments.join(" "));
+    }
     identity.cgroup = process.cgroups().ok().and_then(|groups| {
         // Version 2 has number 0; on a version 1 host any hierarchy names the group.
         let groups = groups.0;
@@ -114,7 +123,7 @@ mod tests {
 
     #[test]
     fn a_living_process_is_found_with_its_executable() {
-        let mut table = Table::new(Lookup::Proc);
+        let mut table = Table::new(Lookup::Proc { commands: false });
         let exe = std::env::current_exe().unwrap();
         assert_eq!(table.observe(me(), "test").unwrap().exe.as_deref(), Some(exe.as_path()));
         assert_eq!(table.observe(me(), "test"), None, "known already");
@@ -122,9 +131,23 @@ mod tests {
     }
 
     #[test]
+    fn a_command_line_is_kept_only_if_asked_for() {
+        let command = |commands| {
+            let mut table = Table::new(Lookup::Proc { commands });
+            table.observe(me(), "test").unwrap().command.clone()
+        };
+        assert_eq!(command(false), None);
+        let own: Vec<String> = std::env::args().collect();
+        assert_eq!(command(true), Some(own.join(" ")));
+    }
+
+    #[test]
     fn another_process_with_the_same_pid_is_not_mistaken_for_it() {
         let earlier = ProcessId { start_ns: USER_TICK_NS, ..me() };
-        assert_eq!(Table::new(Lookup::Proc).observe(earlier, "gone").unwrap().exe, None);
+        assert_eq!(
+            Table::new(Lookup::Proc { commands: false }).observe(earlier, "gone").unwrap().exe,
+            None
+        );
     }
 
     #[test]

@@ -43,6 +43,8 @@ pub struct Health {
     pub decode_errors: Vec<(String, u64)>,
     /// Connections tracked now.
     pub connections_tracked: u64,
+    /// Late data reports that found no connection: not lost records, but facts without an owner.
+    pub late_unjoined: u64,
     /// Version of `tracer`.
     pub version: String,
     /// Kernel release, as `uname -r`.

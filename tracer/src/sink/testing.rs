@@ -36,6 +36,7 @@ pub(crate) fn health() -> Health {
         evicted: 0,
         decode_errors: Vec::new(),
         connections_tracked: 4,
+        late_unjoined: 0,
         version: "0.1.0".into(),
         kernel: "6.18.5".into(),
     }
@@ -48,6 +49,7 @@ pub(crate) fn identity() -> Identity {
         id: CHECKOUT,
         comm: "checkout".into(),
         exe: Some("/srv/bin/checkout".into()),
+        command: None,
         cgroup: Some("/system.slice/checkout.service".into()),
     }
 }
@@ -126,8 +128,8 @@ pub(crate) fn totals() -> Totals {
         opens: [(OpenCause::First, 1), (OpenCause::AfterLocalClose, 199)].into(),
         duration_p50_s: Some(0.005_1),
         duration_p99_s: Some(0.012),
-        bytes_sent: 24_000,
-        bytes_received: 260_000_000,
+        bytes_sent: Some(24_000),
+        bytes_received: Some(260_000_000),
         processes: 1,
     }
 }

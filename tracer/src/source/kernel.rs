@@ -53,8 +53,10 @@ impl Kernel {
             tracing::warn!(%error, "open connections could not be checked for idleness");
         }
         self.namespaces.begin();
-        let Attached { table, records, .. } = &mut self.attached;
-        for (nth, entry) in table.iter().enumerate() {
+        let Attached { table, records, max_connections, .. } = &mut self.attached;
+        // The walk begins anew where its place was deleted; entries it yields twice count once.
+        let most = 2 * *max_connections as usize;
+        for (nth, entry) in table.iter().enumerate().take(most) {
             let (_, bytes) = entry?;
             self.namespaces.meet(&bytes);
             yield_input(Input::Live(bytes.to_vec()));

@@ -57,11 +57,18 @@ impl Rustc {
         Ok(())
     }
 
-    /// Copies `from` to `to` without debug sections, by the objcopy that rustc ships.
-    pub(crate) fn strip_debug(&self, from: &Path, to: &Path) -> Result<()> {
+    /// Copies `from` to `to` without debug sections, by the objcopy that rustc ships. `renames` are
+    /// old and new names of symbols.
+    pub(crate) fn strip_debug(
+        &self,
+        from: &Path,
+        to: &Path,
+        renames: &[(String, String)],
+    ) -> Result<()> {
         let objcopy = self.sysroot.join("lib/rustlib").join(&self.host).join("bin/rust-objcopy");
         run(Command::new(objcopy)
             .arg("--strip-debug")
+            .args(renames.iter().map(|(old, new)| format!("--redefine-sym={old}={new}")))
             .args([from, to])
             .env("LD_LIBRARY_PATH", self.sysroot.join("lib")))
     }

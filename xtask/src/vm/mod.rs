@@ -91,8 +91,8 @@ impl Guests {
         let (test, tracer) = binaries::build(workspace, &rustc)?;
         // Debug sections are most of a test binary and would fill the guest's memory.
         let (small_test, small_tracer) = (dir.join("guest-tests"), dir.join("tracer"));
-        rustc.strip_debug(&test, &small_test)?;
-        rustc.strip_debug(&tracer, &small_tracer)?;
+        rustc.strip_debug(&test, &small_test, &[])?;
+        rustc.strip_debug(&tracer, &small_tracer, &[])?;
         let archive = initramfs::build(&small_test, &small_tracer, arguments)?;
         let initramfs = dir.join("initramfs.cpio");
         fs::write(&initramfs, &archive)?;

@@ -13,6 +13,7 @@ fn end(old_state: u8, set: impl FnOnce(&mut Conn)) -> Close {
 fn named(conn: &Conn, late: Option<&Late>) -> Close {
     let context = Context {
         tick_ns: 4_000_000,
+        sees_close: false,
         served: &Served::default(),
         reset_reasons: &|reason| Some(format!("reason-{reason}")),
     };
@@ -213,4 +214,10 @@ fn an_end_that_was_missed_is_named_only_if_the_fins_tell() {
     assert_eq!(cause(LAST_ACK), CloseCause::PeerClose);
     assert_eq!(cause(ESTABLISHED), CloseCause::Unknown);
     assert_eq!(cause(SYN_SENT), CloseCause::Unknown);
+}
+
+#[test]
+fn a_dial_whose_syn_was_seen_did_not_fail_for_want_of_a_port() {
+    let end = end(SYN_SENT, |conn| conn.flags = flags::TASK | flags::SAW_CONNECT);
+    assert_eq!(end.cause, CloseCause::DialAborted);
 }

@@ -24,6 +24,7 @@ pub(super) fn process(
     );
     let comm = identity.map_or(comm, |identity| identity.comm.as_str());
     executable(line, identity.and_then(|identity| identity.exe.as_deref()), comm);
+    line.known("process.command", identity.and_then(|identity| identity.command.clone()));
     cgroup(line, identity.and_then(|identity| identity.cgroup.as_deref()));
 }
 

@@ -11,6 +11,7 @@ pub(super) fn put(line: &mut Line, health: &Health) {
     line.put("tracer.decode_errors", health.decode_errors_total());
     line.object("tracer.decode_errors_by_kind", health.decode_errors.iter().cloned());
     line.put("tracer.connections_tracked", health.connections_tracked);
+    line.put("tracer.late_unjoined", health.late_unjoined);
     line.put("tracer.version", health.version.as_str());
     line.put("tracer.kernel", health.kernel.as_str());
 }

@@ -27,7 +27,9 @@ fn lines_of(items: &[Item<'_>]) -> Vec<Value> {
 }
 
 fn connection_lines() -> Vec<Value> {
-    let identity = Identity { cgroup: Some(CONTAINER.into()), ..testing::identity() };
+    let command = Some("checkout --port 80".into());
+    let cgroup = Some(CONTAINER.into());
+    let identity = Identity { command, cgroup, ..testing::identity() };
     let everything = Close {
         rst: Some(Reset::Sent),
         rst_reason: Some("SK_RST_REASON_TCP_STATE".into()),
@@ -175,7 +177,7 @@ fn the_schema_refuses_what_the_contract_does_not_know() {
     assert!(validator.is_valid(&line));
     for (key, wrong) in [
         ("tracer.close.cause", Value::from("bored")),
-        ("process.command", Value::from("curl -H secret")),
+        ("process.command", Value::from(7)),
         ("timestamp", Value::from("2023-11-14T22:13:20Z")),
         ("tracer.connect_s", Value::Null),
         ("tracer.bytes_sent", Value::from(1.5)),

@@ -24,8 +24,8 @@ pub(super) fn put(line: &mut Line, summary: &Summary<'_>, clock: &Clock) {
     line.object("tracer.closes", counted(totals.closes.iter().map(|(c, n)| (c.name(), *n))));
     line.number("tracer.duration_p50_s", totals.duration_p50_s);
     line.number("tracer.duration_p99_s", totals.duration_p99_s);
-    line.put("tracer.bytes_sent", totals.bytes_sent);
-    line.put("tracer.bytes_received", totals.bytes_received);
+    line.known("tracer.bytes_sent", totals.bytes_sent);
+    line.known("tracer.bytes_received", totals.bytes_received);
 }
 
 fn counted<'a>(
