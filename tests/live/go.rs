@@ -87,7 +87,9 @@ fn a_go_client_that_leaves_a_transport_behind_each_time_is_a_hoard() {
     assert_eq!(int(summary, "tracer.connections_open"), opened, "none was closed: {summary}");
     assert_eq!(int(summary, "tracer.connections_peak"), opened, "{summary}");
     assert_eq!(summary["tracer.closes"], serde_json::json!({}), "{summary}");
-    assert!(int(summary, "tracer.redials") >= DIALS - 1, "an idle one was there: {summary}");
+    // The first had none before it; at the second, 100 ms later, the first may not have been idle
+    // for 100 ms yet. From the third on one certainly was.
+    assert!(int(summary, "tracer.redials") >= DIALS - 2, "an idle one was there: {summary}");
     assert_eq!(report.codes(pid, nginx.port), ["hoard"]);
     let advice = text(report.finding("hoard", nginx.port), "tracer.finding.advice");
     assert!(!advice.is_empty());

@@ -6,6 +6,7 @@ use std::path::PathBuf;
 
 use crate::connection::{
     Basis, Close, CloseCause, Connection, Initiator, OpenCause, Phase, Role, TcpState, Tick,
+    testing,
 };
 use crate::process::{Identity, ProcessId};
 
@@ -33,41 +34,21 @@ impl Build {
     pub(crate) fn client() -> Self {
         let connection = Connection {
             cookie: None,
-            role: Some(Role::Client),
             local: SocketAddr::from(([127, 0, 0, 1], 40_000)),
             peer: SocketAddr::from(([127, 0, 0, 1], 8080)),
-            netns: 1,
             owner: Some(process(100)),
             owner_comm: "app".into(),
             owner_cgroup: Some(1),
             opened_ns: None,
             established_ns: None,
-            last_data_ns: None,
-            local_fin_ns: None,
-            open_cause: OpenCause::Unknown,
             exchanges: 1,
-            exchanges_basis: Basis::Measured,
-            unanswered: false,
-            bytes_sent: None,
-            bytes_received: None,
-            retransmits: None,
-            srtt_s: None,
-            phase: Phase::Open { state: TcpState::Established, peer_fin_ns: None },
+            ..testing::live(0)
         };
         let close = Close {
-            cause: CloseCause::LocalClose,
             how: Some("close".into()),
             initiator: Initiator::Local,
-            rst: None,
-            rst_reason: None,
-            errno: None,
-            after_peer_fin: false,
-            late_peer_data: false,
-            unread_bytes: None,
-            unacked_bytes: None,
-            at_ns: 0,
             idle_s: Some(0.0001),
-            closer: None,
+            ..testing::close(0, CloseCause::LocalClose)
         };
         Self { connection, close, state: TcpState::Established, peer_fin_ns: None }
     }

@@ -11,7 +11,7 @@ mod record;
 mod served;
 mod stage;
 #[cfg(test)]
-mod testing;
+pub(crate) mod testing;
 mod tick;
 
 pub use record::{

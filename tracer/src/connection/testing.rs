@@ -1,10 +1,11 @@
-//! Connections made up for tests of this stage.
+//! One connection and one close made up for tests, here and in later stages: each test names only
+//! the fields it is about.
 
 use super::*;
 use crate::process::ProcessId;
 
-/// A client connection of one fixed process and destination, still open.
-pub(super) fn live(opened_ns: u64) -> Connection {
+/// A client connection of one fixed process and destination, open, of which nothing more is known.
+pub(crate) fn live(opened_ns: u64) -> Connection {
     Connection {
         cookie: Some(opened_ns),
         role: Some(Role::Client),
@@ -30,24 +31,26 @@ pub(super) fn live(opened_ns: u64) -> Connection {
     }
 }
 
-/// The same, ended.
-pub(super) fn closed(opened_ns: u64, at_ns: u64, cause: CloseCause) -> Connection {
-    Connection {
-        phase: Phase::Closed(Close {
-            cause,
-            how: None,
-            initiator: Initiator::Unknown,
-            rst: None,
-            rst_reason: None,
-            errno: None,
-            after_peer_fin: false,
-            late_peer_data: false,
-            unread_bytes: None,
-            unacked_bytes: None,
-            at_ns,
-            idle_s: None,
-            closer: None,
-        }),
-        ..live(opened_ns)
+/// The end of a connection, of which only the cause and the time are known.
+pub(crate) fn close(at_ns: u64, cause: CloseCause) -> Close {
+    Close {
+        cause,
+        how: None,
+        initiator: Initiator::Unknown,
+        rst: None,
+        rst_reason: None,
+        errno: None,
+        after_peer_fin: false,
+        late_peer_data: false,
+        unread_bytes: None,
+        unacked_bytes: None,
+        at_ns,
+        idle_s: None,
+        closer: None,
     }
+}
+
+/// A connection as [`live`] makes it, ended as [`close`] does.
+pub(super) fn closed(opened_ns: u64, at_ns: u64, cause: CloseCause) -> Connection {
+    Connection { phase: Phase::Closed(close(at_ns, cause)), ..live(opened_ns) }
 }

@@ -3,7 +3,7 @@
 use crate::aggregate::{Key, Totals, Who};
 use crate::clock::Clock;
 use crate::connection::{
-    Basis, Close, CloseCause, Connection, Initiator, OpenCause, Phase, Role, TcpState,
+    Basis, Close, CloseCause, Connection, Initiator, OpenCause, Phase, Role, TcpState, testing,
 };
 use crate::detect::{Code, Confidence, Evidence, Finding, Severity};
 use crate::process::{Identity, ProcessId};
@@ -56,45 +56,32 @@ pub(crate) fn identity() -> Identity {
 
 pub(crate) fn close() -> Close {
     Close {
-        cause: CloseCause::LocalClose,
         how: Some("close".into()),
         initiator: Initiator::Local,
-        rst: None,
-        rst_reason: None,
-        errno: None,
-        after_peer_fin: false,
-        late_peer_data: false,
-        unread_bytes: None,
-        unacked_bytes: None,
-        at_ns: 1_500_340_000,
         idle_s: Some(0.000_34),
         closer: Some(CHECKOUT),
+        ..testing::close(1_500_340_000, CloseCause::LocalClose)
     }
 }
 
 pub(crate) fn closed_connection() -> Connection {
     Connection {
         cookie: Some(4107),
-        role: Some(Role::Client),
         local: "10.0.0.5:41234".parse().unwrap(),
         peer: "10.0.3.7:8080".parse().unwrap(),
         netns: 4_026_531_840,
         owner: Some(CHECKOUT),
         owner_comm: "checkout".into(),
-        owner_cgroup: None,
-        opened_ns: Some(1_495_000_000),
         established_ns: Some(1_495_210_000),
         last_data_ns: Some(1_500_000_000),
-        local_fin_ns: None,
         open_cause: OpenCause::AfterLocalClose,
         exchanges: 1,
-        exchanges_basis: Basis::Measured,
-        unanswered: false,
         bytes_sent: Some(120),
         bytes_received: Some(1_300_000),
         retransmits: Some(0),
         srtt_s: Some(0.000_2),
         phase: Phase::Closed(close()),
+        ..testing::live(1_495_000_000)
     }
 }
 
