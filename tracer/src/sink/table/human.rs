@@ -105,7 +105,16 @@ pub(super) fn measure(name: &str, value: f64) -> (String, String) {
     ];
     for (suffix, form) in forms {
         if let Some(stem) = name.strip_suffix(suffix) {
-            return (stem.replace('_', " "), form(value));
+            let name = stem.replace('_', " ");
+            return match suffix {
+                // Beside the count of the same things.
+                "_per_s" => (format!("{name}, rate"), form(value)),
+                // The kernel keeps the time of the last data in ticks.
+                "_s" if value == 0.0 && name.contains("idle") => {
+                    (name, "under a clock tick".into())
+                }
+                _ => (name, form(value)),
+            };
         }
     }
     (name.replace('_', " "), number(value))
@@ -219,7 +228,8 @@ mod tests {
             ("connections", 1204.0, "connections", "1,204"),
             ("exchanges_per_connection", 1.02, "exchanges per connection", "1.02"),
             ("median_idle_before_close_s", 0.000_34, "median idle before close", "340 µs"),
-            ("dials_per_s", 13.3, "dials", "13.3 per s"),
+            ("dials_per_s", 13.3, "dials, rate", "13.3 per s"),
+            ("median_idle_before_close_s", 0.0, "median idle before close", "under a clock tick"),
             ("unread_bytes", 2048.0, "unread", "2.0 KiB"),
             ("closed_by_us_share", 0.99, "closed by us", "99 %"),
             ("reuse_ratio", 0.5, "reuse", "0.5"),
