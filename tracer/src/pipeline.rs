@@ -2,13 +2,12 @@
 //! has been judged so far out. The same code runs live and on replay.
 
 use std::collections::BTreeMap;
-use std::sync::Arc;
 
 use tracer_ebpf::{Conn, Listener, Loss};
 
 use crate::aggregate::Limits;
 use crate::clock::Clock;
-use crate::connection::{Connection, Connections, Facts, Served, Tick};
+use crate::connection::{self, Connection, Connections, Facts, Served, Tick};
 use crate::decode::{self, Event};
 use crate::detect::{Judge, Thresholds};
 use crate::probe::hook::{POLL, SEED};
@@ -102,7 +101,7 @@ impl Selection {
 
 /// The stages, joined.
 pub struct Pipeline {
-    setting: Arc<Setting>,
+    setting: Setting,
     selection: Selection,
     connections: Connections,
     processes: Table,
@@ -143,7 +142,7 @@ impl Pipeline {
         Self {
             connections: Connections::new(facts, setting.start_ns),
             judge: Judge::new(setting.start_ns, Limits::default(), thresholds),
-            setting: Arc::new(setting),
+            setting,
             selection,
             processes: Table::new(lookup),
             decode_errors: BTreeMap::new(),
@@ -203,19 +202,15 @@ impl Pipeline {
     }
 
     fn meet(&mut self, conn: &Conn) -> Fed {
-        if conn.owner_tgid == 0 {
-            return Fed::Taken;
-        }
-        let id = ProcessId { pid: conn.owner_tgid, start_ns: conn.owner_start_ns };
-        let len = conn.owner_comm.iter().position(|byte| *byte == 0).unwrap_or(16);
-        let comm = String::from_utf8_lossy(&conn.owner_comm[..len]);
-        self.processes.observe(id, &comm).map_or(Fed::Taken, |identity| Fed::Met(identity.clone()))
+        let met = connection::owner(conn)
+            .and_then(|id| self.processes.observe(id, &connection::owner_comm(conn)));
+        met.map_or(Fed::Taken, |identity| Fed::Met(identity.clone()))
     }
 
     /// The setting it was made with.
     #[must_use]
-    pub fn setting(&self) -> Arc<Setting> {
-        Arc::clone(&self.setting)
+    pub const fn setting(&self) -> &Setting {
+        &self.setting
     }
 
     /// Totals and verdicts so far.

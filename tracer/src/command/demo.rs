@@ -47,7 +47,7 @@ pub(super) fn run(args: &Demo) -> Result<Outcome, Error> {
             args.duration
         ));
     }
-    let mut sink = report::sink(args.output, &observation.pipeline.setting());
+    let mut sink = report::sink(args.output, observation.pipeline.setting());
     written((|| {
         report::health(&mut *sink, &observation.pipeline, Clock::monotonic_ns())?;
         let mut at_ns = 0;

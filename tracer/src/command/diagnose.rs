@@ -14,7 +14,7 @@ pub(super) fn run(args: &Diagnose) -> Result<Outcome, Error> {
     let Some(thresholds) = report::thresholds(&args.report)? else { return Ok(Outcome::Fine) };
     let selection = selection(&args.filter)?;
     let mut observation = Observation::start(&args.tracing, selection, thresholds)?;
-    let mut sink = report::sink(args.report.output, &observation.pipeline.setting());
+    let mut sink = report::sink(args.report.output, observation.pipeline.setting());
     if args.report.output == Output::Table {
         announce(args);
     }

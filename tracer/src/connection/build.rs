@@ -42,9 +42,8 @@ pub(super) fn connection(
         local: address(conn.family, conn.saddr, conn.sport),
         peer: address(conn.family, conn.daddr, conn.dport),
         netns: conn.netns,
-        owner: (conn.owner_tgid != 0)
-            .then_some(ProcessId { pid: conn.owner_tgid, start_ns: conn.owner_start_ns }),
-        owner_comm: comm(conn.owner_comm),
+        owner: owner(conn),
+        owner_comm: owner_comm(conn),
         owner_cgroup: known(conn.owner_cgroup),
         opened_ns: known(conn.open_ns),
         established_ns: known(conn.established_ns),
@@ -97,7 +96,17 @@ fn last_data(conn: &Conn, tick_ns: u64) -> Option<u64> {
     at.checked_sub(u64::from(idle).saturating_mul(tick_ns))
 }
 
-fn comm(bytes: [u8; 16]) -> String {
+/// The process a wire record belongs to, if it is known.
+#[must_use]
+pub fn owner(conn: &Conn) -> Option<ProcessId> {
+    (conn.owner_tgid != 0)
+        .then_some(ProcessId { pid: conn.owner_tgid, start_ns: conn.owner_start_ns })
+}
+
+/// Its `comm`, empty if it is not known.
+#[must_use]
+pub fn owner_comm(conn: &Conn) -> String {
+    let bytes = conn.owner_comm;
     let len = bytes.iter().position(|byte| *byte == 0).unwrap_or(bytes.len());
     String::from_utf8_lossy(&bytes[..len]).into_owned()
 }

@@ -14,6 +14,7 @@ mod stage;
 pub(crate) mod testing;
 mod tick;
 
+pub use build::{owner, owner_comm};
 pub use record::{
     Basis, Close, CloseCause, Connection, Initiator, OpenCause, Phase, Reset, Role, TcpState,
     seconds,
