@@ -35,6 +35,8 @@ pub(super) fn connection(
     // Of one that was there before us it counts the requests that followed an answer.
     let last_answer =
         conn.opened == opened::PREEXISTING && role == Some(Role::Server) && ended && pending;
+    // Its application reads and writes another socket.
+    let is_bound = has(flags::MPTCP);
     let whole = ended && conn.opened != opened::PREEXISTING;
     Connection {
         cookie: (conn.cookie != 0).then_some(conn.cookie),
@@ -50,9 +52,13 @@ pub(super) fn connection(
         last_data_ns: last_data(conn, context.tick_ns),
         local_fin_ns: (!ended && conn.first == first::LOCAL).then_some(conn.first_close_ns),
         open_cause,
-        exchanges: (conn.exchanges + u32::from(last_answer))
-            .saturating_sub(u32::from(unanswered_request)),
-        exchanges_basis: Basis::Measured,
+        exchanges: if is_bound {
+            conn.data_segs_in.min(conn.data_segs_out)
+        } else {
+            (conn.exchanges + u32::from(last_answer))
+                .saturating_sub(u32::from(unanswered_request))
+        },
+        exchanges_basis: if is_bound { Basis::Bound } else { Basis::Measured },
         unanswered: pending && role != Some(Role::Server),
         bytes_sent: whole.then(|| payload_sent(conn)),
         bytes_received: whole
@@ -180,6 +186,15 @@ mod tests {
         conn.flags = flags::WRITE_PENDING;
         assert_eq!(built(&conn).exchanges, 3);
         assert!(!built(&conn).unanswered, "an answer waits for nothing");
+    }
+
+    #[test]
+    fn the_exchanges_of_an_mptcp_subflow_are_bounded_by_its_segments() {
+        let mut conn = blank();
+        conn.old_state = 5;
+        conn.flags = flags::MPTCP;
+        (conn.data_segs_in, conn.data_segs_out) = (7, 4);
+        assert_eq!((built(&conn).exchanges, built(&conn).exchanges_basis), (4, Basis::Bound));
     }
 
     #[test]

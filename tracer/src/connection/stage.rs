@@ -20,6 +20,7 @@ pub const LATE_WAIT_NS: u64 = 200_000_000;
 type Id = (u64, u64, u32, [u8; 16], u16, u16);
 
 const ESTABLISHED: u8 = 1;
+const CLOSE: u8 = 7;
 /// Most late facts kept for an interval.
 const LATE_CAPACITY: usize = 65_536;
 
@@ -109,7 +110,7 @@ impl Connections {
         let still_open: Vec<Conn> = waiting
             .iter()
             .map(|conn| reopened(conn, cut_ns))
-            .chain(self.live.drain(..).filter(|conn| conn.old_state == 0))
+            .chain(self.live.drain(..).filter(is_open))
             .filter(|conn| conn.open_ns <= cut_ns && seen.insert(id(conn)))
             .collect();
         self.ended = waiting;
@@ -146,6 +147,11 @@ impl Connections {
         self.late.retain(|cookie, late| late.at_ns > cut_ns || cookies.contains(cookie));
         self.late_unjoined += (before - self.late.len()) as u64;
     }
+}
+
+/// Neither ended, nor a dial that may end before its SYN.
+fn is_open(conn: &Conn) -> bool {
+    conn.old_state == 0 && conn.state != CLOSE
 }
 
 fn id(conn: &Conn) -> Id {
@@ -205,7 +211,7 @@ mod tests {
     }
 
     fn late(cookie: u64, at_ns: u64) -> Late {
-        Late { kind: 2, abi: 1, len: 32, cookie, at_ns, rst_reason: 0, reserved: 0 }
+        Late { kind: 2, abi: 2, len: 32, cookie, at_ns, rst_reason: 0, reserved: 0 }
     }
 
     #[test]
@@ -270,6 +276,13 @@ mod tests {
         stage.live(conn(1, S, 0));
         stage.ended(conn(1, S, 2 * S + 1));
         assert_eq!(stage.tick(2 * S, true).live.len(), 1);
+    }
+
+    #[test]
+    fn a_dial_before_its_syn_is_not_open() {
+        let mut stage = stage();
+        stage.live(Conn { state: CLOSE, ..conn(1, S, 0) });
+        assert_eq!(stage.tick(2 * S, true).live.len(), 0);
     }
 
     #[test]

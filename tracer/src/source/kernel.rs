@@ -79,7 +79,7 @@ impl Kernel {
         let mut lost = Lost::default();
         for (count, why) in lost.iter_mut().zip(Loss::ALL) {
             *count = match why {
-                Loss::Missed => self.attached.missed()?,
+                Loss::Missed => self.attached.missed(),
                 _ => self.attached.lost.get(&(why as u32), 0)?.iter().sum(),
             };
         }
