@@ -40,6 +40,8 @@ unsafe fn on_begin(ctx: &SockAddrContext, family: u16) {
             return;
         }
         let key = (*addr).__bindgen_anon_1.sk as u64;
+        let cookie = bpf_get_socket_cookie(ctx.as_ptr());
+        let mut reopened = 0;
         if let Some(before) = find(key) {
             if (*before).old_state == 0 && i32::from((*before).state) != tcp::CLOSE {
                 // connect() of a socket that is connecting or connected.
@@ -48,12 +50,16 @@ unsafe fn on_begin(ctx: &SockAddrContext, family: u16) {
             // A socket that has dialled before: its record may wait for us.
             sock::close_begun(before);
             send(before);
+            if cookie != 0 && (*before).cookie == cookie {
+                reopened = flags::REOPENED;
+            }
         }
         let Some(conn) = sock::blank(key, sock::ANY) else { return refuse() };
         (*conn).opened = opened::ACTIVE;
         (*conn).state = tcp::CLOSE as u8;
+        (*conn).flags = reopened;
         (*conn).open_ns = sock::now();
-        (*conn).cookie = bpf_get_socket_cookie(ctx.as_ptr());
+        (*conn).cookie = cookie;
         (*conn).family = family;
         (*conn).dport = u16::from_be((*addr).user_port as u16);
         if family == AF_INET {
