@@ -188,7 +188,7 @@ pub mod flags {
     pub const REOPENED: u32 = 1 << 16;
     /// The record is out; only the table entry remains until the socket is freed.
     pub const SENT: u32 = 1 << 17;
-    /// Found open at start, by a walk over all descriptors.
+    /// Its owner, or itself, was found by a walk over all descriptors.
     pub const SEEDED: u32 = 1 << 18;
     /// The transition to CLOSE was not seen: its facts were taken when the socket was freed.
     pub const END_MISSED: u32 = 1 << 19;
