@@ -70,7 +70,7 @@ pub struct Conn {
     pub connect_errno: u32,
     /// `rcv_nxt − copied_seq` at the end; includes 1 for a FIN if [`flags::PEER_FIN`].
     pub unread: u32,
-    /// `snd_nxt − snd_una` at the end.
+    /// `snd_nxt − snd_una` at the end, without our FIN.
     pub unacked: u32,
     /// `tcp_sock.segs_out` at the end.
     pub segs_out: u32,
@@ -203,4 +203,6 @@ pub mod flags {
     pub const COUNTERS: u32 = 1 << 23;
     /// With [`PLAIN`]: the release of the socket by its last holder was seen.
     pub const SAW_RELEASE: u32 = 1 << 24;
+    /// The peer acknowledged our FIN.
+    pub const FIN_ACKED: u32 = 1 << 31;
 }

@@ -9,7 +9,6 @@ use super::record::{Basis, Connection, OpenCause, Phase, Role, TcpState};
 use crate::process::ProcessId;
 
 const AF_INET6: u16 = 10;
-const LAST_ACK: u8 = 9;
 
 /// Builds the record. An ended one has `old_state`; `late` only belongs to those.
 pub(super) fn connection(
@@ -84,9 +83,8 @@ fn known(ns: u64) -> Option<u64> {
 /// `bytes_acked` counts our SYN, and our FIN once it is acknowledged.
 fn payload_sent(conn: &Conn) -> u64 {
     let syn = conn.opened == opened::ACTIVE && conn.established_ns != 0;
-    let fin_sent = conn.first == first::LOCAL || conn.old_state == LAST_ACK;
-    let fin_acked = fin_sent && conn.unacked == 0;
-    conn.bytes_acked.saturating_sub(u64::from(syn) + u64::from(fin_acked))
+    let fin = conn.flags & flags::FIN_ACKED != 0;
+    conn.bytes_acked.saturating_sub(u64::from(syn) + u64::from(fin))
 }
 
 /// When the last data segment went either way: from the closing or, while open, polled counters.
@@ -151,9 +149,9 @@ mod tests {
         conn.old_state = 5;
         conn.bytes_acked = 92;
         conn.bytes_received = 373;
-        assert_eq!(built(&conn).bytes_sent, Some(90));
-        conn.unacked = 1;
         assert_eq!(built(&conn).bytes_sent, Some(91), "the FIN is not acknowledged yet");
+        conn.flags = flags::FIN_ACKED;
+        assert_eq!(built(&conn).bytes_sent, Some(90));
         assert_eq!(built(&conn).bytes_received, Some(373));
         conn.flags = flags::PEER_FIN;
         assert_eq!(built(&conn).bytes_received, Some(372));

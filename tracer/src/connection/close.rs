@@ -58,6 +58,7 @@ pub(super) fn close(conn: &Conn, late: Option<&Late>, context: &Context<'_>) -> 
     let local_call = conn.closer_tgid != 0 && !matches!(initiator, Initiator::Admin);
     let sent = (has(flags::RST_SENT) || late.is_some()) && !received;
     let reason = late.map_or(conn.rst_reason, |late| late.rst_reason);
+    let was_established = !matches!(conn.old_state, SYN_SENT | SYN_RECV | CLOSE);
     let unread = conn.unread.saturating_sub(u32::from(has(flags::PEER_FIN)));
     Close {
         cause,
@@ -70,10 +71,12 @@ pub(super) fn close(conn: &Conn, late: Option<&Late>, context: &Context<'_>) -> 
         after_peer_fin: conn.first == first::PEER,
         late_peer_data: late.is_some(),
         unread_bytes: (cause == CloseCause::LocalAbortUnread).then_some(unread),
-        unacked_bytes: matches!(conn.old_state, ESTABLISHED | CLOSE_WAIT).then_some(conn.unacked),
+        unacked_bytes: was_established.then_some(conn.unacked),
+        sent_after_peer_fin: (cause == CloseCause::ResetAfterPeerFin)
+            .then_some(conn.sent_after_peer_fin),
         at_ns: conn.first_close_ns,
-        // A failed dial was never busy, so it was never idle.
-        idle_s: (!matches!(conn.old_state, SYN_SENT | CLOSE))
+        // What never was busy never was idle.
+        idle_s: was_established
             .then(|| u64::from(conn.idle_jiffies).saturating_mul(context.tick_ns) as f64 / 1e9),
         closer: (conn.closer_tgid != 0)
             .then_some(ProcessId { pid: conn.closer_tgid, start_ns: conn.closer_start_ns }),
