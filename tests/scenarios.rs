@@ -29,6 +29,8 @@ mod harness;
 mod judge;
 #[path = "scenarios/knowledge.rs"]
 mod knowledge;
+#[path = "scenarios/raw.rs"]
+mod raw;
 #[path = "scenarios/rows/mod.rs"]
 mod rows;
 #[path = "scenarios/stage.rs"]

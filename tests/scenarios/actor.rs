@@ -6,6 +6,7 @@ use std::env;
 use std::io::{BufRead as _, Write as _, stdin, stdout};
 use std::net::SocketAddr;
 use std::process::{Child, ChildStdin, Command, ExitCode, ExitStatus, Stdio};
+use std::sync::Mutex;
 use std::sync::mpsc::Receiver;
 
 use crate::facts::{Facts, Process};
@@ -24,10 +25,10 @@ pub(crate) fn is_this_process() -> bool {
     env::var_os(MARK).is_some()
 }
 
-/// An actor that waits for its next line. Killed on drop.
+/// An actor that waits for its next line. Its process stays until all are dismissed, so that the
+/// tracer finds it when it looks.
 pub(crate) struct Actor {
-    child: Child,
-    stdin: Option<ChildStdin>,
+    on: Option<Puppet>,
     said: Receiver<String>,
     /// The process, before it did anything.
     pub(crate) process: Process,
@@ -43,11 +44,11 @@ impl Actor {
             .stdout(Stdio::piped())
             .spawn()
             .expect("this program starts again");
-        let stdin = child.stdin.take();
+        let stdin = child.stdin.take().expect("stdin is piped");
         let said = lines(child.stdout.take().expect("stdout is piped"));
         assert_eq!(said.recv_timeout(PATIENCE).expect("it starts"), "ready");
         let process = Process::of(child.id());
-        Self { child, stdin, said, process }
+        Self { on: Some(Puppet { child, stdin }), said, process }
     }
 
     /// Its process id.
@@ -55,10 +56,13 @@ impl Actor {
         self.process.pid
     }
 
+    fn puppet(&mut self) -> &mut Puppet {
+        self.on.as_mut().expect("it is on stage")
+    }
+
     /// Tells it what to do, without waiting for an answer.
     pub(crate) fn tell(&mut self, line: &str) {
-        let stdin = self.stdin.as_mut().expect("it was not told to stop");
-        writeln!(stdin, "{line}").expect("the actor listens");
+        writeln!(self.puppet().stdin, "{line}").expect("the actor listens");
     }
 
     /// What it says next.
@@ -84,6 +88,7 @@ impl Actor {
         let cookie: u64 = cookie.parse().expect("a cookie");
         Facts {
             process: self.process.clone(),
+            is_nobodys: false,
             process_ends: false,
             role,
             local: local.parse().expect("an address"),
@@ -95,22 +100,46 @@ impl Actor {
 
     /// Kills it with SIGKILL and waits for its end.
     pub(crate) fn kill(&mut self) {
-        self.child.kill().expect("it still runs");
-        self.child.wait().expect("its end");
+        let child = &mut self.puppet().child;
+        child.kill().expect("it still runs");
+        child.wait().expect("its end");
     }
 
     /// Waits until it ends by itself.
     pub(crate) fn end(&mut self) -> ExitStatus {
-        wait::until("the end of an actor", || self.child.try_wait().expect("wait"))
+        let child = &mut self.puppet().child;
+        wait::until("the end of an actor", || child.try_wait().expect("wait"))
     }
 }
 
 impl Drop for Actor {
     fn drop(&mut self) {
+        if let Some(puppet) = self.on.take() {
+            OFF_STAGE.lock().expect("nobody panics with it").push(puppet);
+        }
+    }
+}
+
+/// The process of an actor. Killed on drop.
+struct Puppet {
+    child: Child,
+    stdin: ChildStdin,
+}
+
+impl Drop for Puppet {
+    fn drop(&mut self) {
         // Already gone is fine.
         let _ = self.child.kill();
         let _ = self.child.wait();
     }
+}
+
+/// Actors whose scenes are over.
+static OFF_STAGE: Mutex<Vec<Puppet>> = Mutex::new(Vec::new());
+
+/// Ends the processes of all actors whose scenes are over.
+pub(crate) fn dismiss() {
+    OFF_STAGE.lock().expect("nobody panics with it").clear();
 }
 
 /// The actor's side: does what it is told until there is nothing more.

@@ -3,11 +3,13 @@
 
 use std::io::{Read as _, Write as _};
 use std::net::{Shutdown, SocketAddr, TcpStream};
+use std::os::unix::process::CommandExt as _;
 use std::process;
 use std::time::Duration;
 
-use socket2::SockRef;
+use socket2::{Domain, SockRef, Socket, Type};
 
+use crate::stage::{arrived, connect_error};
 use crate::{knowledge, sys};
 
 /// Its sockets, by number; closed ones leave their number.
@@ -22,6 +24,7 @@ impl Role {
         let words: Vec<&str> = line.split(' ').collect();
         match words[..] {
             ["dial", address] => self.dial(address.parse().expect("an address")),
+            ["begin", address] => self.begin(address.parse().expect("an address")),
             ["write", at, count] => {
                 let bytes = vec![b'a'; count.parse().expect("a count")];
                 self.socket(at).write_all(&bytes).expect("write");
@@ -47,6 +50,16 @@ impl Role {
                 drop(self.sockets[number(at)].take().expect("open"));
                 String::new()
             }
+            ["arrived", at, count] => {
+                arrived(self.socket(at), count.parse().expect("a count"));
+                String::new()
+            }
+            ["exec"] => {
+                let program = std::env::current_exe().expect("this program has a path");
+                panic!("exec: {}", process::Command::new(program).exec())
+            }
+            ["raise", signal] => sys::die_by(signal.parse().expect("a signal")),
+            ["quit", code] => sys::quit(code.parse().expect("a code")),
             ["exit", code] => process::exit(code.parse().expect("a code")),
             _ => panic!("not a word of an actor: {line}"),
         }
@@ -65,6 +78,14 @@ impl Role {
 
     fn dial(&mut self, address: SocketAddr) -> String {
         self.keep(TcpStream::connect(address).expect("the dial succeeds"))
+    }
+
+    fn begin(&mut self, address: SocketAddr) -> String {
+        let socket = Socket::new(Domain::for_address(address), Type::STREAM, None).expect("socket");
+        socket.set_nonblocking(true).expect("O_NONBLOCK");
+        let error = connect_error(&socket, address);
+        assert_eq!(error.raw_os_error(), Some(libc::EINPROGRESS));
+        self.keep(socket.into())
     }
 }
 

@@ -4,11 +4,13 @@
 
 use std::cell::{Cell, RefCell};
 use std::convert::Infallible;
-use std::io::{Read as _, Write as _};
+use std::io::{self, Read as _, Write as _};
 use std::net::{IpAddr, Ipv4Addr, SocketAddr, TcpListener, TcpStream};
 use std::sync::mpsc::{Receiver, Sender};
 use std::sync::{Arc, Mutex};
 use std::time::Duration;
+
+use socket2::{SockRef, Socket};
 
 use crate::actor::Actor;
 use crate::facts::Facts;
@@ -98,6 +100,19 @@ impl Stage {
         self.pair_between(LOOPBACK, LOOPBACK)
     }
 
+    /// The same with an actor as the dialler, whose socket 0 it is.
+    pub(crate) fn pair_with_actor(&self) -> (Actor, TcpStream, Ends) {
+        let listener = self.listen();
+        let mut actor = self.actor();
+        let client = actor.dial(listener.local_addr().expect("bound"));
+        let (mut server, facts) = accept(&listener);
+        actor.tell("write 0 1");
+        server.read_exact(&mut [0]).expect("request arrives");
+        server.write_all(b"!").expect("answer");
+        assert_eq!((actor.hear(), actor.ask("read 0 1")), Default::default());
+        (actor, server, Ends { client, server: facts })
+    }
+
     /// The same between these addresses.
     pub(crate) fn pair_between(
         &self,
@@ -108,6 +123,13 @@ impl Stage {
         let (mut client, mut server, ends) = connect_to(&listener, dial);
         exchange(&mut client, &mut server);
         (client, server, ends)
+    }
+}
+
+impl Ends {
+    /// Of sockets of this process.
+    pub(crate) fn of(client: &TcpStream, server: &TcpStream) -> Self {
+        Self { client: Facts::of(client, "client"), server: Facts::of(server, "server") }
     }
 }
 
@@ -162,4 +184,23 @@ pub(crate) fn arrived(stream: &TcpStream, count: usize) {
     wait::until("data to arrive", || {
         (stream.peek(&mut room).expect("no reset") == count).then_some(())
     });
+}
+
+/// A dial that does not succeed at once.
+pub(crate) fn connect_error(socket: &Socket, to: SocketAddr) -> io::Error {
+    socket.connect(&to.into()).expect_err("it does not succeed at once")
+}
+
+/// Closes with a reset.
+pub(crate) fn abort(stream: TcpStream) {
+    SockRef::from(&stream).set_linger(Some(Duration::ZERO)).expect("SO_LINGER");
+    drop(stream);
+}
+
+/// Waits until the kernel acknowledged the FIN of this end's peer, which it delays by up to 40 ms.
+/// From then on the peer's socket is gone and a timewait socket stands in for it.
+pub(crate) fn acknowledged_fin(stream: &TcpStream) {
+    let server = stream.peer_addr().expect("peer").port();
+    wait::in_state(server, wait::CLOSE_WAIT, 1);
+    wait::in_state(server, wait::FIN_WAIT2, 1);
 }

@@ -4,6 +4,7 @@
 use std::fs;
 use std::io;
 use std::mem::size_of;
+use std::net::SocketAddr;
 use std::os::fd::{AsFd, AsRawFd};
 
 use libc::{c_int, c_void, socklen_t};
@@ -35,6 +36,25 @@ pub(crate) fn undeafen(socket: &impl AsFd) {
 /// The socket's cookie.
 pub(crate) fn cookie(socket: &impl AsFd) -> u64 {
     SockRef::from(socket).cookie().expect("SO_COOKIE")
+}
+
+/// Bytes in the send buffer that the peer has not acknowledged, sent or not.
+pub(crate) fn unacknowledged(socket: &impl AsFd) -> usize {
+    queue(socket, libc::TIOCOUTQ)
+}
+
+/// Bytes in the send buffer that were not sent yet.
+pub(crate) fn unsent(socket: &impl AsFd) -> usize {
+    // SIOCOUTQNSD
+    queue(socket, 0x894b)
+}
+
+fn queue(socket: &impl AsFd, request: libc::Ioctl) -> usize {
+    let mut bytes: c_int = 0;
+    // SAFETY: both requests write one int.
+    let result = unsafe { libc::ioctl(socket.as_fd().as_raw_fd(), request, &raw mut bytes) };
+    assert_eq!(result, 0, "ioctl {request:#x}: {}", io::Error::last_os_error());
+    usize::try_from(bytes).expect("a count")
 }
 
 /// Moves this thread into a network namespace of its own, with loopback up.
@@ -84,4 +104,34 @@ pub(crate) fn kernel() -> (u32, u32) {
     let release = fs::read_to_string("/proc/sys/kernel/osrelease").expect("/proc is mounted");
     let mut numbers = release.split(['.', '-']).map_while(|part| part.parse().ok());
     (numbers.next().expect("major"), numbers.next().expect("minor"))
+}
+
+/// `connect(AF_UNSPEC)`: the socket lets go of its connection and may dial again.
+pub(crate) fn disconnect(socket: &impl AsFd) {
+    // SAFETY: an all-zero sockaddr is one of AF_UNSPEC.
+    let nowhere: libc::sockaddr = unsafe { std::mem::zeroed() };
+    let room = socklen_t::try_from(size_of::<libc::sockaddr>()).expect("small");
+    // SAFETY: the pointer is to a live sockaddr of the length given.
+    let result = unsafe { libc::connect(socket.as_fd().as_raw_fd(), &raw const nowhere, room) };
+    assert_eq!(result, 0, "connect(AF_UNSPEC): {}", io::Error::last_os_error());
+}
+
+/// Dials with a socket that may have dialled before.
+pub(crate) fn connect(socket: &impl AsFd, address: SocketAddr) {
+    SockRef::from(socket).connect(&address.into()).expect("the dial succeeds");
+}
+
+/// Ends this process at once, without its clean-up.
+pub(crate) fn quit(code: c_int) -> ! {
+    // SAFETY: _exit is always allowed.
+    unsafe { libc::_exit(code) }
+}
+
+/// Ends this process by a signal, whoever handled it so far.
+pub(crate) fn die_by(signal: c_int) -> ! {
+    // SAFETY: the default action is a valid handler.
+    unsafe { libc::signal(signal, libc::SIG_DFL) };
+    // SAFETY: a signal to ourselves.
+    unsafe { libc::kill(libc::getpid(), signal) };
+    unreachable!("signal {signal} ends a process")
 }

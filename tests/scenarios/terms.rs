@@ -87,6 +87,12 @@ impl Record {
         self.is("tracer.open.cause", cause)
     }
 
+    /// The same where it depends on how fast the host is.
+    pub(crate) fn opened_one_of(self, causes: &[&str]) -> Self {
+        let causes = causes.iter().map(|cause| Value::from(*cause)).collect();
+        self.want("tracer.open.cause", Want::OneOf(causes))
+    }
+
     /// A request was outstanding.
     pub(crate) fn unanswered(self) -> Self {
         self.is("tracer.unanswered", true)

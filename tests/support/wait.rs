@@ -37,6 +37,8 @@ pub(crate) struct Socket {
 
 /// `TCP_SYN_SENT`.
 pub(crate) const SYN_SENT: u8 = 2;
+/// `TCP_FIN_WAIT1`.
+pub(crate) const FIN_WAIT1: u8 = 4;
 /// `TCP_FIN_WAIT2`.
 pub(crate) const FIN_WAIT2: u8 = 5;
 /// `TCP_TIME_WAIT`.

@@ -1,7 +1,13 @@
 //! The table: every scene with the row it plays. A scene is one small function that sets its stage,
 //! ends its connections, and says what the records of both ends must be.
 
+mod aborts;
 mod closes;
+mod dials;
+mod exits;
+mod resets;
+mod shutdowns;
+mod timeouts;
 
 use crate::expect::Record;
 use crate::stage::Stage;
@@ -57,5 +63,14 @@ impl Row {
 
 /// Every scene there is.
 pub(crate) fn all() -> Vec<Row> {
-    [closes::rows()].into_iter().flatten().collect()
+    let files = [
+        closes::rows,
+        shutdowns::rows,
+        aborts::rows,
+        resets::rows,
+        exits::rows,
+        dials::rows,
+        timeouts::rows,
+    ];
+    files.into_iter().flat_map(|rows: fn() -> Vec<Row>| rows()).collect()
 }
