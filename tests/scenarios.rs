@@ -23,6 +23,8 @@ mod actor;
 mod expect;
 #[path = "scenarios/facts.rs"]
 mod facts;
+#[path = "scenarios/fds.rs"]
+mod fds;
 #[path = "scenarios/harness.rs"]
 mod harness;
 #[path = "scenarios/judge.rs"]
@@ -39,6 +41,8 @@ mod stage;
 mod sys;
 #[path = "scenarios/terms.rs"]
 mod terms;
+#[path = "scenarios/uring.rs"]
+mod uring;
 
 use std::process::ExitCode;
 

@@ -5,6 +5,8 @@
 use std::env;
 use std::io::{BufRead as _, Write as _, stdin, stdout};
 use std::net::SocketAddr;
+use std::os::fd::AsFd;
+use std::os::unix::net::UnixListener;
 use std::process::{Child, ChildStdin, Command, ExitCode, ExitStatus, Stdio};
 use std::sync::Mutex;
 use std::sync::mpsc::Receiver;
@@ -12,7 +14,7 @@ use std::sync::mpsc::Receiver;
 use crate::facts::{Facts, Process};
 use crate::support::tracer::lines;
 use crate::support::wait::{self, PATIENCE};
-use crate::{knowledge, sys};
+use crate::{fds, knowledge, sys};
 
 #[path = "role.rs"]
 mod role;
@@ -80,6 +82,17 @@ impl Actor {
     pub(crate) fn dial(&mut self, address: SocketAddr) -> Facts {
         let answer = self.ask(&format!("dial {address}"));
         self.facts(&answer, "client", address)
+    }
+
+    /// Gives it a copy of a descriptor, as its next number.
+    pub(crate) fn give(&mut self, what: &impl AsFd) {
+        let dir = tempfile::tempdir().expect("a temporary directory");
+        let path = dir.path().join("fds");
+        let listener = UnixListener::bind(&path).expect("a unix socket");
+        self.tell(&format!("take {}", path.display()));
+        let (over, _) = listener.accept().expect("the actor comes");
+        fds::send(&over, what);
+        self.hear();
     }
 
     /// Accepts at its listener of this number.

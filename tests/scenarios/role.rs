@@ -2,15 +2,20 @@
 //! answers with one line.
 
 use std::io::{Read as _, Write as _};
-use std::net::{Shutdown, SocketAddr, TcpStream};
+use std::net::{Shutdown, SocketAddr, TcpListener, TcpStream};
+use std::os::fd::OwnedFd;
+use std::os::unix::net::UnixStream;
 use std::os::unix::process::CommandExt as _;
 use std::process;
 use std::time::Duration;
 
+use nix::sys::wait::waitpid;
+use nix::unistd::ForkResult;
 use socket2::{Domain, SockRef, Socket, Type};
 
-use crate::stage::{arrived, connect_error};
-use crate::{knowledge, sys};
+use super::say;
+use crate::stage::{arrived, connect_error, end_of};
+use crate::{fds, knowledge, sys};
 
 /// Its sockets, by number; closed ones leave their number.
 #[derive(Default)]
@@ -50,6 +55,22 @@ impl Role {
                 drop(self.sockets[number(at)].take().expect("open"));
                 String::new()
             }
+            ["take", path] => {
+                let over = UnixStream::connect(path).expect("the suite listens");
+                self.sockets.push(Some(fds::receive(&over).into()));
+                String::new()
+            }
+            ["accept", at] => {
+                let listener =
+                    TcpListener::from(OwnedFd::from(self.socket(at).try_clone().expect("dup")));
+                let (stream, _) = listener.accept().expect("accept");
+                self.keep(stream)
+            }
+            ["eof", at] => {
+                end_of(self.socket(at));
+                String::new()
+            }
+            ["fork", copy] => self.fork(copy == "close"),
             ["arrived", at, count] => {
                 arrived(self.socket(at), count.parse().expect("a count"));
                 String::new()
@@ -78,6 +99,22 @@ impl Role {
 
     fn dial(&mut self, address: SocketAddr) -> String {
         self.keep(TcpStream::connect(address).expect("the dial succeeds"))
+    }
+
+    /// The child goes on in our place, and we after it. Answered by us, who know its pid.
+    fn fork(&mut self, closes: bool) -> String {
+        // SAFETY: an actor has one thread.
+        match unsafe { nix::unistd::fork() }.expect("fork") {
+            ForkResult::Child => String::new(),
+            ForkResult::Parent { child } => {
+                if closes {
+                    self.sockets.clear();
+                }
+                say(&child.to_string());
+                waitpid(child, None).expect("its end");
+                "child ended".to_owned()
+            }
+        }
     }
 
     fn begin(&mut self, address: SocketAddr) -> String {

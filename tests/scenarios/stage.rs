@@ -6,10 +6,12 @@ use std::cell::{Cell, RefCell};
 use std::convert::Infallible;
 use std::io::{self, Read as _, Write as _};
 use std::net::{IpAddr, Ipv4Addr, SocketAddr, TcpListener, TcpStream};
+use std::os::fd::{AsRawFd as _, FromRawFd as _, OwnedFd};
 use std::sync::mpsc::{Receiver, Sender};
 use std::sync::{Arc, Mutex};
 use std::time::Duration;
 
+use nix::sys::socket::{SockFlag, accept4};
 use socket2::{SockRef, Socket};
 
 use crate::actor::Actor;
@@ -155,6 +157,16 @@ pub(crate) fn dial(address: SocketAddr) -> (TcpStream, Facts) {
 /// Accepts, asking for the address.
 pub(crate) fn accept(listener: &TcpListener) -> (TcpStream, Facts) {
     let (server, _) = listener.accept().expect("the accept succeeds");
+    server.set_read_timeout(Some(READ_LIMIT)).expect("SO_RCVTIMEO");
+    let facts = Facts::of(&server, "server");
+    (server, facts)
+}
+
+/// Accepts without asking for the address.
+pub(crate) fn accept_quietly(listener: &TcpListener) -> (TcpStream, Facts) {
+    let fd = accept4(listener.as_raw_fd(), SockFlag::SOCK_CLOEXEC).expect("the accept succeeds");
+    // SAFETY: the kernel has just made it for us.
+    let server = TcpStream::from(unsafe { OwnedFd::from_raw_fd(fd) });
     server.set_read_timeout(Some(READ_LIMIT)).expect("SO_RCVTIMEO");
     let facts = Facts::of(&server, "server");
     (server, facts)

@@ -5,11 +5,16 @@ use std::fs;
 use std::io;
 use std::mem::size_of;
 use std::net::SocketAddr;
-use std::os::fd::{AsFd, AsRawFd};
+use std::os::fd::{AsFd, AsRawFd, IntoRawFd, RawFd};
+use std::sync::mpsc::channel;
+use std::thread::{self, JoinHandle};
 
 use libc::{c_int, c_void, socklen_t};
 use nix::sched::{CloneFlags, unshare};
+use nix::sys::socket::{MsgFlags, recv};
 use socket2::{SockFilter, SockRef};
+
+use crate::support::wait;
 
 /// Sets a socket option whose value is an `int`.
 pub(crate) fn set_option(socket: &impl AsFd, level: c_int, name: c_int, value: c_int) {
@@ -40,21 +45,25 @@ pub(crate) fn cookie(socket: &impl AsFd) -> u64 {
 
 /// Bytes in the send buffer that the peer has not acknowledged, sent or not.
 pub(crate) fn unacknowledged(socket: &impl AsFd) -> usize {
-    queue(socket, libc::TIOCOUTQ)
-}
-
-/// Bytes in the send buffer that were not sent yet.
-pub(crate) fn unsent(socket: &impl AsFd) -> usize {
-    // SIOCOUTQNSD
-    queue(socket, 0x894b)
-}
-
-fn queue(socket: &impl AsFd, request: libc::Ioctl) -> usize {
     let mut bytes: c_int = 0;
-    // SAFETY: both requests write one int.
-    let result = unsafe { libc::ioctl(socket.as_fd().as_raw_fd(), request, &raw mut bytes) };
-    assert_eq!(result, 0, "ioctl {request:#x}: {}", io::Error::last_os_error());
+    let fd = socket.as_fd().as_raw_fd();
+    // SAFETY: TIOCOUTQ writes one int.
+    let result = unsafe { libc::ioctl(fd, libc::TIOCOUTQ, &raw mut bytes) };
+    assert_eq!(result, 0, "TIOCOUTQ: {}", io::Error::last_os_error());
     usize::try_from(bytes).expect("a count")
+}
+
+/// Timer of a socket that probes a shut window.
+pub(crate) const PROBING: u8 = 4;
+
+/// Which timer of a connected IPv4 socket runs, in the kernel's numbers; 0 for none.
+pub(crate) fn timer(socket: &impl AsFd) -> u8 {
+    let local = SockRef::from(socket).local_addr().expect("an address");
+    let port = format!(":{:04X}", local.as_socket().expect("IPv4").port());
+    let table = fs::read_to_string("/proc/thread-self/net/tcp").expect("/proc is mounted");
+    let line = table.lines().map(|line| line.split_whitespace().collect::<Vec<_>>());
+    let mut own = line.filter(|fields| fields[1].ends_with(&port));
+    own.next().and_then(|fields| fields[5].get(..2)?.parse().ok()).expect("its line")
 }
 
 /// Moves this thread into a network namespace of its own, with loopback up.
@@ -134,4 +143,34 @@ pub(crate) fn die_by(signal: c_int) -> ! {
     // SAFETY: a signal to ourselves.
     unsafe { libc::kill(libc::getpid(), signal) };
     unreachable!("signal {signal} ends a process")
+}
+
+/// Whether this kernel has a function or variable of this name.
+pub(crate) fn has_symbol(name: &str) -> bool {
+    let symbols = fs::read_to_string("/proc/kallsyms").expect("/proc/kallsyms");
+    symbols.lines().any(|line| line.split_whitespace().nth(2) == Some(name))
+}
+
+/// Closes with `close_range`.
+pub(crate) fn close_range_of(what: impl IntoRawFd) {
+    let number = what.into_raw_fd();
+    // SAFETY: we own it, and nothing else is in the range.
+    let result = unsafe { libc::syscall(libc::SYS_close_range, number, number, 0) };
+    assert_eq!(result, 0, "close_range: {}", io::Error::last_os_error());
+}
+
+/// A thread that waits in `recv` for one byte on this descriptor, which need not stay open.
+pub(crate) fn reading_thread(number: RawFd) -> JoinHandle<usize> {
+    let (send, receive) = channel();
+    let thread = thread::spawn(move || {
+        send.send(nix::unistd::gettid()).expect("somebody waits");
+        drop(send);
+        recv(number, &mut [0], MsgFlags::empty()).expect("a byte")
+    });
+    let tid = receive.recv().expect("the thread runs");
+    wait::until("a thread that sleeps in recv", || {
+        let call = fs::read_to_string(format!("/proc/self/task/{tid}/syscall")).expect("/proc");
+        call.starts_with(&format!("{} ", libc::SYS_recvfrom)).then_some(())
+    });
+    thread
 }

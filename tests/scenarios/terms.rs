@@ -82,6 +82,12 @@ impl Record {
             .is("tracer.exchanges", exchanges)
     }
 
+    /// Accepted, then ended by others before any process used it.
+    pub(crate) fn never_used(mut self) -> Self {
+        self.is_unused = true;
+        self
+    }
+
     /// Why it was opened.
     pub(crate) fn opened(self, cause: &str) -> Self {
         self.is("tracer.open.cause", cause)

@@ -195,11 +195,5 @@ fn no_port(stage: &Stage) -> Vec<Record> {
     let socket = socket(to);
     let facts = Facts::of_dial(&socket, to);
     assert_eq!(connect_error(&socket, to).kind(), ErrorKind::AddrNotAvailable);
-    vec![
-        facts
-            .failed_dial()
-            .without("network.local.port")
-            .ended("connect_no_port", "local")
-            .by_owner("connect"),
-    ]
+    vec![facts.failed_dial().without("network.local.port").ended("connect_no_port", "local")]
 }

@@ -2,10 +2,13 @@
 //! ends its connections, and says what the records of both ends must be.
 
 mod aborts;
+mod accepting;
 mod closes;
 mod dials;
 mod exits;
+mod opens;
 mod resets;
+mod sharing;
 mod shutdowns;
 mod timeouts;
 
@@ -71,6 +74,9 @@ pub(crate) fn all() -> Vec<Row> {
         exits::rows,
         dials::rows,
         timeouts::rows,
+        sharing::rows,
+        accepting::rows,
+        opens::rows,
     ];
     files.into_iter().flat_map(|rows: fn() -> Vec<Row>| rows()).collect()
 }

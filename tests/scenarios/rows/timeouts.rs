@@ -126,7 +126,7 @@ fn zero_window(stage: &Stage) -> Vec<Record> {
     };
     client.set_nonblocking(true).expect("O_NONBLOCK");
     let mut written = 0;
-    // Until the server's window is shut and everything that fitted in it is acknowledged.
+    // The kernel probes once the window is shut and everything that fitted in it is acknowledged.
     let acknowledged = wait::until("a shut window", || {
         loop {
             match client.write(&[b'x'; 4096]) {
@@ -137,8 +137,8 @@ fn zero_window(stage: &Stage) -> Vec<Record> {
                 }
             }
         }
-        let left = sys::unacknowledged(&client);
-        (left == sys::unsent(&client) && left > 0).then_some(written - left)
+        let is_probing = sys::timer(&client) == sys::PROBING;
+        is_probing.then(|| written - sys::unacknowledged(&client))
     });
     sys::deafen(&server);
     client.set_nonblocking(false).expect("O_NONBLOCK");
