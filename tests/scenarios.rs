@@ -19,6 +19,8 @@ mod support {
 
 #[path = "scenarios/actor.rs"]
 mod actor;
+#[path = "scenarios/diag.rs"]
+mod diag;
 #[path = "scenarios/expect.rs"]
 mod expect;
 #[path = "scenarios/facts.rs"]

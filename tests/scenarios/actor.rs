@@ -162,7 +162,9 @@ pub(crate) fn act() -> ExitCode {
     // Unbuffered beyond a line: a forked child reads on where its parent stopped.
     for line in stdin().lock().lines() {
         let line = line.expect("a line");
-        say(&role.play(&line));
+        if let Some(answer) = role.play(&line) {
+            say(&answer);
+        }
     }
     ExitCode::SUCCESS
 }

@@ -9,6 +9,7 @@ use std::os::unix::process::CommandExt as _;
 use std::process;
 use std::time::Duration;
 
+use nix::sched::{CloneFlags, unshare};
 use nix::sys::wait::waitpid;
 use nix::unistd::ForkResult;
 use socket2::{Domain, SockRef, Socket, Type};
@@ -24,10 +25,10 @@ pub(super) struct Role {
 }
 
 impl Role {
-    /// Does what `line` says.
-    pub(super) fn play(&mut self, line: &str) -> String {
+    /// Does what `line` says and returns its answer, if the answer is this process's to give.
+    pub(super) fn play(&mut self, line: &str) -> Option<String> {
         let words: Vec<&str> = line.split(' ').collect();
-        match words[..] {
+        let answer = match words[..] {
             ["dial", address] => self.dial(address.parse().expect("an address")),
             ["begin", address] => self.begin(address.parse().expect("an address")),
             ["write", at, count] => {
@@ -70,7 +71,11 @@ impl Role {
                 end_of(self.socket(at));
                 String::new()
             }
-            ["fork", copy] => self.fork(copy == "close"),
+            ["fork", copy] => return self.fork(copy == "close"),
+            ["unshare", "pids"] => {
+                unshare(CloneFlags::CLONE_NEWPID).expect("a PID namespace");
+                String::new()
+            }
             ["arrived", at, count] => {
                 arrived(self.socket(at), count.parse().expect("a count"));
                 String::new()
@@ -83,7 +88,8 @@ impl Role {
             ["quit", code] => sys::quit(code.parse().expect("a code")),
             ["exit", code] => process::exit(code.parse().expect("a code")),
             _ => panic!("not a word of an actor: {line}"),
-        }
+        };
+        Some(answer)
     }
 
     fn socket(&mut self, at: &str) -> &mut TcpStream {
@@ -102,17 +108,17 @@ impl Role {
     }
 
     /// The child goes on in our place, and we after it. Answered by us, who know its pid.
-    fn fork(&mut self, closes: bool) -> String {
+    fn fork(&mut self, closes: bool) -> Option<String> {
         // SAFETY: an actor has one thread.
         match unsafe { nix::unistd::fork() }.expect("fork") {
-            ForkResult::Child => String::new(),
+            ForkResult::Child => None,
             ForkResult::Parent { child } => {
                 if closes {
                     self.sockets.clear();
                 }
                 say(&child.to_string());
                 waitpid(child, None).expect("its end");
-                "child ended".to_owned()
+                Some("child ended".to_owned())
             }
         }
     }

@@ -174,3 +174,16 @@ pub(crate) fn reading_thread(number: RawFd) -> JoinHandle<usize> {
     });
     thread
 }
+
+/// Whether data that was sent in the SYN was acknowledged (`TCPI_OPT_SYN_DATA`).
+pub(crate) fn had_data_in_syn(socket: &impl AsFd) -> bool {
+    let mut info = [0_u8; 8];
+    let mut room = socklen_t::try_from(info.len()).expect("small");
+    let fd = socket.as_fd().as_raw_fd();
+    let into = info.as_mut_ptr().cast::<c_void>();
+    // SAFETY: the pointer is to live bytes of the length given.
+    let result =
+        unsafe { libc::getsockopt(fd, libc::IPPROTO_TCP, libc::TCP_INFO, into, &raw mut room) };
+    assert_eq!(result, 0, "TCP_INFO: {}", io::Error::last_os_error());
+    info[5] & 32 != 0
+}

@@ -3,10 +3,15 @@
 
 mod aborts;
 mod accepting;
+mod admin;
+mod before;
 mod closes;
 mod dials;
 mod exits;
+mod handshakes;
+mod multipath;
 mod opens;
+mod places;
 mod resets;
 mod sharing;
 mod shutdowns;
@@ -77,6 +82,11 @@ pub(crate) fn all() -> Vec<Row> {
         sharing::rows,
         accepting::rows,
         opens::rows,
+        handshakes::rows,
+        multipath::rows,
+        admin::rows,
+        before::rows,
+        places::rows,
     ];
     files.into_iter().flat_map(|rows: fn() -> Vec<Row>| rows()).collect()
 }

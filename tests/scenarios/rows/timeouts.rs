@@ -9,7 +9,7 @@ use socket2::{SockRef, TcpKeepalive};
 use super::{Row, row};
 use crate::expect::{Record, Want};
 use crate::raw::Unreachable;
-use crate::stage::{Ends, Stage, abort};
+use crate::stage::{Ends, Stage, abort, connect, exchange};
 use crate::support::wait;
 use crate::sys;
 
@@ -119,11 +119,13 @@ fn close_unacked(stage: &Stage) -> Vec<Record> {
 }
 
 fn zero_window(stage: &Stage) -> Vec<Record> {
-    let (mut client, server, ends) = {
-        stage.apart();
-        sys::sysctl("ipv4/tcp_retries2", "2");
-        stage.pair()
-    };
+    stage.apart();
+    sys::sysctl("ipv4/tcp_retries2", "2");
+    let listener = stage.listen();
+    // One that the kernel does not let grow.
+    SockRef::from(&listener).set_recv_buffer_size(4096).expect("SO_RCVBUF");
+    let (mut client, mut server, ends) = connect(&listener);
+    exchange(&mut client, &mut server);
     client.set_nonblocking(true).expect("O_NONBLOCK");
     let mut written = 0;
     // The kernel probes once the window is shut and everything that fitted in it is acknowledged.
