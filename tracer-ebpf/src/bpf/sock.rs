@@ -9,7 +9,6 @@ use super::kernel::{
     AF_INET6, SOCK_DEAD, SOCK_DONE, SOCK_KEEPOPEN, SOCK_LINGER, have_cookie, load, load16, tcp,
 };
 use super::maps::{CONNS, find, mark_full};
-use super::mptcp;
 
 /// `CLOCK_MONOTONIC`, nanoseconds.
 #[inline(always)]
@@ -247,9 +246,6 @@ pub(super) unsafe fn last_facts(conn: *mut Conn, sk: *const u8, tp: *const u8) {
             (*conn).sent_after_peer_fin = sent.wrapping_sub((*conn).sent_after_peer_fin);
         }
         let mut facts = 0;
-        if mptcp::is_subflow(tp) {
-            facts |= flags::MPTCP;
-        }
         if bits & SOCK_DEAD != 0 {
             facts |= flags::DEAD;
         }

@@ -6,7 +6,8 @@ use aya_log_ebpf::trace;
 use tracer_ebpf::{Conn, first, flags, off, opened};
 
 use super::kernel::{
-    AF_INET, AF_INET6, IPPROTO_MPTCP, IPPROTO_TCP, SEND_SHUTDOWN, SHUTDOWN_MASK, load, tcp,
+    AF_INET, AF_INET6, ECONNABORTED, IPPROTO_MPTCP, IPPROTO_TCP, SEND_SHUTDOWN, SHUTDOWN_MASK,
+    load, tcp,
 };
 use super::maps::{find, refuse, send, was_full};
 use super::task::{Holder, set_owner};
@@ -161,6 +162,7 @@ unsafe fn accept(sk: *const u8, tp: *const u8) {
             // Not `write_seq`: a server may answer the data of a SYN before the handshake is over.
             (*conn).write_seq = first_unacked(tp);
             sock::local(conn, sk, tp);
+            mark_subflow(conn, tp);
         } else {
             refuse();
         }
@@ -187,6 +189,16 @@ unsafe fn set_established(conn: *mut Conn, sk: *const u8, tp: *const u8) {
         (*conn).state = tcp::ESTABLISHED as u8;
         (*conn).established_ns = sock::now();
         sock::local(conn, sk, tp);
+        mark_subflow(conn, tp);
+    }
+}
+
+#[inline(always)]
+unsafe fn mark_subflow(conn: *mut Conn, tp: *const u8) {
+    unsafe {
+        if mptcp::is_subflow(tp) {
+            (*conn).flags |= flags::MPTCP;
+        }
     }
 }
 
@@ -309,6 +321,9 @@ unsafe fn ended(sk: *const u8, tp: *const u8, old: i32) {
         }
         if task && is_ended_by_call(conn, old) {
             own_and_close(conn, sk, tp);
+        } else if task && (*conn).sk_err == ECONNABORTED {
+            // `ss -K`: not by its owner.
+            Holder::current().close(conn);
         }
         if !has_sequel(conn, old) {
             send(conn);

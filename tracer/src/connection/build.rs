@@ -58,7 +58,7 @@ pub(super) fn connection(
                 .saturating_sub(u32::from(unanswered_request))
         },
         exchanges_basis: if is_bound { Basis::Bound } else { Basis::Measured },
-        unanswered: pending && role != Some(Role::Server),
+        unanswered: pending && role != Some(Role::Server) && !is_bound,
         bytes_sent: whole.then(|| payload_sent(conn)),
         bytes_received: whole
             .then(|| conn.bytes_received.saturating_sub(u64::from(has(flags::PEER_FIN)))),
@@ -89,6 +89,10 @@ fn payload_sent(conn: &Conn) -> u64 {
 
 /// When the last data segment went either way: from the closing or, while open, polled counters.
 fn last_data(conn: &Conn, tick_ns: u64) -> Option<u64> {
+    // What an MPTCP application has written is not seen, so nothing proves that it waits for nothing.
+    if conn.flags & flags::MPTCP != 0 {
+        return None;
+    }
     if conn.opened != opened::PREEXISTING {
         known(conn.established_ns)?;
     }

@@ -52,7 +52,9 @@ pub(super) fn close(conn: &Conn, late: Option<&Late>, context: &Context<'_>) -> 
     // A reset we are said to have received, yet we answered a packet on the dead socket: the
     // kernel reset itself because data came after our close.
     let own_reset = late.is_some() && matches!(conn.old_state, FIN_WAIT1 | FIN_WAIT2);
-    let received = has(flags::RST_RECEIVED) && !own_reset;
+    // A handshake may have no entry yet when the reset is reported.
+    let of_handshake = conn.old_state == SYN_RECV && conn.sk_err == ECONNRESET;
+    let received = (has(flags::RST_RECEIVED) || of_handshake) && !own_reset;
     let cause = cause(conn, received);
     let initiator = initiator(cause);
     let local_call = conn.closer_tgid != 0 && !matches!(initiator, Initiator::Admin);
@@ -213,11 +215,10 @@ const fn initiator(cause: CloseCause) -> Initiator {
         | CloseCause::KeepaliveTimeout
         | CloseCause::ZeroWindowTimeout
         | CloseCause::CloseUnackedTimeout
+        | CloseCause::HandshakeFailed
         | CloseCause::NetError => Initiator::Kernel,
         CloseCause::AdminAbort => Initiator::Admin,
-        CloseCause::DialAborted | CloseCause::HandshakeFailed | CloseCause::Unknown => {
-            Initiator::Unknown
-        }
+        CloseCause::DialAborted | CloseCause::Unknown => Initiator::Unknown,
     }
 }
 
