@@ -46,11 +46,11 @@ pub(crate) const CLOSE_WAIT: u8 = 8;
 /// `TCP_LISTEN`.
 const LISTEN: u8 = 10;
 
-/// Every TCP socket of this network namespace that has `port` at either end.
+/// Every TCP socket of this thread's network namespace that has `port` at either end.
 pub(crate) fn sockets(port: u16) -> Vec<Socket> {
-    let tables =
-        ["/proc/net/tcp", "/proc/net/tcp6"].map(|t| fs::read_to_string(t).unwrap_or_default());
-    assert!(!tables[0].is_empty(), "/proc/net/tcp cannot be read: is /proc mounted?");
+    let tables = ["tcp", "tcp6"]
+        .map(|t| fs::read_to_string(format!("/proc/thread-self/net/{t}")).unwrap_or_default());
+    assert!(!tables[0].is_empty(), "/proc/thread-self/net/tcp cannot be read: is /proc mounted?");
     tables
         .iter()
         .flat_map(|table| table.lines().skip(1).filter_map(socket))
