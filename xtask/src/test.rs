@@ -102,7 +102,9 @@ impl Report {
         let mut command = cargo();
         command.args(["test", "--locked"]).args(what).arg("--").args(arguments);
         let mut tally = Tally::default();
-        let passed = watch(&mut command, |line| tally.line(line))?;
+        let passed = watch(&mut command, |line| {
+            tally.line(line);
+        })?;
         let outcome = if !passed {
             Outcome::Failed("see its output above".to_owned())
         } else if tally.passed == 0 {

@@ -3,7 +3,6 @@
 use super::column::Lockdown;
 use super::follow::{Limits, follow, lines};
 use super::transcript::{Ending, Transcript};
-use crate::process::print_line;
 use anyhow::{Context as _, Result};
 use std::path::Path;
 use std::process::{Child, Command, Stdio};
@@ -20,10 +19,14 @@ pub(crate) struct Boot<'a> {
 }
 
 /// Boots and returns how it ended and what was said.
-pub(crate) fn boot(boot: &Boot<'_>, limits: Limits) -> Result<(Ending, Transcript)> {
+pub(crate) fn boot(
+    boot: &Boot<'_>,
+    limits: Limits,
+    show: impl Fn(&str),
+) -> Result<(Ending, Transcript)> {
     let mut qemu = Qemu::start(boot)?;
     let serial = qemu.0.stdout.take().context("qemu has no serial line")?;
-    Ok(follow(&lines(serial), limits, print_line))
+    Ok(follow(&lines(serial), limits, show))
 }
 
 /// A running emulator, ended when dropped.

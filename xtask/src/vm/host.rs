@@ -6,7 +6,6 @@ use super::follow::{Limits, follow, lines};
 use super::script::{FAULT, script};
 use super::suites::{self, Programs};
 use super::transcript::{Ending, Transcript};
-use crate::process::print_line;
 use anyhow::{Context as _, Result};
 use std::process::{Command, Stdio};
 
@@ -15,6 +14,7 @@ pub(crate) fn run(
     programs: &Programs,
     filter: Option<&str>,
     limits: Limits,
+    show: impl Fn(&str),
 ) -> Result<(Ending, Transcript)> {
     let mut here = Vec::new();
     for target in suites::on(column) {
@@ -33,7 +33,7 @@ pub(crate) fn run(
         .spawn()
         .context("cannot run timeout")?;
     let stdout = child.stdout.take().context("the suites have no stdout")?;
-    let followed = follow(&lines(stdout), limits, print_line);
+    let followed = follow(&lines(stdout), limits, show);
     // It has ended or is about to: its script prints the last line, or it is killed.
     child.wait()?;
     Ok(followed)

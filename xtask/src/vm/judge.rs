@@ -6,8 +6,14 @@ use super::transcript::{Ending, Transcript, Verdict};
 use crate::outcome::Outcome;
 
 /// Passed only if the machine was the one asked for, every suite ran to its end, and no cause of a
-/// close is unknown. All faults are named.
-pub(crate) fn judge(column: &Column, ending: &Ending, said: &Transcript) -> Outcome {
+/// close is unknown. All faults are named. `filtered`: a suite may have no test of the name asked
+/// for.
+pub(crate) fn judge(
+    column: &Column,
+    filtered: bool,
+    ending: &Ending,
+    said: &Transcript,
+) -> Outcome {
     let mut faults = Vec::new();
     match ending {
         Ending::Exited(0) => {}
@@ -21,7 +27,7 @@ pub(crate) fn judge(column: &Column, ending: &Ending, said: &Transcript) -> Outc
         Ending::TimedOut => faults.push("it took too long".to_owned()),
     }
     faults.extend(machine(column, said));
-    faults.extend(tests(column, said));
+    faults.extend(tests(column, filtered, said));
     if faults.is_empty() { Outcome::Passed } else { Outcome::Failed(faults.join("; ")) }
 }
 
@@ -42,17 +48,24 @@ fn machine(column: &Column, said: &Transcript) -> Vec<String> {
 }
 
 /// Faults of what the suites said.
-fn tests(column: &Column, said: &Transcript) -> Vec<String> {
-    let mut faults: Vec<String> = suites::on(column)
-        .filter(|target| !said.suites.iter().any(|suite| suite == target))
-        .map(|target| format!("suite {target} did not run"))
-        .collect();
+fn tests(column: &Column, filtered: bool, said: &Transcript) -> Vec<String> {
+    let mut faults = Vec::new();
+    for target in suites::on(column) {
+        if !said.suites.iter().any(|suite| suite == target) {
+            faults.push(format!("suite {target} did not run"));
+        } else if said.tests_of(target) == 0 && !filtered {
+            faults.push(format!("suite {target} has no test"));
+        }
+    }
+    if said.summaries != said.suites.len() {
+        faults.push(format!("{} of {} suites summed up", said.summaries, said.suites.len()));
+    }
     let tally = said.tally;
     if tally.failed > 0 {
         faults.push(format!("{} FAILED", tally.failed));
     }
-    if tally.passed == 0 {
-        faults.push("no test passed".to_owned());
+    if tally.passed + tally.failed == 0 {
+        faults.push("no test ran".to_owned());
     }
     // Two counts of the same: a lost or garbled line must not pass for a test that was not there.
     for (verdict, counted) in [
@@ -65,7 +78,7 @@ fn tests(column: &Column, said: &Transcript) -> Vec<String> {
             faults.push(format!("{lines} lines say {verdict}, the summary says {counted}"));
         }
     }
-    if said.suites.iter().any(|suite| suite == SCENARIOS) {
+    if said.tests_of(SCENARIOS) > 0 {
         match said.unknown {
             None => faults.push("it does not say how many causes of close are unknown".to_owned()),
             Some(0) => {}
@@ -108,7 +121,7 @@ mod tests {
         for line in GOOD {
             transcript.line(if line == from { to } else { line });
         }
-        judge(&column(), &Ending::Exited(0), &transcript)
+        judge(&column(), false, &Ending::Exited(0), &transcript)
     }
 
     fn failed(reason: &str) -> Outcome {
@@ -149,12 +162,18 @@ mod tests {
     }
 
     #[test]
+    fn a_suite_that_did_not_sum_up_is_a_fault() {
+        let Outcome::Failed(reason) = with(GOOD[8], "") else { panic!("passed") };
+        assert!(reason.starts_with("0 of 1 suites summed up"), "{reason}");
+    }
+
+    #[test]
     fn a_machine_that_dies_under_tests_fails_even_if_they_passed() {
         let mut transcript = Transcript::default();
         for line in GOOD {
             transcript.line(line);
         }
-        let died = judge(&column(), &Ending::Died("panic".to_owned()), &transcript);
+        let died = judge(&column(), false, &Ending::Died("panic".to_owned()), &transcript);
         assert_eq!(died, failed("it died while tests ran: panic"));
     }
 }

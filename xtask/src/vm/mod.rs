@@ -12,6 +12,7 @@ mod kernel;
 mod matrix;
 mod modules;
 mod runner;
+mod schedule;
 mod script;
 mod suites;
 mod transcript;
@@ -48,9 +49,15 @@ pub(crate) struct Options {
     /// Seconds that one column may take, each of its boots by itself.
     #[arg(long, default_value_t = SECONDS)]
     timeout: u64,
+    /// Guests at a time. Each keeps one processor busy.
+    #[arg(long, default_value_t = JOBS)]
+    jobs: usize,
 }
 
 const SECONDS: u64 = 600;
+
+/// On two processors two guests took as long as one.
+const JOBS: usize = 2;
 
 pub(crate) fn main(options: &Options) -> Result<()> {
     let workspace = Workspace::open()?;
@@ -60,7 +67,8 @@ pub(crate) fn main(options: &Options) -> Result<()> {
         btfs: &unless(options.matrix, &options.btfs, || Btf::Shown),
     };
     let timeout = Duration::from_secs(options.timeout);
-    let matrix = run(&workspace, &choice, options.scenario.as_deref(), timeout)?;
+    let filter = options.scenario.as_deref();
+    let matrix = run(&workspace, &choice, filter, timeout, options.jobs)?;
     let faults = matrix.faults();
     if !faults.is_empty() {
         bail!("{} of {} columns did not pass", faults.len(), matrix.0.len());
@@ -84,21 +92,22 @@ pub(crate) fn run_all(
     kernels: &[String],
 ) -> Result<Vec<(String, Outcome, Tally)>> {
     let choice = Choice { kernels, ..Choice::default() };
-    let matrix = run(workspace, &choice, None, Duration::from_secs(SECONDS))?;
+    let matrix = run(workspace, &choice, None, Duration::from_secs(SECONDS), JOBS)?;
     let parts = matrix.0.into_iter();
     Ok(parts.map(|done| (format!("vm {}", done.column), done.outcome, done.said.tally)).collect())
 }
 
-/// Runs the chosen columns one after the other and tells what came of it.
+/// Runs the chosen columns and tells what came of it.
 fn run(
     workspace: &Workspace,
     choice: &Choice<'_>,
     filter: Option<&str>,
     timeout: Duration,
+    jobs: usize,
 ) -> Result<Matrix> {
     let columns = columns(choice)?;
     let runner = Runner::prepare(workspace, &columns, filter, timeout)?;
-    let matrix = Matrix(columns.into_iter().map(|column| runner.run(column)).collect());
+    let matrix = Matrix(schedule::run_all(&runner, &columns, jobs));
     let file = runner.dir().join("matrix.json");
     let json = serde_json::to_string_pretty(&matrix.json())?;
     fs::write(&file, json + "\n").with_context(|| format!("cannot write {}", file.display()))?;

@@ -14,6 +14,9 @@ pub(crate) const SUITE: &str = "COLUMN-SUITE";
 /// All suites have run; the last exit status that was not 0 follows.
 pub(crate) const EXIT: &str = "COLUMN-EXIT";
 
+/// A serial line is a terminal, where a test program would use colours.
+const ARGUMENTS: &str = "--include-ignored --test-threads=1 --color=never";
+
 /// Runs `suites` (target and program), all with the same `filter` of test names. It expects
 /// `TRACER_BIN` to be set, `fault` to be a function, and to be alone in its mount namespace.
 pub(crate) fn script(column: &Column, suites: &[(&str, String)], filter: Option<&str>) -> String {
@@ -25,7 +28,7 @@ pub(crate) fn script(column: &Column, suites: &[(&str, String)], filter: Option<
     let runs = suites.iter().map(|(target, program)| {
         format!(
             "echo {SUITE} {target}
-{} --include-ignored --test-threads=1 {filter} </dev/null 2>&1 || status=$?
+{} {ARGUMENTS} {filter} </dev/null 2>&1 || status=$?
 ",
             quoted(program)
         )
@@ -67,7 +70,7 @@ mod tests {
     #[test]
     fn a_filter_reaches_the_test_program() {
         let text = script(&column("6.1"), &[("a", "/bin/a".to_owned())], Some("one row"));
-        assert!(text.contains("'/bin/a' --include-ignored --test-threads=1 'one row' <"), "{text}");
+        assert!(text.contains("--color=never 'one row' </dev/null"), "{text}");
     }
 
     #[test]

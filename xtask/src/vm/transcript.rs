@@ -61,6 +61,8 @@ pub(crate) struct Transcript {
     pub(crate) tests: Vec<Test>,
     /// From the summary lines, which count independently of the lines of `tests`.
     pub(crate) tally: Tally,
+    /// How many summary lines there were.
+    pub(crate) summaries: usize,
     /// What the tracer called the way it was attached.
     pub(crate) tier: Option<String>,
     /// Connections of the scenarios whose cause of close was not known.
@@ -104,6 +106,14 @@ impl Transcript {
         if self.ready() { Ending::Died(why) } else { Ending::NotReady(why) }
     }
 
+    /// Tests of the suite called `target`.
+    pub(crate) fn tests_of(&self, target: &str) -> usize {
+        let of = |test: &&Test| {
+            test.name.strip_prefix(target).is_some_and(|rest| rest.starts_with("::"))
+        };
+        self.tests.iter().filter(of).count()
+    }
+
     fn in_scenarios(&self) -> bool {
         self.suites.last().is_some_and(|suite| suite == SCENARIOS)
     }
@@ -122,7 +132,7 @@ impl Transcript {
     }
 
     fn test(&mut self, line: &str) {
-        self.tally.line(line);
+        self.summaries += usize::from(self.tally.line(line));
         let (Some(suite), Some((name, ending))) = (
             self.suites.last(),
             line.strip_prefix("test ").and_then(|rest| rest.rsplit_once(" ... ")),
@@ -216,6 +226,8 @@ mod tests {
         ];
         assert_eq!(transcript.tests, expected);
         assert_eq!(transcript.tally, Tally { passed: 2, failed: 1, ignored: 1 });
+        assert_eq!(transcript.summaries, 1);
+        assert_eq!(transcript.tests_of("scenarios"), 2);
         assert_eq!(transcript.tier.as_deref(), Some("btf"));
         assert_eq!(transcript.unknown, Some(2));
     }
