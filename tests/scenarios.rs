@@ -19,16 +19,22 @@ mod support {
 
 #[path = "scenarios/actor.rs"]
 mod actor;
+#[path = "scenarios/diag.rs"]
+mod diag;
 #[path = "scenarios/expect.rs"]
 mod expect;
 #[path = "scenarios/facts.rs"]
 mod facts;
+#[path = "scenarios/fds.rs"]
+mod fds;
 #[path = "scenarios/harness.rs"]
 mod harness;
 #[path = "scenarios/judge.rs"]
 mod judge;
 #[path = "scenarios/knowledge.rs"]
 mod knowledge;
+#[path = "scenarios/raw.rs"]
+mod raw;
 #[path = "scenarios/rows/mod.rs"]
 mod rows;
 #[path = "scenarios/stage.rs"]
@@ -37,6 +43,8 @@ mod stage;
 mod sys;
 #[path = "scenarios/terms.rs"]
 mod terms;
+#[path = "scenarios/uring.rs"]
+mod uring;
 
 use std::process::ExitCode;
 

@@ -5,13 +5,16 @@
 use std::env;
 use std::io::{BufRead as _, Write as _, stdin, stdout};
 use std::net::SocketAddr;
+use std::os::fd::AsFd;
+use std::os::unix::net::UnixListener;
 use std::process::{Child, ChildStdin, Command, ExitCode, ExitStatus, Stdio};
+use std::sync::Mutex;
 use std::sync::mpsc::Receiver;
 
 use crate::facts::{Facts, Process};
 use crate::support::tracer::lines;
 use crate::support::wait::{self, PATIENCE};
-use crate::{knowledge, sys};
+use crate::{fds, knowledge, sys};
 
 #[path = "role.rs"]
 mod role;
@@ -24,10 +27,10 @@ pub(crate) fn is_this_process() -> bool {
     env::var_os(MARK).is_some()
 }
 
-/// An actor that waits for its next line. Killed on drop.
+/// An actor that waits for its next line. Its process stays until all are dismissed, so that the
+/// tracer finds it when it looks.
 pub(crate) struct Actor {
-    child: Child,
-    stdin: Option<ChildStdin>,
+    on: Option<Puppet>,
     said: Receiver<String>,
     /// The process, before it did anything.
     pub(crate) process: Process,
@@ -43,11 +46,11 @@ impl Actor {
             .stdout(Stdio::piped())
             .spawn()
             .expect("this program starts again");
-        let stdin = child.stdin.take();
+        let stdin = child.stdin.take().expect("stdin is piped");
         let said = lines(child.stdout.take().expect("stdout is piped"));
         assert_eq!(said.recv_timeout(PATIENCE).expect("it starts"), "ready");
         let process = Process::of(child.id());
-        Self { child, stdin, said, process }
+        Self { on: Some(Puppet { child, stdin }), said, process }
     }
 
     /// Its process id.
@@ -55,10 +58,13 @@ impl Actor {
         self.process.pid
     }
 
+    fn puppet(&mut self) -> &mut Puppet {
+        self.on.as_mut().expect("it is on stage")
+    }
+
     /// Tells it what to do, without waiting for an answer.
     pub(crate) fn tell(&mut self, line: &str) {
-        let stdin = self.stdin.as_mut().expect("it was not told to stop");
-        writeln!(stdin, "{line}").expect("the actor listens");
+        writeln!(self.puppet().stdin, "{line}").expect("the actor listens");
     }
 
     /// What it says next.
@@ -78,12 +84,24 @@ impl Actor {
         self.facts(&answer, "client", address)
     }
 
+    /// Gives it a copy of a descriptor, as its next number.
+    pub(crate) fn give(&mut self, what: &impl AsFd) {
+        let dir = tempfile::tempdir().expect("a temporary directory");
+        let path = dir.path().join("fds");
+        let listener = UnixListener::bind(&path).expect("a unix socket");
+        self.tell(&format!("take {}", path.display()));
+        let (over, _) = listener.accept().expect("the actor comes");
+        fds::send(&over, what);
+        self.hear();
+    }
+
     /// Accepts at its listener of this number.
     pub(crate) fn facts(&self, answer: &str, role: &'static str, peer: SocketAddr) -> Facts {
         let (local, cookie) = answer.split_once(' ').expect("two words");
         let cookie: u64 = cookie.parse().expect("a cookie");
         Facts {
             process: self.process.clone(),
+            is_nobodys: false,
             process_ends: false,
             role,
             local: local.parse().expect("an address"),
@@ -95,22 +113,46 @@ impl Actor {
 
     /// Kills it with SIGKILL and waits for its end.
     pub(crate) fn kill(&mut self) {
-        self.child.kill().expect("it still runs");
-        self.child.wait().expect("its end");
+        let child = &mut self.puppet().child;
+        child.kill().expect("it still runs");
+        child.wait().expect("its end");
     }
 
     /// Waits until it ends by itself.
     pub(crate) fn end(&mut self) -> ExitStatus {
-        wait::until("the end of an actor", || self.child.try_wait().expect("wait"))
+        let child = &mut self.puppet().child;
+        wait::until("the end of an actor", || child.try_wait().expect("wait"))
     }
 }
 
 impl Drop for Actor {
     fn drop(&mut self) {
+        if let Some(puppet) = self.on.take() {
+            OFF_STAGE.lock().expect("nobody panics with it").push(puppet);
+        }
+    }
+}
+
+/// The process of an actor. Killed on drop.
+struct Puppet {
+    child: Child,
+    stdin: ChildStdin,
+}
+
+impl Drop for Puppet {
+    fn drop(&mut self) {
         // Already gone is fine.
         let _ = self.child.kill();
         let _ = self.child.wait();
     }
+}
+
+/// Actors whose scenes are over.
+static OFF_STAGE: Mutex<Vec<Puppet>> = Mutex::new(Vec::new());
+
+/// Ends the processes of all actors whose scenes are over.
+pub(crate) fn dismiss() {
+    OFF_STAGE.lock().expect("nobody panics with it").clear();
 }
 
 /// The actor's side: does what it is told until there is nothing more.
@@ -120,7 +162,9 @@ pub(crate) fn act() -> ExitCode {
     // Unbuffered beyond a line: a forked child reads on where its parent stopped.
     for line in stdin().lock().lines() {
         let line = line.expect("a line");
-        say(&role.play(&line));
+        if let Some(answer) = role.play(&line) {
+            say(&answer);
+        }
     }
     ExitCode::SUCCESS
 }

@@ -97,6 +97,8 @@ impl fmt::Display for Want {
 #[derive(Clone, Debug)]
 pub(crate) struct Record {
     keys: BTreeMap<&'static str, Want>,
+    /// Only a hook at the accept can tell whose it is: nobody used it afterwards.
+    pub(crate) is_unused: bool,
 }
 
 /// Keys that tell which record it is: a mismatch there is worse than any other.
@@ -106,7 +108,7 @@ const IDENTITY: [&str; 4] =
 impl Record {
     /// One that owes nothing yet.
     pub(crate) const fn new() -> Self {
-        Self { keys: BTreeMap::new() }
+        Self { keys: BTreeMap::new(), is_unused: false }
     }
 
     /// What is wanted of `key`.

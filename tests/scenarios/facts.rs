@@ -84,6 +84,8 @@ fn at_boot() -> Timestamp {
 pub(crate) struct Facts {
     /// Whose it is.
     pub(crate) process: Process,
+    /// Nobody can be known to own it.
+    pub(crate) is_nobodys: bool,
     /// That process ends before or while the connection does.
     pub(crate) process_ends: bool,
     /// `client` or `server`.
@@ -105,6 +107,7 @@ impl Facts {
         let address = |address: socket2::SockAddr| address.as_socket().expect("TCP/IP");
         Self {
             process: Process::own(),
+            is_nobodys: false,
             process_ends: false,
             role,
             local: address(reference.local_addr().expect("a local address")),
@@ -119,6 +122,7 @@ impl Facts {
         let local = SockRef::from(socket).local_addr().ok().and_then(|local| local.as_socket());
         Self {
             process: Process::own(),
+            is_nobodys: false,
             process_ends: false,
             role: "client",
             local: local.unwrap_or_else(|| SocketAddr::from(([0, 0, 0, 0], 0))),
@@ -131,6 +135,17 @@ impl Facts {
     /// The same, with a process that may be gone when it is looked up.
     pub(crate) fn ends(self) -> Self {
         Self { process_ends: true, ..self }
+    }
+
+    /// The same, of a socket that no process ever used, or was seen to use.
+    pub(crate) fn of_nobody(self) -> Self {
+        Self { is_nobodys: true, ..self }
+    }
+
+    /// The accepting end of a dialled one, on this host, that no process had when it ended.
+    pub(crate) fn other_end(&self) -> Self {
+        Self { role: "server", local: self.peer, peer: self.local, cookie: None, ..self.clone() }
+            .of_nobody()
     }
 
     /// What is common to all records of this end.
@@ -169,6 +184,14 @@ impl Facts {
                 .is("network.local.address", address(local))
                 .is("network.local.port", local.port())
         };
+        if self.is_nobodys {
+            // Nobody could ask for its cookie either.
+            let any = Want::Count(1..=u64::MAX);
+            return match knowledge::asks_cookies() {
+                true => record.want("tracer.socket_cookie", any),
+                false => record,
+            };
+        }
         self.process.put(record, self.process_ends)
     }
 

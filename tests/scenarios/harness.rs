@@ -13,7 +13,7 @@ use std::thread::{self, JoinHandle};
 use jiff::Timestamp;
 use libtest_mimic::{Arguments, Failed, Trial};
 
-use crate::actor::Actor;
+use crate::actor::{self, Actor};
 use crate::expect::Life;
 use crate::judge::Played;
 use crate::knowledge::Knowledge;
@@ -104,7 +104,9 @@ fn observe(rows: &[&Row]) -> Vec<Verdict> {
                 .unwrap_or_else(|panic| Err(format!("the scene failed: {}", said(&*panic))))
         })
         .collect();
-    judge(&tracer.finish(), &played)
+    let report = tracer.finish();
+    actor::dismiss();
+    judge(&report, &played)
 }
 
 fn judge(report: &Report, played: &[Result<Played, String>]) -> Vec<Verdict> {

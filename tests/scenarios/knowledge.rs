@@ -56,6 +56,9 @@ impl Knowledge {
         if !self.has_task {
             record = self.without_task(record);
         }
+        if !self.is_full() && record.is_unused {
+            record = without_owner(record);
+        }
         if !self.is_full() && record.says("tracer.close.cause", "connect_no_route") {
             // Its errno is what tcp_v4_connect returns; the socket never leaves CLOSE.
             record = record
@@ -101,4 +104,17 @@ impl Knowledge {
     pub(crate) const fn is_seeded(&self) -> bool {
         self.is_seeded
     }
+}
+
+/// Nobody was seen with it.
+fn without_owner(record: Record) -> Record {
+    [
+        "process.pid",
+        "process.creation.time",
+        "process.executable.name",
+        "process.executable.path",
+        "process.linux.cgroup",
+    ]
+    .into_iter()
+    .fold(record, Record::may_lack)
 }

@@ -4,11 +4,15 @@
 
 use std::cell::{Cell, RefCell};
 use std::convert::Infallible;
-use std::io::{Read as _, Write as _};
+use std::io::{self, Read as _, Write as _};
 use std::net::{IpAddr, Ipv4Addr, SocketAddr, TcpListener, TcpStream};
+use std::os::fd::{AsRawFd as _, FromRawFd as _, OwnedFd};
 use std::sync::mpsc::{Receiver, Sender};
 use std::sync::{Arc, Mutex};
 use std::time::Duration;
+
+use nix::sys::socket::{SockFlag, accept4};
+use socket2::{SockRef, Socket};
 
 use crate::actor::Actor;
 use crate::facts::Facts;
@@ -98,6 +102,19 @@ impl Stage {
         self.pair_between(LOOPBACK, LOOPBACK)
     }
 
+    /// The same with an actor as the dialler, whose socket 0 it is.
+    pub(crate) fn pair_with_actor(&self) -> (Actor, TcpStream, Ends) {
+        let listener = self.listen();
+        let mut actor = self.actor();
+        let client = actor.dial(listener.local_addr().expect("bound"));
+        let (mut server, facts) = accept(&listener);
+        actor.tell("write 0 1");
+        server.read_exact(&mut [0]).expect("request arrives");
+        server.write_all(b"!").expect("answer");
+        assert_eq!((actor.hear(), actor.ask("read 0 1")), Default::default());
+        (actor, server, Ends { client, server: facts })
+    }
+
     /// The same between these addresses.
     pub(crate) fn pair_between(
         &self,
@@ -108,6 +125,13 @@ impl Stage {
         let (mut client, mut server, ends) = connect_to(&listener, dial);
         exchange(&mut client, &mut server);
         (client, server, ends)
+    }
+}
+
+impl Ends {
+    /// Of sockets of this process.
+    pub(crate) fn of(client: &TcpStream, server: &TcpStream) -> Self {
+        Self { client: Facts::of(client, "client"), server: Facts::of(server, "server") }
     }
 }
 
@@ -138,6 +162,16 @@ pub(crate) fn accept(listener: &TcpListener) -> (TcpStream, Facts) {
     (server, facts)
 }
 
+/// Accepts without asking for the address.
+pub(crate) fn accept_quietly(listener: &TcpListener) -> (TcpStream, Facts) {
+    let fd = accept4(listener.as_raw_fd(), SockFlag::SOCK_CLOEXEC).expect("the accept succeeds");
+    // SAFETY: the kernel has just made it for us.
+    let server = TcpStream::from(unsafe { OwnedFd::from_raw_fd(fd) });
+    server.set_read_timeout(Some(READ_LIMIT)).expect("SO_RCVTIMEO");
+    let facts = Facts::of(&server, "server");
+    (server, facts)
+}
+
 /// Where it listens.
 pub(crate) fn port_of(listener: &TcpListener) -> u16 {
     listener.local_addr().expect("bound").port()
@@ -162,4 +196,23 @@ pub(crate) fn arrived(stream: &TcpStream, count: usize) {
     wait::until("data to arrive", || {
         (stream.peek(&mut room).expect("no reset") == count).then_some(())
     });
+}
+
+/// A dial that does not succeed at once.
+pub(crate) fn connect_error(socket: &Socket, to: SocketAddr) -> io::Error {
+    socket.connect(&to.into()).expect_err("it does not succeed at once")
+}
+
+/// Closes with a reset.
+pub(crate) fn abort(stream: TcpStream) {
+    SockRef::from(&stream).set_linger(Some(Duration::ZERO)).expect("SO_LINGER");
+    drop(stream);
+}
+
+/// Waits until the kernel acknowledged the FIN of this end's peer, which it delays by up to 40 ms.
+/// From then on the peer's socket is gone and a timewait socket stands in for it.
+pub(crate) fn acknowledged_fin(stream: &TcpStream) {
+    let server = stream.peer_addr().expect("peer").port();
+    wait::in_state(server, wait::CLOSE_WAIT, 1);
+    wait::in_state(server, wait::FIN_WAIT2, 1);
 }

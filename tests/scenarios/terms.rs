@@ -82,9 +82,21 @@ impl Record {
             .is("tracer.exchanges", exchanges)
     }
 
+    /// Accepted, then ended by others before any process used it.
+    pub(crate) fn never_used(mut self) -> Self {
+        self.is_unused = true;
+        self
+    }
+
     /// Why it was opened.
     pub(crate) fn opened(self, cause: &str) -> Self {
         self.is("tracer.open.cause", cause)
+    }
+
+    /// The same where it depends on how fast the host is.
+    pub(crate) fn opened_one_of(self, causes: &[&str]) -> Self {
+        let causes = causes.iter().map(|cause| Value::from(*cause)).collect();
+        self.want("tracer.open.cause", Want::OneOf(causes))
     }
 
     /// A request was outstanding.

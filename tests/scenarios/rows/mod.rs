@@ -1,7 +1,21 @@
 //! The table: every scene with the row it plays. A scene is one small function that sets its stage,
 //! ends its connections, and says what the records of both ends must be.
 
+mod aborts;
+mod accepting;
+mod admin;
+mod before;
 mod closes;
+mod dials;
+mod exits;
+mod handshakes;
+mod multipath;
+mod opens;
+mod places;
+mod resets;
+mod sharing;
+mod shutdowns;
+mod timeouts;
 
 use crate::expect::Record;
 use crate::stage::Stage;
@@ -57,5 +71,22 @@ impl Row {
 
 /// Every scene there is.
 pub(crate) fn all() -> Vec<Row> {
-    [closes::rows()].into_iter().flatten().collect()
+    let files = [
+        closes::rows,
+        shutdowns::rows,
+        aborts::rows,
+        resets::rows,
+        exits::rows,
+        dials::rows,
+        timeouts::rows,
+        sharing::rows,
+        accepting::rows,
+        opens::rows,
+        handshakes::rows,
+        multipath::rows,
+        admin::rows,
+        before::rows,
+        places::rows,
+    ];
+    files.into_iter().flat_map(|rows: fn() -> Vec<Row>| rows()).collect()
 }
