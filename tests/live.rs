@@ -6,8 +6,12 @@
 
 #![expect(clippy::expect_used, reason = "a test that cannot set its scene fails, with that reason")]
 
+#[path = "support/load/mod.rs"]
+mod load;
 mod support;
 
+#[path = "live/churn.rs"]
+mod churn;
 #[path = "live/cli.rs"]
 mod cli;
 #[path = "live/closes.rs"]
