@@ -28,5 +28,7 @@ mod namespaces;
 mod owners;
 #[path = "live/peers.rs"]
 mod peers;
+#[path = "live/pids.rs"]
+mod pids;
 #[path = "live/python.rs"]
 mod python;

@@ -9,7 +9,7 @@ use tokio::runtime::{Builder, Runtime};
 use tokio::signal::unix::{Signal, SignalKind, signal};
 use tokio::time::{MissedTickBehavior, interval, sleep};
 
-use super::Error;
+use super::{Error, terminal};
 use crate::cli;
 use crate::clock::Clock;
 use crate::connection::Tick;
@@ -65,13 +65,13 @@ impl Observation {
             None
         });
         let setting = Setting::live(&attached, &listeners.unwrap_or_else(process::listeners));
-        let pipeline = Pipeline::new(
-            setting,
-            Lookup::Proc { commands: args.command_lines },
-            selection,
-            thresholds,
-        );
-        Ok(Self { runtime, signals, kernel: Kernel::new(attached), pipeline })
+        let pipeline = Pipeline::new(setting, lookup(args), selection, thresholds);
+        Ok(Self {
+            runtime,
+            signals,
+            kernel: Kernel::new(attached, process::sees_kernel_pids()),
+            pipeline,
+        })
     }
 
     /// Observes until `duration` is over, or SIGINT or SIGTERM comes.
@@ -147,6 +147,19 @@ impl Loop<'_> {
         }
         Ok(())
     }
+}
+
+/// Where processes are looked up. Says so if nowhere: names would be those of others.
+fn lookup(args: &cli::Tracing) -> Lookup {
+    if process::sees_kernel_pids() {
+        return Lookup::Proc { commands: args.command_lines };
+    }
+    terminal::say(
+        "this is not the initial PID namespace: pids are those of the host, not those seen here, \
+         and processes are known by their comm only; run it with the host's PID namespace \
+         (--pid=host, hostPID: true) to have all",
+    );
+    Lookup::Foreign
 }
 
 /// What the loader is asked for.

@@ -2,11 +2,13 @@
 
 mod identity_json;
 mod listeners;
+mod namespace;
 mod table;
 
 use std::path::PathBuf;
 
 pub use listeners::listeners;
+pub use namespace::sees_kernel_pids;
 pub use table::{Lookup, Table};
 
 /// One process, safe against PID reuse.
@@ -25,6 +27,8 @@ pub struct Identity {
     pub id: ProcessId,
     /// `comm` of the thread group leader, taken in the kernel when it dialled.
     pub comm: String,
+    /// Its pid within the innermost PID namespace it is in, where that is another than `id.pid`.
+    pub vpid: Option<u32>,
     /// Executable path, if the process still lived when it was looked up.
     pub exe: Option<PathBuf>,
     /// Command line, if it was asked for, the same way: arguments may hold secrets.

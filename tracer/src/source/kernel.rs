@@ -23,10 +23,11 @@ pub struct Kernel {
 }
 
 impl Kernel {
-    /// Takes over attached programs; dropping it detaches them.
+    /// Takes over attached programs; dropping it detaches them. `sees_pids`: /proc has the processes
+    /// that the kernel tells, under the same numbers.
     #[must_use]
-    pub fn new(attached: Attached) -> Self {
-        Self { attached, namespaces: Namespaces::new() }
+    pub fn new(attached: Attached, sees_pids: bool) -> Self {
+        Self { attached, namespaces: Namespaces::new(sees_pids) }
     }
 
     /// What is attached.
