@@ -16,7 +16,7 @@ use crate::connection::Tick;
 use crate::detect::Thresholds;
 use crate::pipeline::{Fed, Pipeline, Selection, Setting};
 use crate::probe;
-use crate::process::{self, Identity, Lookup};
+use crate::process::{self, Identity, Lookup, Scan};
 use crate::source::{Input, Kernel};
 
 /// How often the buffer is drained. Kernel-side wakeups cost more than all hooks together; this
@@ -64,7 +64,11 @@ impl Observation {
             tracing::warn!(%error, "connections that were open before are not known");
             None
         });
-        let setting = Setting::live(&attached, &listeners.unwrap_or_else(process::listeners));
+        let sockets = listeners.map_or_else(
+            || process::scan(process::sees_kernel_pids()),
+            |listeners| Scan { listeners, held: Vec::new() },
+        );
+        let setting = Setting::live(&attached, sockets);
         let pipeline = Pipeline::new(setting, lookup(args), selection, thresholds);
         Ok(Self {
             runtime,

@@ -111,7 +111,7 @@ pub fn owner_comm(conn: &Conn) -> String {
     String::from_utf8_lossy(&bytes[..len]).into_owned()
 }
 
-fn address(family: u16, bytes: [u8; 16], port: u16) -> SocketAddr {
+pub(super) fn address(family: u16, bytes: [u8; 16], port: u16) -> SocketAddr {
     let ip = if family == AF_INET6 {
         IpAddr::V6(Ipv6Addr::from(bytes)).to_canonical()
     } else {

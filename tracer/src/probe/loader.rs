@@ -44,6 +44,8 @@ pub struct Attached {
     pub records: RingBuf<MapData>,
     /// Connections that are open, or whose socket is not freed yet.
     pub table: Table,
+    /// Records carry the start times of processes.
+    pub knows_starts: bool,
     /// Most entries of the table.
     pub max_connections: u32,
     /// Kernel-side losses, by `tracer_ebpf::Loss`.
@@ -118,6 +120,7 @@ fn best_attempt(settings: &Settings) -> Result<(Attempt, HashMap<u32, String>), 
 struct Attempt {
     programs: Ebpf,
     hooks: Vec<HookStatus>,
+    helpers: Helpers,
 }
 
 impl Attempt {
@@ -146,7 +149,7 @@ impl Attempt {
         };
         let hooks =
             HOOKS.iter().map(|hook| (hook, attach_hook(&mut programs, hook, btf, &skip))).collect();
-        Ok(Self { programs, hooks })
+        Ok(Self { programs, hooks, helpers })
     }
 
     fn missing(&self) -> Option<&HookStatus> {
@@ -186,6 +189,7 @@ impl Attempt {
         Ok(Attached {
             records: RingBuf::try_from(records)?,
             table: Table::try_from(table)?,
+            knows_starts: self.helpers == Helpers::All,
             max_connections: settings.max_connections,
             lost: PerCpuArray::try_from(lost)?,
             reentry: PerCpuArray::try_from(reentry)?,

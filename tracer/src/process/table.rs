@@ -12,7 +12,7 @@ const CAPACITY: usize = 16_384;
 /// Most look-ups in one tick: a fork storm must not keep us busy. The rest keep their `comm` only.
 const LOOKUPS_PER_TICK: usize = 1_000;
 /// `/proc` gives start times in ticks of `USER_HZ`, which is 100 on every Linux.
-const USER_TICK_NS: u64 = 10_000_000;
+pub(super) const USER_TICK_NS: u64 = 10_000_000;
 
 /// Where unknown processes are looked up.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
