@@ -1,6 +1,8 @@
 //! Many short connections: none is lost uncounted, none is told as another.
 //!
-//! `CHURN_SECONDS` makes the load longer than the suite does.
+//! By hand, longer and with an optimized tracer, which leaves more of the machine to the load:
+//! `CHURN_SECONDS=60 TRACER_BIN=target/release/tracer cargo test -p tracer --test live churn -- --ignored
+//! --nocapture --test-threads=1`.
 
 use std::env;
 use std::time::Duration;
