@@ -60,13 +60,14 @@ fn judge(spread: Spread) {
     let sampled: usize = load.logs.iter().map(|log| log.samples.len()).sum();
     eprintln!(
         "churn, traced, {spread:?}: {:.0} connections/s, {ends} ends, {} told; sampled {sampled}, \
-         matched {}, mismatched {}, unknown {}, absent {}; lost {:?}; tracer: {said}",
+         matched {}, mismatched {}, unknown {}, absent {}; unreadable {}, lost {:?}; {said}",
         load.rate(),
         told.records,
         told.matched,
         told.mismatched.len(),
         told.unknown,
         told.absent.len(),
+        told.unreadable,
         told.lost,
     );
     let lost = told.lost_in_all();
@@ -83,6 +84,7 @@ fn judge(spread: Spread) {
     assert!((0..=lost.cast_signed()).contains(&missing), "{missing} without record, {lost} lost");
     assert!(told.unknown <= lost, "{} unknown, {lost} lost", told.unknown);
     assert_eq!(excess, 0, "of all records, not only the samples: {:#?}", told.excess);
+    assert_eq!(told.unreadable, 0, "records or table entries that make no sense");
     let absent = i64::try_from(told.absent.len()).expect("few");
     assert!(absent <= missing, "{absent} samples without a record, {missing} in all");
 }
