@@ -45,6 +45,8 @@ pub struct Attached {
     pub records: RingBuf<MapData>,
     /// Connections that are open, or whose socket is not freed yet.
     pub table: Table,
+    /// Records carry the start times of processes.
+    pub knows_starts: bool,
     /// Most entries of the table.
     pub max_connections: u32,
     /// Kernel-side losses, by `tracer_ebpf::Loss`.
@@ -126,6 +128,7 @@ struct Kernel {
 struct Attempt {
     programs: Ebpf,
     hooks: Vec<HookStatus>,
+    helpers: Helpers,
 }
 
 impl Attempt {
@@ -152,7 +155,7 @@ impl Attempt {
             .filter(|hook| hook.need != Need::Substitute || helpers == Helpers::Oldest)
             .map(|hook| (hook, attach_hook(&mut programs, hook, &kernel.btf, &skip)))
             .collect();
-        Ok(Self { programs, hooks })
+        Ok(Self { programs, hooks, helpers })
     }
 
     fn missing(&self) -> Option<&HookStatus> {
@@ -192,6 +195,7 @@ impl Attempt {
         Ok(Attached {
             records: RingBuf::try_from(records)?,
             table: Table::try_from(table)?,
+            knows_starts: self.helpers == Helpers::All,
             max_connections: settings.max_connections,
             lost: PerCpuArray::try_from(lost)?,
             hooks: self.hooks,
