@@ -2,23 +2,45 @@
 //! counts: one too many is as wrong as one too few.
 
 use std::fmt::Write as _;
+use std::process;
 
 use serde_json::Value;
 
 use crate::expect::{Life, Record};
 use crate::knowledge::Knowledge;
+use crate::support::report::Report;
+
+/// Counts that the summary of this process towards one destination owes.
+pub(crate) struct Summary {
+    /// `client` or `server`.
+    pub(crate) role: &'static str,
+    /// Port of the destination.
+    pub(crate) port: u16,
+    /// Key and count.
+    pub(crate) counts: Vec<(&'static str, u64)>,
+}
+
+impl Summary {
+    fn faults(&self, report: &Report) -> String {
+        let told = report.summary(process::id(), self.role, self.port);
+        let wrong = self.counts.iter().filter(|(key, count)| told[*key] != *count);
+        wrong.map(|(key, count)| format!("{key}: wanted {count}, told {}\n", told[*key])).collect()
+    }
+}
 
 /// A scene that was played.
-pub(crate) struct Played {
+pub(crate) struct Scene {
     /// What its records must say.
     pub(crate) wanted: Vec<Record>,
+    /// What its summaries must say.
+    pub(crate) summaries: Vec<Summary>,
     /// Ports that no other scene used.
     pub(crate) ports: Vec<u16>,
     /// When it was on.
     pub(crate) life: Life,
 }
 
-impl Played {
+impl Scene {
     /// Whether `line` is about one of its ports.
     pub(crate) fn owns(&self, line: &Value) -> bool {
         ["network.local.port", "network.peer.port"]
@@ -28,9 +50,13 @@ impl Played {
     }
 
     /// Everything that is wrong, as text.
-    pub(crate) fn judge(&self, told: &[&Value], knowledge: &Knowledge) -> Result<(), String> {
-        let mut left: Vec<&Value> = told.iter().copied().filter(|line| self.owns(line)).collect();
+    pub(crate) fn judge(&self, report: &Report, knowledge: &Knowledge) -> Result<(), String> {
+        let mut left = report.connections();
+        left.retain(|line| self.owns(line));
         let mut wrong = String::new();
+        for summary in &self.summaries {
+            wrong.push_str(&summary.faults(report));
+        }
         for wanted in &self.wanted {
             let wanted = knowledge.temper(wanted.clone());
             let nearest = (0..left.len()).min_by_key(|at| wanted.distance(left[*at], &self.life));

@@ -13,13 +13,31 @@ pub(crate) fn asks_cookies() -> bool {
     sys::kernel() >= (5, 15)
 }
 
+/// What a scene may need of the kernel beyond TCP.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Need {
+    /// Built in or not; never a module.
+    Mptcp,
+}
+
+impl Need {
+    /// Why a scene cannot be played on this kernel, if it cannot.
+    pub(crate) fn lack(self) -> Option<&'static str> {
+        match self {
+            Self::Mptcp => {
+                (!sys::has_sysctl("mptcp/enabled")).then_some("this kernel is built without MPTCP")
+            }
+        }
+    }
+}
+
 /// What this run can know.
 pub(crate) struct Knowledge {
-    /// `tracer.tier`.
-    pub(crate) tier: String,
-    /// Since 5.15: who the current task is beyond its pid, and in which system call.
+    tier: String,
+    /// Since 5.15 a program sees more of the current task than its pid, and sockets have cookies.
     has_task: bool,
-    /// Since 6.10 the kernel names the reasons of its resets.
+    /// Since 6.10 the kernel names the reasons of its resets, and tells of those it sends for a
+    /// timewait socket.
     has_reasons: bool,
     /// `tcp_close` is watched, so a close is told from a shutdown without the system call.
     sees_close: bool,
@@ -50,8 +68,17 @@ impl Knowledge {
 
     /// `record` without what cannot be known here.
     pub(crate) fn temper(&self, mut record: Record) -> Record {
+        let by_timewait = record.says("tracer.close.rst_reason", "tcp_timewait_socket");
         if !self.has_reasons {
             record = record.without("tracer.close.rst_reason");
+        }
+        if record.says("tracer.close.late_peer_data", true)
+            && (!self.has_task || (by_timewait && !self.has_reasons))
+        {
+            // The reset that tells of it is joined by the cookie, or is not told of.
+            record = record
+                .want("tracer.close.late_peer_data", Want::OneOf(vec![true.into(), false.into()]))
+                .may_lack("tracer.close.rst");
         }
         if !self.has_task {
             record = self.without_task(record);
@@ -60,33 +87,35 @@ impl Knowledge {
             record = without_owner(record);
         }
         if !self.is_full() && record.says("tracer.close.cause", "connect_no_route") {
-            // Its errno is what tcp_v4_connect returns; the socket never leaves CLOSE.
+            // The socket never leaves CLOSE: only the call that fails tells of it.
+            let causes = vec!["connect_no_route".into(), "dial_aborted".into()];
             record = record
-                .want(
-                    "tracer.close.cause",
-                    Want::OneOf(vec!["connect_no_route".into(), "dial_aborted".into()]),
-                )
+                .want("tracer.close.cause", Want::OneOf(causes))
                 .may_lack("tracer.close.errno");
+        }
+        if !self.is_seeded && record.says("tracer.open.cause", "preexisting") {
+            record = unseeded(record);
         }
         record
     }
 
-    /// Kernels before 5.15.
+    /// Kernels before 5.15: no system call, no start time, no cookie.
     fn without_task(&self, record: Record) -> Record {
         let is_known = match record.get("tracer.close.how") {
-            Some(Want::Is(Value::String(how))) if how.starts_with("exit:") => true,
-            Some(Want::Is(Value::String(how))) => {
-                self.sees_close && ["close", "shutdown"].contains(&how.as_str())
+            Some(Want::Is(Value::String(how))) if how == "shutdown" => {
+                self.sees_close || record.is_half
             }
+            Some(Want::Is(Value::String(how))) => how.starts_with("exit:"),
             _ => true,
         };
-        let record = if is_known { record } else { record.may_lack("tracer.close.how") };
-        let record = record.may_lack("process.creation.time");
-        if record.says("tracer.close.late_peer_data", true) {
-            // The reset that tells of it is joined by the cookie, which there is none of.
-            return record
-                .want("tracer.close.late_peer_data", Want::OneOf(vec![true.into(), false.into()]))
-                .may_lack("tracer.close.rst");
+        let mut record = record.may_lack("process.creation.time");
+        if !is_known {
+            record = record.may_lack("tracer.close.how");
+        }
+        if record.says("tracer.open.cause", "reopen_same_socket") {
+            // That it is the same socket is known by its cookie.
+            let causes = vec!["reopen_same_socket".into(), "after_local_close".into()];
+            record = record.want("tracer.open.cause", Want::OneOf(causes));
         }
         record
     }
@@ -99,11 +128,16 @@ impl Knowledge {
         );
         is_no_route && !self.is_full()
     }
+}
 
-    /// Whether connections that were there before are known with their processes.
-    pub(crate) const fn is_seeded(&self) -> bool {
-        self.is_seeded
-    }
+/// A connection that was there before, on a kernel that does not let us look for it: who dialled is
+/// not known, and whose it is only from its next use on.
+fn unseeded(record: Record) -> Record {
+    let is_used = record.get("tracer.exchanges").is_some() && !record.says("tracer.exchanges", 0);
+    let is_ours = record.get("tracer.close.pid").is_some();
+    let record =
+        if record.says("tracer.role", "client") { record.may_lack("tracer.role") } else { record };
+    if is_used || is_ours { record } else { without_owner(record) }
 }
 
 /// Nobody was seen with it.

@@ -82,6 +82,12 @@ impl Record {
             .is("tracer.exchanges", exchanges)
     }
 
+    /// Only the direction of our own data was shut down.
+    pub(crate) fn half(mut self) -> Self {
+        self.is_half = true;
+        self
+    }
+
     /// Accepted, then ended by others before any process used it.
     pub(crate) fn never_used(mut self) -> Self {
         self.is_unused = true;

@@ -13,12 +13,15 @@ pub(crate) const PATIENCE: Duration = Duration::from_mins(2);
 /// After [`PATIENCE`], naming `what`.
 pub(crate) fn until<T>(what: &str, mut found: impl FnMut() -> Option<T>) -> T {
     let start = Instant::now();
+    let mut pause = Duration::from_millis(5);
     loop {
         if let Some(value) = found() {
             return value;
         }
         assert!(start.elapsed() < PATIENCE, "waited {PATIENCE:?} in vain: {what}");
-        thread::sleep(Duration::from_millis(5));
+        thread::sleep(pause);
+        // Looking costs: the kernel walks its whole table for each read of /proc/net/tcp.
+        pause = (pause * 5 / 4).min(Duration::from_millis(50));
     }
 }
 

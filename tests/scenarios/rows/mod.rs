@@ -18,6 +18,7 @@ mod shutdowns;
 mod timeouts;
 
 use crate::expect::Record;
+use crate::knowledge::Need;
 use crate::stage::Stage;
 
 /// When a scene is played.
@@ -43,11 +44,13 @@ pub(crate) struct Row {
     pub(crate) when: When,
     /// Further processes it needs.
     pub(crate) actors: usize,
+    /// What it needs of the kernel.
+    pub(crate) need: Option<Need>,
 }
 
 /// A quick one without further processes.
 const fn row(row: &'static str, name: &'static str, play: fn(&Stage) -> Vec<Record>) -> Row {
-    Row { row, name, play, when: When::Quick, actors: 0 }
+    Row { row, name, play, when: When::Quick, actors: 0, need: None }
 }
 
 impl Row {
@@ -61,6 +64,10 @@ impl Row {
 
     const fn actors(self, actors: usize) -> Self {
         Self { actors, ..self }
+    }
+
+    const fn needs(self, need: Need) -> Self {
+        Self { need: Some(need), ..self }
     }
 
     /// Name of its trial.

@@ -8,12 +8,13 @@ use socket2::{Domain, Protocol, Socket, Type};
 use super::{Row, row};
 use crate::expect::{Record, Want};
 use crate::facts::Facts;
+use crate::knowledge::Need;
 use crate::stage::{LOOPBACK, Stage, accept, end_of};
 
 pub(super) fn rows() -> Vec<Row> {
     vec![
-        row("22", "an_mptcp_client_that_closes_first", client_first),
-        row("22", "an_mptcp_server_that_closes_first", server_first),
+        row("22", "an_mptcp_client_that_closes_first", client_first).needs(Need::Mptcp),
+        row("22", "an_mptcp_server_that_closes_first", server_first).needs(Need::Mptcp),
     ]
 }
 

@@ -38,7 +38,10 @@ fn half_close(stage: &Stage) -> Vec<Record> {
     end_of(&mut server);
     drop(server);
     end_of(&mut client);
-    vec![ends.client.record().local_close("shutdown"), ends.server.record().peer_close("close")]
+    vec![
+        ends.client.record().local_close("shutdown").half(),
+        ends.server.record().peer_close("close"),
+    ]
 }
 
 fn shutdown_both(stage: &Stage) -> Vec<Record> {
@@ -62,6 +65,7 @@ fn half_close_then_reset(stage: &Stage) -> Vec<Record> {
             .record()
             .ended("local_close_then_reset", "local")
             .by_owner("shutdown")
+            .half()
             .reset_received()
             .errno(104),
         ends.server
