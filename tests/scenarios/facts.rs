@@ -187,10 +187,8 @@ impl Facts {
         if self.is_nobodys {
             // Nobody could ask for its cookie either.
             let any = Want::Count(1..=u64::MAX);
-            return match knowledge::asks_cookies() {
-                true => record.want("tracer.socket_cookie", any),
-                false => record,
-            };
+            let has_cookie = knowledge::asks_cookies();
+            return if has_cookie { record.want("tracer.socket_cookie", any) } else { record };
         }
         self.process.put(record, self.process_ends)
     }

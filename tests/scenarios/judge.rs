@@ -10,21 +10,24 @@ use crate::expect::{Life, Record};
 use crate::knowledge::Knowledge;
 use crate::support::report::Report;
 
-/// Counts that the summary of this process towards one destination owes.
+/// What the summary of this process towards one destination owes.
 pub(crate) struct Summary {
     /// `client` or `server`.
     pub(crate) role: &'static str,
     /// Port of the destination.
     pub(crate) port: u16,
-    /// Key and count.
-    pub(crate) counts: Vec<(&'static str, u64)>,
+    /// Keys and values.
+    pub(crate) owed: Vec<(&'static str, Value)>,
 }
 
 impl Summary {
     fn faults(&self, report: &Report) -> String {
         let told = report.summary(process::id(), self.role, self.port);
-        let wrong = self.counts.iter().filter(|(key, count)| told[*key] != *count);
-        wrong.map(|(key, count)| format!("{key}: wanted {count}, told {}\n", told[*key])).collect()
+        let wrong = self.owed.iter().filter(|(key, value)| told[*key] != *value);
+        wrong.fold(String::new(), |mut text, (key, value)| {
+            let _infallible = writeln!(text, "{key}: wanted {value}, told {}", told[*key]);
+            text
+        })
     }
 }
 

@@ -34,11 +34,7 @@ impl Need {
 /// What this run can know.
 pub(crate) struct Knowledge {
     tier: String,
-    /// Since 5.15 a program sees more of the current task than its pid, and sockets have cookies.
-    has_task: bool,
-    /// Since 6.10 the kernel names the reasons of its resets, and tells of those it sends for a
-    /// timewait socket.
-    has_reasons: bool,
+    kernel: (u32, u32),
     /// `tcp_close` is watched, so a close is told from a shutdown without the system call.
     sees_close: bool,
     /// Open descriptors were walked at the start.
@@ -48,18 +44,27 @@ pub(crate) struct Knowledge {
 impl Knowledge {
     /// From the health line printed once attached.
     pub(crate) fn new(health: &Value) -> Self {
-        let kernel = sys::kernel();
         let hooks = &health["tracer.hooks"];
         let is_attached = |hook: &str| {
             hooks[hook].as_str().is_some_and(|verdict| verdict.starts_with("attached:"))
         };
         Self {
             tier: text(health, "tracer.tier").to_owned(),
-            has_task: kernel >= (5, 15),
-            has_reasons: kernel >= (6, 10),
+            kernel: sys::kernel(),
             sees_close: is_attached("tcp_close"),
             is_seeded: is_attached("iter/task_file"),
         }
+    }
+
+    /// Since 5.15 a program sees more of the current task than its pid, and sockets have cookies.
+    fn has_task(&self) -> bool {
+        self.kernel >= (5, 15)
+    }
+
+    /// Since 6.10 the kernel names the reasons of its resets, and tells of those it sends for a
+    /// timewait socket.
+    fn has_reasons(&self) -> bool {
+        self.kernel >= (6, 10)
     }
 
     fn is_full(&self) -> bool {
@@ -69,18 +74,18 @@ impl Knowledge {
     /// `record` without what cannot be known here.
     pub(crate) fn temper(&self, mut record: Record) -> Record {
         let by_timewait = record.says("tracer.close.rst_reason", "tcp_timewait_socket");
-        if !self.has_reasons {
+        if !self.has_reasons() {
             record = record.without("tracer.close.rst_reason");
         }
         if record.says("tracer.close.late_peer_data", true)
-            && (!self.has_task || (by_timewait && !self.has_reasons))
+            && (!self.has_task() || (by_timewait && !self.has_reasons()))
         {
             // The reset that tells of it is joined by the cookie, or is not told of.
             record = record
                 .want("tracer.close.late_peer_data", Want::OneOf(vec![true.into(), false.into()]))
                 .may_lack("tracer.close.rst");
         }
-        if !self.has_task {
+        if !self.has_task() {
             record = self.without_task(record);
         }
         if !self.is_full() && record.is_unused {

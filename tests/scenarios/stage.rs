@@ -12,6 +12,7 @@ use std::sync::{Arc, Mutex};
 use std::time::Duration;
 
 use nix::sys::socket::{SockFlag, accept4};
+use serde_json::Value;
 use socket2::{SockRef, Socket};
 
 use crate::actor::Actor;
@@ -71,9 +72,15 @@ impl Stage {
         self.summaries.take()
     }
 
-    /// Wants these counts in the summary of this process towards a port.
-    pub(crate) fn owes(&self, role: &'static str, port: u16, counts: &[(&'static str, u64)]) {
-        self.summaries.borrow_mut().push(Summary { role, port, counts: counts.to_vec() });
+    /// Wants these values in the summary of this process towards a port.
+    pub(crate) fn owes<T: Into<Value> + Copy>(
+        &self,
+        role: &'static str,
+        port: u16,
+        values: &[(&'static str, T)],
+    ) {
+        let owed = values.iter().map(|(key, value)| (*key, (*value).into())).collect();
+        self.summaries.borrow_mut().push(Summary { role, port, owed });
     }
 
     /// Waits until the tracer is attached. What was done before was there before it.

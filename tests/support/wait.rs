@@ -40,18 +40,12 @@ pub(crate) struct Socket {
 
 /// `TCP_SYN_SENT`.
 pub(crate) const SYN_SENT: u8 = 2;
-/// `TCP_SYN_RECV`.
-pub(crate) const SYN_RECV: u8 = 3;
-/// `TCP_FIN_WAIT1`.
-pub(crate) const FIN_WAIT1: u8 = 4;
 /// `TCP_FIN_WAIT2`.
 pub(crate) const FIN_WAIT2: u8 = 5;
 /// `TCP_TIME_WAIT`.
 const TIME_WAIT: u8 = 6;
 /// `TCP_CLOSE_WAIT`.
 pub(crate) const CLOSE_WAIT: u8 = 8;
-/// `TCP_CLOSING`.
-pub(crate) const CLOSING: u8 = 11;
 /// `TCP_LISTEN`.
 const LISTEN: u8 = 10;
 

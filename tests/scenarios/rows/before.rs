@@ -35,7 +35,7 @@ fn held(stage: &Stage) -> Vec<Record> {
     let listener = stage.listen();
     let mut actor = stage.actor();
     let facts = actor.dial(listener.local_addr().expect("bound"));
-    let (mut server, served) = crate::stage::accept(&listener);
+    let (mut server, accepted) = crate::stage::accept(&listener);
     stage.attach();
     actor.tell("write 0 1");
     server.read_exact(&mut [0]).expect("request");
@@ -47,7 +47,7 @@ fn held(stage: &Stage) -> Vec<Record> {
     drop(server);
     vec![
         facts.known_since_the_start().local_close("close"),
-        served.known_since_the_start().peer_close("close"),
+        accepted.known_since_the_start().peer_close("close"),
     ]
 }
 

@@ -34,8 +34,8 @@ pub(crate) enum When {
 
 /// One scene.
 pub(crate) struct Row {
-    /// Row of the table of causes.
-    row: &'static str,
+    /// Number in the table of causes.
+    number: &'static str,
     /// What happens, as a sentence.
     name: &'static str,
     /// Plays it and returns what the records must say.
@@ -49,8 +49,8 @@ pub(crate) struct Row {
 }
 
 /// A quick one without further processes.
-const fn row(row: &'static str, name: &'static str, play: fn(&Stage) -> Vec<Record>) -> Row {
-    Row { row, name, play, when: When::Quick, actors: 0, need: None }
+const fn row(number: &'static str, name: &'static str, play: fn(&Stage) -> Vec<Record>) -> Row {
+    Row { number, name, play, when: When::Quick, actors: 0, need: None }
 }
 
 impl Row {
@@ -72,7 +72,7 @@ impl Row {
 
     /// Name of its trial.
     pub(crate) fn title(&self) -> String {
-        format!("{}::{}", self.row, self.name)
+        format!("{}::{}", self.number, self.name)
     }
 }
 

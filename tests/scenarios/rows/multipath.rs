@@ -31,13 +31,13 @@ fn pair(stage: &Stage) -> (TcpStream, TcpStream, Facts, Facts) {
     let client = socket();
     client.connect(&to.into()).expect("the dial succeeds");
     let mut client = TcpStream::from(client);
-    let (mut server, served) = accept(&listener);
+    let (mut server, accepted) = accept(&listener);
     let facts = Facts::of(&client, "client");
     client.write_all(b"?").expect("request");
     server.read_exact(&mut [0]).expect("request arrives");
     server.write_all(b"!").expect("answer");
     client.read_exact(&mut [0]).expect("answer arrives");
-    (client, server, facts, served)
+    (client, server, facts, accepted)
 }
 
 /// One exchange at most, and the cookie of a socket that no process can ask.
@@ -50,17 +50,17 @@ fn bound(facts: &Facts) -> Record {
 }
 
 fn client_first(stage: &Stage) -> Vec<Record> {
-    let (client, mut server, facts, served) = pair(stage);
+    let (client, mut server, facts, accepted) = pair(stage);
     drop(client);
     end_of(&mut server);
     drop(server);
-    vec![bound(&facts).local_close("close"), bound(&served).peer_close("close")]
+    vec![bound(&facts).local_close("close"), bound(&accepted).peer_close("close")]
 }
 
 fn server_first(stage: &Stage) -> Vec<Record> {
-    let (mut client, server, facts, served) = pair(stage);
+    let (mut client, server, facts, accepted) = pair(stage);
     drop(server);
     end_of(&mut client);
     drop(client);
-    vec![bound(&facts).peer_close("close"), bound(&served).local_close("close")]
+    vec![bound(&facts).peer_close("close"), bound(&accepted).local_close("close")]
 }

@@ -73,13 +73,13 @@ fn fin_before_accept(stage: &Stage) -> Vec<Record> {
     client.write_all(b"?").expect("request");
     drop(client);
     wait::in_state(port_of(&listener), wait::CLOSE_WAIT, 1);
-    let (mut server, served) = accept(&listener);
+    let (mut server, accepted) = accept(&listener);
     server.read_exact(&mut [0]).expect("the request is there");
     end_of(&mut server);
     drop(server);
     vec![
         facts.record().carried(1, 0, 0).unanswered().local_close("close"),
-        served.record().carried(0, 1, 0).peer_close("close"),
+        accepted.record().carried(0, 1, 0).peer_close("close"),
     ]
 }
 
