@@ -119,10 +119,7 @@ fn the_readme_has_each_hook_as_the_program_does() {
         .map(|hook| {
             let mut kinds: Vec<_> = hook.candidates.iter().map(|(kind, _)| kind.name()).collect();
             kinds.dedup();
-            let need = match hook.need {
-                Need::Required => "required",
-                Need::Optional => "optional",
-            };
+            let need = hook.need.name();
             let name = format!("`{}`", hook.name);
             vec![name, kinds.join(" or "), need.to_owned(), hook.gives.to_owned()]
         })

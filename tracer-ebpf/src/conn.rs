@@ -40,10 +40,9 @@ pub struct Conn {
     pub bytes_acked: u64,
     /// `tcp_sock.bytes_received` at the end.
     pub bytes_received: u64,
-    /// `tcp_sock.bytes_sent` at the end (counts retransmissions).
-    pub bytes_sent: u64,
-    /// `tcp_sock.bytes_sent` when the peer's FIN arrived.
-    pub bytes_sent_at_peer_fin: u64,
+    /// Bytes sent after the peer's FIN (counts retransmissions); until the end, `tcp_sock.bytes_sent`
+    /// as the FIN came.
+    pub sent_after_peer_fin: u64,
     /// Local address: IPv4 in the first 4 bytes, or IPv6 (v4-mapped as such).
     pub saddr: [u8; 16],
     /// Peer address, the same way.
@@ -67,11 +66,11 @@ pub struct Conn {
     pub flags: u32,
     /// `sk_err` at the end, a positive errno.
     pub sk_err: u32,
-    /// `sk_err_soft` at the end.
-    pub sk_err_soft: u32,
+    /// What `connect()` returned, a positive errno; 0 if it succeeded, is going on or was not seen.
+    pub connect_errno: u32,
     /// `rcv_nxt − copied_seq` at the end; includes 1 for a FIN if [`flags::PEER_FIN`].
     pub unread: u32,
-    /// `snd_nxt − snd_una` at the end.
+    /// `snd_nxt − snd_una` at the end, without our FIN.
     pub unacked: u32,
     /// `tcp_sock.segs_out` at the end.
     pub segs_out: u32,
@@ -96,7 +95,7 @@ pub struct Conn {
     pub close_nr: i32,
     /// `task_struct.flags` of the closer; valid only with [`flags::TASK_FACTS`].
     pub close_task_flags: u32,
-    /// `signal_struct.group_exit_code` of the closer; valid only if it was exiting.
+    /// Exit code of the closer as `wait()` tells it; valid only if it was exiting.
     pub exit_code: i32,
     /// `icsk_user_timeout`, milliseconds.
     pub user_timeout_ms: u32,
@@ -116,24 +115,20 @@ pub struct Conn {
     pub first: u8,
     /// `icsk_probes_out` at the end.
     pub probes_out: u8,
-    /// `icsk_retransmits` at the end.
-    pub retries: u8,
     /// `sk_shutdown` at the end.
     pub shutdown: u8,
-    /// Always 0.
-    pub reserved: [u8; 7],
 }
 
 impl Conn {
     /// Size of the record in bytes.
     pub const SIZE: usize = size_of::<Self>();
     /// The same, as its header carries it.
-    pub const LEN: u32 = 288;
+    pub const LEN: u32 = 272;
 }
 
 const _: () = assert!(Conn::SIZE == Conn::LEN as usize && align_of::<Conn>() == 8);
-const _: () = assert!(offset_of!(Conn, saddr) == 112 && offset_of!(Conn, owner_tgid) == 176);
-const _: () = assert!(offset_of!(Conn, sport) == 268 && offset_of!(Conn, reserved) == 281);
+const _: () = assert!(offset_of!(Conn, saddr) == 104 && offset_of!(Conn, owner_tgid) == 168);
+const _: () = assert!(offset_of!(Conn, sport) == 260 && offset_of!(Conn, shutdown) == 271);
 
 /// How a record began.
 pub mod opened {
@@ -185,16 +180,29 @@ pub mod flags {
     pub const OWNER_AT_USE: u32 = 1 << 12;
     /// Data was written that no later read followed, at the last transition of a side that may write.
     pub const WRITE_PENDING: u32 = 1 << 13;
-    /// The `tcp_connect` hook saw the SYN go out.
-    pub const SAW_CONNECT: u32 = 1 << 14;
+    /// `connect()` ended before the socket left CLOSE: no SYN, no port.
+    pub const NO_SYN: u32 = 1 << 14;
     /// The `tcp_close` hook saw the application's close.
     pub const SAW_CLOSE: u32 = 1 << 15;
     /// The socket had carried another connection before (same cookie).
     pub const REOPENED: u32 = 1 << 16;
-    /// Found open at start, by a walk over all descriptors.
+    /// The record is out; only the table entry remains until the socket is freed.
+    pub const SENT: u32 = 1 << 17;
+    /// Its owner, or itself, was found by a walk over all descriptors.
     pub const SEEDED: u32 = 1 << 18;
     /// The transition to CLOSE was not seen: its facts were taken when the socket was freed.
     pub const END_MISSED: u32 = 1 << 19;
-    /// The record is out; only the table entry remains until the socket is freed.
-    pub const SENT: u32 = 1 << 17;
+    /// Gathered by plain tracepoints: fields that only `struct sock` tells are 0 and mean nothing.
+    pub const PLAIN: u32 = 1 << 20;
+    /// A subflow of an MPTCP connection: the application uses another socket, whose reads and writes
+    /// are not counted here.
+    pub const MPTCP: u32 = 1 << 21;
+    /// The closer was exiting and `exit_code` is known, though [`TASK_FACTS`] may be absent.
+    pub const EXITING: u32 = 1 << 22;
+    /// With [`PLAIN`]: byte and segment counters came from a sockops program.
+    pub const COUNTERS: u32 = 1 << 23;
+    /// With [`PLAIN`]: the release of the socket by its last holder was seen.
+    pub const SAW_RELEASE: u32 = 1 << 24;
+    /// The peer acknowledged our FIN.
+    pub const FIN_ACKED: u32 = 1 << 31;
 }

@@ -7,6 +7,8 @@
 pub const MISSING: u16 = u16::MAX;
 
 /// One field: where it is and how wide the programs read it.
+///
+/// An optional field may be [`MISSING`]; the programs ask before they read it.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Field {
     /// Kernel struct.
@@ -15,17 +17,19 @@ pub struct Field {
     pub path: &'static str,
     /// Bytes the programs read; any other size in BTF is refused.
     pub size: u16,
+    /// Whether a kernel may lack it.
+    pub is_optional: bool,
 }
 
 macro_rules! fields {
-    ($($name:ident = $of:literal . $path:literal : $size:literal,)*) => {
+    ($($name:ident = $of:literal . $path:literal : $size:literal $(or $absent:ident)?,)*) => {
         #[expect(non_camel_case_types, clippy::upper_case_acronyms, reason = "only a counter behind the constants below")]
         enum Index { $($name,)* Count }
         /// Number of [`FIELDS`].
         pub const FIELD_COUNT: usize = Index::Count as usize;
         /// Every field, in index order.
         pub const FIELDS: [Field; FIELD_COUNT] =
-            [$(Field { of: $of, path: $path, size: $size },)*];
+            [$(Field { of: $of, path: $path, size: $size, is_optional: fields!(@ $($absent)?) },)*];
         /// Index of each field in [`FIELDS`].
         pub mod off {
             $(
@@ -34,6 +38,8 @@ macro_rules! fields {
             )*
         }
     };
+    (@) => { false };
+    (@ absent) => { true };
 }
 
 fields! {
@@ -51,7 +57,6 @@ fields! {
     LOCK_OWNED = "sock"."sk_lock.owned": 4,
     SHUTDOWN = "sock"."sk_shutdown": 1,
     ERR = "sock"."sk_err": 4,
-    ERR_SOFT = "sock"."sk_err_soft": 4,
     SOCKET = "sock"."sk_socket": 8,
     LINGERTIME = "sock"."sk_lingertime": 8,
     SOCKET_SK = "socket"."sk": 8,
@@ -59,7 +64,6 @@ fields! {
     SEQ = "bpf_iter_meta"."seq": 8,
     NETNS = "net"."ns.inum": 4,
     SPORT = "tcp_sock"."inet_conn.icsk_inet.inet_sport": 2,
-    RETRIES = "tcp_sock"."inet_conn.icsk_retransmits": 1,
     PROBES_OUT = "tcp_sock"."inet_conn.icsk_probes_out": 1,
     USER_TIMEOUT = "tcp_sock"."inet_conn.icsk_user_timeout": 4,
     LRCVTIME = "tcp_sock"."inet_conn.icsk_ack.lrcvtime": 4,
@@ -77,12 +81,16 @@ fields! {
     DATA_SEGS_OUT = "tcp_sock"."data_segs_out": 4,
     TOTAL_RETRANS = "tcp_sock"."total_retrans": 4,
     SRTT = "tcp_sock"."srtt_us": 4,
+    IS_MPTCP = "tcp_sock"."is_mptcp": 1 or absent,
     TASK_FLAGS = "task_struct"."flags": 4,
     TASK_TGID = "task_struct"."tgid": 4,
     TASK_LEADER = "task_struct"."group_leader": 8,
     TASK_SIGNAL = "task_struct"."signal": 8,
     TASK_START = "task_struct"."start_boottime|real_start_time": 8,
     TASK_COMM = "task_struct"."comm": 16,
+    TASK_PID = "task_struct"."pid": 4,
+    TASK_EXIT_CODE = "task_struct"."exit_code": 4,
+    SIGNAL_FLAGS = "signal_struct"."flags": 4,
     EXIT_CODE = "signal_struct"."group_exit_code": 4,
     SYSCALL_NR = "pt_regs"."orig_ax|orig_rax|syscallno": 8,
 }

@@ -115,8 +115,7 @@ fn conn(mut buf: impl Buf) -> Result<Conn, Error> {
         owner_cgroup: buf.get_u64_ne(),
         bytes_acked: buf.get_u64_ne(),
         bytes_received: buf.get_u64_ne(),
-        bytes_sent: buf.get_u64_ne(),
-        bytes_sent_at_peer_fin: buf.get_u64_ne(),
+        sent_after_peer_fin: buf.get_u64_ne(),
         saddr: array(&mut buf),
         daddr: array(&mut buf),
         owner_comm: array(&mut buf),
@@ -128,7 +127,7 @@ fn conn(mut buf: impl Buf) -> Result<Conn, Error> {
         write_seq: buf.get_u32_ne(),
         flags: buf.get_u32_ne(),
         sk_err: buf.get_u32_ne(),
-        sk_err_soft: buf.get_u32_ne(),
+        connect_errno: buf.get_u32_ne(),
         unread: buf.get_u32_ne(),
         unacked: buf.get_u32_ne(),
         segs_out: buf.get_u32_ne(),
@@ -152,15 +151,12 @@ fn conn(mut buf: impl Buf) -> Result<Conn, Error> {
         opened: buf.get_u8(),
         first: buf.get_u8(),
         probes_out: buf.get_u8(),
-        retries: buf.get_u8(),
         shutdown: buf.get_u8(),
-        reserved: array(&mut buf),
     };
     let known = matches!(conn.family, AF_INET | AF_INET6)
         && conn.opened <= tracer_ebpf::opened::PASSIVE
         && conn.first <= tracer_ebpf::first::PEER
-        && (1..=11).contains(&conn.state)
-        && conn.reserved == [0; 7];
+        && (1..=11).contains(&conn.state);
     if known { Ok(conn) } else { Err(Error::BadValue) }
 }
 
@@ -218,16 +214,16 @@ mod tests {
         }
         check!(cookie: 1_u64, open_ns: 2_u64, established_ns: 3_u64, first_close_ns: 4_u64,
             end_ns: 5_u64, polled_ns: 6_u64, owner_start_ns: 7_u64, closer_start_ns: 8_u64, owner_cgroup: 40_u64,
-            bytes_acked: 9_u64, bytes_received: 10_u64, bytes_sent: 11_u64,
-            bytes_sent_at_peer_fin: 12_u64, owner_tgid: 13_u32, closer_tgid: 14_u32, netns: 15_u32,
+            bytes_acked: 9_u64, bytes_received: 10_u64, sent_after_peer_fin: 12_u64,
+            owner_tgid: 13_u32, closer_tgid: 14_u32, netns: 15_u32,
             exchanges: 16_u32, write_seq: 17_u32, flags: 18_u32, sk_err: 19_u32,
-            sk_err_soft: 20_u32, unread: 21_u32, unacked: 22_u32, segs_out: 23_u32,
+            connect_errno: 20_u32, unread: 21_u32, unacked: 22_u32, segs_out: 23_u32,
             data_segs_in: 24_u32, data_segs_out: 25_u32, retransmits: 26_u32, srtt_8us: 27_u32,
             idle_jiffies: 28_u32, rst_reason: 29_u32,
             polled_idle_jiffies: 38_u32, polled_write_seq: 39_u32, close_nr: -30_i32, close_task_flags: 31_u32,
             exit_code: 32_i32, user_timeout_ms: 33_u32, sport: 34_u16, dport: 35_u16,
             family: 2_u16, state: 8_u8, old_state: 4_u8, opened: 2_u8, first: 1_u8,
-            probes_out: 36_u8, retries: 37_u8, shutdown: 3_u8);
+            probes_out: 36_u8, shutdown: 3_u8);
     }
 
     #[test]
@@ -277,6 +273,6 @@ mod tests {
                 decoded += 1;
             }
         }
-        assert_eq!(decoded, 0, "a random family and reserved bytes are never valid");
+        assert_eq!(decoded, 0, "random bytes are never valid");
     }
 }

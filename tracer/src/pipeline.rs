@@ -10,7 +10,7 @@ use crate::clock::Clock;
 use crate::connection::{self, Connection, Connections, Facts, Served, Tick};
 use crate::decode::{self, Event};
 use crate::detect::{Judge, Thresholds};
-use crate::probe::hook::{POLL, SEED};
+use crate::probe::hook::Kind;
 use crate::probe::{Attached, Status};
 use crate::process::{Identity, Lookup, ProcessId, Table};
 use crate::sink::{Health, Origin};
@@ -43,11 +43,11 @@ impl Setting {
     pub fn live(attached: &Attached, listeners: &[Listener]) -> Self {
         let system = rustix::system::uname();
         let text = |part: &std::ffi::CStr| part.to_string_lossy().into_owned();
-        // The walks belong to both tiers.
-        let is_full = attached
-            .hooks
-            .iter()
-            .all(|(hook, status)| [POLL, SEED].contains(&hook.name) || status.is_attached());
+        // Walks, and hooks on control groups, belong to both tiers.
+        let is_full = attached.hooks.iter().all(|(hook, status)| {
+            let of_functions = hook.candidates.iter().any(|(kind, _)| *kind == Kind::Kprobe);
+            !of_functions || status.is_attached()
+        });
         Self {
             start_ns: Clock::monotonic_ns(),
             origin: Origin { host: text(system.nodename()), clock: Clock::now() },

@@ -5,18 +5,39 @@ use aya_ebpf::programs::BtfTracePointContext;
 
 use tracer_ebpf::{Conn, flags};
 
+use super::kernel::tcp;
 use super::maps::{CONNS, find, send};
 use super::sock;
+use super::task::{set_owner, tgid};
 
 /// Arguments: `struct sock *sk`.
 #[btf_tracepoint(function = "tcp_destroy_sock")]
 fn destroy(ctx: BtfTracePointContext) -> i32 {
-    let sk: *const u8 = ctx.arg(0);
+    on_destroy(ctx.arg(0))
+}
+
+/// The second copy, see [`super::turn`]: the entry is gone where the first ran.
+#[btf_tracepoint(function = "tcp_destroy_sock")]
+fn destroy_again(ctx: BtfTracePointContext) -> i32 {
+    on_destroy(ctx.arg(0))
+}
+
+#[inline(always)]
+fn on_destroy(sk: *const u8) -> i32 {
     let key = sk as u64;
     if let Some(conn) = find(key) {
         unsafe {
             if (*conn).old_state == 0 {
-                missed(conn, sk);
+                if i32::from((*conn).state) == tcp::CLOSE {
+                    sock::netns(conn, sk);
+                    // The cgroup hook that saw it begin cannot read the task's start.
+                    if (*conn).owner_tgid == tgid() {
+                        set_owner(conn);
+                    }
+                    sock::close_begun(conn);
+                } else {
+                    missed(conn, sk);
+                }
             }
             send(conn);
         }

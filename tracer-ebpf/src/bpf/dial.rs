@@ -1,4 +1,4 @@
-//! `tcp_connect` and `tcp_close`: what only these functions tell. Optional: fentry where the kernel
+//! `tcp_connect` and `tcp_close`: what only these functions tell, early. Optional: fentry where the kernel
 //! lets it, else kprobe, else nothing, and the records lack these facts.
 
 use aya_ebpf::macros::{fentry, kprobe};
@@ -40,13 +40,12 @@ fn tcp_close_kp(ctx: ProbeContext) -> u32 {
     0
 }
 
-/// The SYN is about to go out: the port is chosen, so this dial does not fail for want of one.
+/// The SYN is about to go out: the port is chosen.
 #[inline(always)]
 unsafe fn on_connect<P: Port>(sk: *const u8) {
     unsafe {
         if let Some(conn) = find(sk as u64) {
             (*conn).sport = P::sport(sk);
-            (*conn).flags |= flags::SAW_CONNECT;
         }
     }
 }

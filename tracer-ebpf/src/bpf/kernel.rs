@@ -41,6 +41,12 @@ macro_rules! facility {
 facility!(have_task, HAVE_TASK);
 facility!(have_cookie, HAVE_COOKIE);
 
+/// Whether this kernel has an optional field.
+#[inline(always)]
+pub(super) fn has(field: usize) -> bool {
+    offset(field) != usize::from(MISSING)
+}
+
 /// Reads field `field` of the BTF-typed object at `base`.
 ///
 /// # Safety
@@ -115,6 +121,14 @@ pub(super) mod tcp {
 pub(super) const AF_INET: u16 = 2;
 pub(super) const AF_INET6: u16 = 10;
 pub(super) const IPPROTO_TCP: u16 = 6;
+pub(super) const IPPROTO_MPTCP: u16 = 262;
+/// `task_struct.flags`.
+pub(super) const PF_EXITING: u32 = 0x0000_0004;
+pub(super) const PF_KTHREAD: u32 = 0x0020_0000;
+/// `signal_struct.flags`.
+pub(super) const SIGNAL_GROUP_EXIT: u32 = 0x0000_0004;
+pub(super) const ECONNABORTED: u32 = 103;
+pub(super) const EINPROGRESS: i32 = 115;
 /// `sk_shutdown`: both directions.
 pub(super) const SHUTDOWN_MASK: u8 = 3;
 /// `sk_shutdown`: sending direction.

@@ -1,9 +1,12 @@
 //! Every map, and how entries come and go.
 
 use aya_ebpf::bindings::{BPF_F_NO_PREALLOC, BPF_RB_NO_WAKEUP};
-use aya_ebpf::btf_maps::{Array, HashMap, PerCpuArray, RingBuf};
+use aya_ebpf::btf_maps::{Array, HashMap, LruHashMap, PerCpuArray, RingBuf};
 use aya_ebpf::macros::btf_map;
 use tracer_ebpf::{Conn, Late, Loss, flags};
+
+use super::mptcp::Tuple;
+use super::task::Holder;
 
 /// `struct sock *` → the connection it carries now.
 ///
@@ -24,9 +27,17 @@ pub(super) static RECORDS: RingBuf<Conn, 8_388_608> = RingBuf::new();
 #[btf_map]
 static FULL: Array<u32, 1> = Array::new();
 
-/// Per CPU: is the task's copy of `set_state` running; how many of its skipped runs were harmless.
+/// Code of the exits of tasks, by `pid_tgid`: where a program cannot read the current task.
 #[btf_map]
-static REENTRY: PerCpuArray<u64, 2> = PerCpuArray::new();
+pub(super) static EXITS: LruHashMap<u64, i32, 4096> = LruHashMap::new();
+
+/// Closers of MPTCP connections: their subflows are closed later, by the kernel.
+#[btf_map]
+pub(super) static MPTCP: LruHashMap<Tuple, Holder, 4096> = LruHashMap::new();
+
+/// The socket that a task is in `connect()` with, by `pid_tgid`: for return probes.
+#[btf_map]
+pub(super) static CONNECTING: LruHashMap<u64, u64, 4096> = LruHashMap::new();
 
 /// Count per [`Loss`], per CPU: no contention, never reset.
 #[btf_map]
@@ -65,24 +76,6 @@ pub(super) fn mark_full() {
 #[inline(always)]
 pub(super) fn was_full() -> bool {
     FULL.get_ptr(0).is_some_and(|full| unsafe { *full != 0 })
-}
-
-/// Marks that the task's copy of `set_state` runs on this CPU, or no longer.
-#[inline(always)]
-pub(super) fn set_running(running: u64) {
-    if let Some(slot) = REENTRY.get_ptr_mut(0) {
-        unsafe { slot.write_volatile(running) };
-    }
-}
-
-/// Counts a run that the kernel skipped of the task's copy, and that the softirq's copy does.
-#[inline(always)]
-pub(super) fn count_harmless_skip() {
-    if REENTRY.get_ptr(0).is_some_and(|running| unsafe { running.read_volatile() != 0 })
-        && let Some(count) = REENTRY.get_ptr_mut(1)
-    {
-        unsafe { *count += 1 };
-    }
 }
 
 /// Sends the record of an ended connection, once.

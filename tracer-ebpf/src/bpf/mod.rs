@@ -2,9 +2,10 @@
 //! connection and send it once, when the connection ends. Nothing is sent per packet.
 //!
 //! Flow: `state` opens, advances and ends entries of the table; `read` counts exchanges and finds
-//! the owner of accepted sockets; `reset` adds resets; `dial` adds what only `tcp_connect` and
-//! `tcp_close` tell; `seed` finds the ones that are there at start and `poll` refreshes
-//! open ones, both when userspace asks; `destroy` sends what is left and frees the entry.
+//! the owner of accepted sockets; `reset` adds resets; `accept`, `connect` and `dial` add what only
+//! those functions tell, `exit` what a kernel without task helpers hides; `seed` finds the ones that
+//! are there at start and `poll` refreshes open ones, both when userspace asks; `destroy` sends
+//! what is left and frees the entry. `turn` is why some programs are there twice.
 #![expect(
     clippy::inline_always,
     reason = "the verifier follows a value through inlined code only; a call loses its type"
@@ -27,10 +28,14 @@
     reason = "the kernel aligns its fields; the offsets are the kernel's own"
 )]
 
+mod accept;
+mod connect;
 mod destroy;
 mod dial;
+mod exit;
 mod kernel;
 mod maps;
+mod mptcp;
 mod poll;
 mod read;
 mod reset;
@@ -38,6 +43,7 @@ mod seed;
 mod sock;
 mod state;
 mod task;
+mod turn;
 
 #[panic_handler]
 fn panic(_: &core::panic::PanicInfo<'_>) -> ! {

@@ -50,17 +50,23 @@ unsafe fn unseen(sk: *const u8, tp: *const u8, written: u32) -> Option<*mut Conn
         let state = i32::from(load::<u8>(sk, off::STATE));
         if load::<u16>(sk, off::PROTOCOL) != IPPROTO_TCP
             || (family != AF_INET && family != AF_INET6)
-            || (state != tcp::ESTABLISHED && state != tcp::CLOSE_WAIT)
+            || !matches!(state, tcp::ESTABLISHED | tcp::CLOSE_WAIT | tcp::SYN_RECV)
         {
             return None;
         }
         if was_full() {
             return None;
         }
-        let Some(conn) = sock::open(sk, opened::PREEXISTING, state, sock::NEW) else {
+        // TCP Fast Open: the data of a SYN may be read before the handshake is over.
+        let is_new = state == tcp::SYN_RECV;
+        let opened = if is_new { opened::PASSIVE } else { opened::PREEXISTING };
+        let Some(conn) = sock::open(sk, opened, state, sock::NEW) else {
             refuse();
             return None;
         };
+        if is_new {
+            (*conn).open_ns = sock::now();
+        }
         sock::local(conn, sk, tp);
         (*conn).write_seq = written;
         Some(conn)

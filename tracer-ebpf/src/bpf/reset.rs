@@ -8,13 +8,24 @@ use aya_ebpf::programs::BtfTracePointContext;
 use tracer_ebpf::{ABI_VERSION, KIND_LATE, Late, flags, off};
 
 use super::kernel::{load, tcp};
-use super::maps::{find, send_late};
+use super::maps::{find, send, send_late};
 use super::sock;
+use super::turn::{self, Program};
 
 /// Arguments: `struct sock *sk`.
 #[btf_tracepoint(function = "tcp_receive_reset")]
 fn recv_reset(ctx: BtfTracePointContext) -> i32 {
-    let sk: *const u8 = ctx.arg(0);
+    on_receive_reset(ctx.arg(0))
+}
+
+/// The second copy, see [`turn`]; running twice does no harm.
+#[btf_tracepoint(function = "tcp_receive_reset")]
+fn recv_reset_again(ctx: BtfTracePointContext) -> i32 {
+    on_receive_reset(ctx.arg(0))
+}
+
+#[inline(always)]
+fn on_receive_reset(sk: *const u8) -> i32 {
     if let Some(conn) = find(sk as u64) {
         unsafe {
             if (*conn).old_state == 0 {
@@ -25,27 +36,30 @@ fn recv_reset(ctx: BtfTracePointContext) -> i32 {
     0
 }
 
-/// Since 6.10: `const struct sock *sk, const struct sk_buff *skb, const enum sk_rst_reason reason`.
-#[btf_tracepoint(function = "tcp_send_reset")]
-fn send_reset_why(ctx: BtfTracePointContext) -> i32 {
-    unsafe { on_send_reset(ctx.arg(0), ctx.arg(1), ctx.arg::<u32>(2)) };
-    0
+macro_rules! send_reset {
+    ($name:ident, $turn:path, $reason:expr) => {
+        #[btf_tracepoint(function = "tcp_send_reset")]
+        fn $name(ctx: BtfTracePointContext) -> i32 {
+            let sk: *const u8 = ctx.arg(0);
+            if !sk.is_null() && $turn(Program::SendReset, sk, 0) {
+                let reason: fn(&BtfTracePointContext) -> u32 = $reason;
+                unsafe { on_send_reset(sk, ctx.arg(1), reason(&ctx)) };
+            }
+            0
+        }
+    };
 }
-
-/// Before 6.10: `const struct sock *sk, const struct sk_buff *skb`.
-#[btf_tracepoint(function = "tcp_send_reset")]
-fn send_reset(ctx: BtfTracePointContext) -> i32 {
-    unsafe { on_send_reset(ctx.arg(0), ctx.arg(1), 0) };
-    0
-}
+// Since 6.10: `const struct sock *sk, const struct sk_buff *skb, const enum sk_rst_reason reason`.
+send_reset!(send_reset_why, turn::first, |ctx| ctx.arg(2));
+send_reset!(send_reset_why_again, turn::second, |ctx| ctx.arg(2));
+// Before 6.10: `const struct sock *sk, const struct sk_buff *skb`.
+send_reset!(send_reset, turn::first, |_| 0);
+send_reset!(send_reset_again, turn::second, |_| 0);
 
 /// `skb` is the packet that the reset answers, NULL if it answers none.
 #[inline(always)]
 unsafe fn on_send_reset(sk: *const u8, skb: *const u8, reason: u32) {
     unsafe {
-        if sk.is_null() {
-            return;
-        }
         let state = i32::from(load::<u8>(sk, off::STATE));
         // A request sock belongs to a handshake that is not a connection yet.
         if state == tcp::NEW_SYN_RECV {
@@ -59,6 +73,9 @@ unsafe fn on_send_reset(sk: *const u8, skb: *const u8, reason: u32) {
             (*conn).rst_reason = reason;
             if (*conn).old_state == 0 {
                 (*conn).flags |= flags::RST_SENT_BEFORE_END;
+            } else {
+                // The application may keep the socket: connect(AF_UNSPEC).
+                send(conn);
             }
             return;
         }

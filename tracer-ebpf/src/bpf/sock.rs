@@ -3,10 +3,10 @@
 use aya_ebpf::helpers::{
     bpf_get_socket_cookie, bpf_jiffies64, bpf_ktime_get_ns, bpf_skc_to_tcp_sock,
 };
-use tracer_ebpf::{ABI_VERSION, Conn, KIND_CONN, flags, off};
+use tracer_ebpf::{ABI_VERSION, Conn, KIND_CONN, first, flags, off};
 
 use super::kernel::{
-    AF_INET6, SOCK_DEAD, SOCK_DONE, SOCK_KEEPOPEN, SOCK_LINGER, have_cookie, load, load16,
+    AF_INET6, SOCK_DEAD, SOCK_DONE, SOCK_KEEPOPEN, SOCK_LINGER, have_cookie, load, load16, tcp,
 };
 use super::maps::{CONNS, find, mark_full};
 
@@ -48,15 +48,10 @@ pub(super) const ANY: u64 = 0;
 /// Only if there is none yet.
 pub(super) const NEW: u64 = 1;
 
-/// Adds a table entry for a connection and returns it; `None` if there is no room, or none that is
-/// new.
-///
-/// # Safety
-/// `sk` must be a typed, full socket.
+/// Adds an empty table entry and returns it; `None` if there is no room, or none that is new.
 #[inline(always)]
-pub(super) unsafe fn open(sk: *const u8, opened: u8, state: i32, how: u64) -> Option<*mut Conn> {
+pub(super) fn blank(key: u64, how: u64) -> Option<*mut Conn> {
     const WORDS: usize = Conn::SIZE / 8;
-    let key = sk as u64;
     let mut blank = core::mem::MaybeUninit::<[u64; WORDS]>::uninit();
     // Word by word and volatile: a plain zeroed() becomes a byte-wise memset, 8 times the work.
     for word in 0..WORDS {
@@ -74,14 +69,65 @@ pub(super) unsafe fn open(sk: *const u8, opened: u8, state: i32, how: u64) -> Op
         (*conn).kind = KIND_CONN;
         (*conn).abi = ABI_VERSION;
         (*conn).len = Conn::LEN;
-        (*conn).opened = opened;
-        (*conn).state = state as u8;
-        (*conn).cookie = cookie(sk);
-        let net: *const u8 = load(sk, off::NET);
-        (*conn).netns = load(net, off::NETNS);
-        peer(conn, sk);
     }
     Some(conn)
+}
+
+/// Adds a table entry for a connection and returns it; `None` if there is no room, or none that is
+/// new.
+///
+/// # Safety
+/// `sk` must be a typed, full socket.
+#[inline(always)]
+pub(super) unsafe fn open(sk: *const u8, opened: u8, state: i32, how: u64) -> Option<*mut Conn> {
+    let conn = blank(sk as u64, how)?;
+    unsafe {
+        (*conn).opened = opened;
+        name(conn, sk, state);
+    }
+    Some(conn)
+}
+
+/// What is known from the beginning: who the other end is, and where.
+///
+/// # Safety
+/// `conn` valid for writes, `sk` a typed, full socket.
+#[inline(always)]
+pub(super) unsafe fn name(conn: *mut Conn, sk: *const u8, state: i32) {
+    unsafe {
+        (*conn).state = state as u8;
+        (*conn).cookie = cookie(sk);
+        netns(conn, sk);
+        peer(conn, sk);
+    }
+}
+
+/// The network namespace.
+///
+/// # Safety
+/// `conn` valid for writes, `sk` typed.
+#[inline(always)]
+pub(super) unsafe fn netns(conn: *mut Conn, sk: *const u8) {
+    unsafe {
+        let net: *const u8 = load(sk, off::NET);
+        (*conn).netns = load(net, off::NETNS);
+    }
+}
+
+/// Ends a dial that began and never reached SYN_SENT.
+///
+/// # Safety
+/// `conn` valid for writes.
+#[inline(always)]
+pub(super) unsafe fn close_begun(conn: *mut Conn) {
+    unsafe {
+        if i32::from((*conn).state) == tcp::CLOSE && (*conn).old_state == 0 {
+            (*conn).old_state = tcp::CLOSE as u8;
+            (*conn).flags |= flags::NO_SYN;
+            (*conn).end_ns = now();
+            (*conn).first_close_ns = (*conn).end_ns;
+        }
+    }
 }
 
 /// Family and peer: known at dial.
@@ -169,22 +215,36 @@ pub(super) unsafe fn last_facts(conn: *mut Conn, sk: *const u8, tp: *const u8) {
     unsafe {
         (*conn).bytes_acked = load(tp, off::BYTES_ACKED);
         (*conn).bytes_received = load(tp, off::BYTES_RECEIVED);
-        (*conn).bytes_sent = load(tp, off::BYTES_SENT);
         (*conn).segs_out = load(tp, off::SEGS_OUT);
         (*conn).data_segs_in = load(tp, off::DATA_SEGS_IN);
         (*conn).data_segs_out = load(tp, off::DATA_SEGS_OUT);
         (*conn).retransmits = load(tp, off::TOTAL_RETRANS);
-        (*conn).retries = load(tp, off::RETRIES);
         (*conn).probes_out = load(tp, off::PROBES_OUT);
         (*conn).user_timeout_ms = load(tp, off::USER_TIMEOUT);
         let received: u32 = load(tp, off::RCV_NXT);
         let sent: u32 = load(tp, off::SND_NXT);
         (*conn).unread = received.wrapping_sub(load(tp, off::COPIED_SEQ));
-        (*conn).unacked = sent.wrapping_sub(load(tp, off::SND_UNA));
+        let acked: u32 = load(tp, off::SND_UNA);
+        (*conn).unacked = sent.wrapping_sub(acked);
         (*conn).sk_err = load(sk, off::ERR);
-        (*conn).sk_err_soft = load(sk, off::ERR_SOFT);
         (*conn).shutdown = load(sk, off::SHUTDOWN);
         let bits: u64 = load(sk, off::FLAGS);
+        // Our FIN is the last number written.
+        if matches!(
+            i32::from((*conn).old_state),
+            tcp::FIN_WAIT1 | tcp::FIN_WAIT2 | tcp::CLOSING | tcp::LAST_ACK
+        ) {
+            let written: u32 = load(tp, off::WRITE_SEQ);
+            if acked == written {
+                (*conn).flags |= flags::FIN_ACKED;
+            } else if sent == written {
+                (*conn).unacked = (*conn).unacked.wrapping_sub(1);
+            }
+        }
+        if (*conn).first == first::PEER {
+            let sent: u64 = load(tp, off::BYTES_SENT);
+            (*conn).sent_after_peer_fin = sent.wrapping_sub((*conn).sent_after_peer_fin);
+        }
         let mut facts = 0;
         if bits & SOCK_DEAD != 0 {
             facts |= flags::DEAD;

@@ -5,40 +5,37 @@ use aya_ebpf::programs::BtfTracePointContext;
 use aya_log_ebpf::trace;
 use tracer_ebpf::{Conn, first, flags, off, opened};
 
-use super::kernel::{AF_INET, AF_INET6, IPPROTO_TCP, SEND_SHUTDOWN, SHUTDOWN_MASK, load, tcp};
-use super::maps::{count_harmless_skip, find, refuse, send, set_running, was_full};
-use super::sock;
-use super::task::{set_closer, set_owner};
+use super::kernel::{
+    AF_INET, AF_INET6, ECONNABORTED, IPPROTO_MPTCP, IPPROTO_TCP, SEND_SHUTDOWN, SHUTDOWN_MASK,
+    load, tcp,
+};
+use super::maps::{find, refuse, send, was_full};
+use super::task::{Holder, set_owner};
+use super::turn::{self, Program};
+use super::{mptcp, sock};
 
 /// Arguments: `const struct sock *sk, const int oldstate, const int newstate`.
-///
-/// This copy acts on sockets that a task has locked, [`set_state_bh`] on the others. The kernel
-/// (6.1 and later) skips a program that is running on the CPU already, so with one copy a softirq
-/// that interrupts a task within it would lose its transition.
 #[btf_tracepoint(function = "inet_sock_set_state")]
 fn set_state(ctx: BtfTracePointContext) -> i32 {
-    let sk: *const u8 = ctx.arg(0);
-    // First and last, so that nearly every skip of this copy by a softirq is known for what it is.
-    set_running(1);
-    if unsafe { sock::owned_by_task(sk) } {
-        unsafe { on_state(sk, ctx.arg(1), ctx.arg(2)) };
-        log(&ctx);
+    if turn::first(Program::State, ctx.arg(0), ctx.arg(2)) {
+        act(&ctx);
     }
-    set_running(0);
     0
 }
 
-/// The copy for softirqs.
+/// The second copy, see [`turn`].
 #[btf_tracepoint(function = "inet_sock_set_state")]
-fn set_state_bh(ctx: BtfTracePointContext) -> i32 {
-    let sk: *const u8 = ctx.arg(0);
-    if unsafe { sock::owned_by_task(sk) } {
-        return 0;
+fn set_state_again(ctx: BtfTracePointContext) -> i32 {
+    if turn::second(Program::State, ctx.arg(0), ctx.arg(2)) {
+        act(&ctx);
     }
-    count_harmless_skip();
-    unsafe { on_state(sk, ctx.arg(1), ctx.arg(2)) };
-    log(&ctx);
     0
+}
+
+#[inline(always)]
+fn act(ctx: &BtfTracePointContext) {
+    unsafe { on_state(ctx.arg(0), ctx.arg(1), ctx.arg(2)) };
+    log(ctx);
 }
 
 #[inline(always)]
@@ -57,8 +54,14 @@ unsafe fn on_state(sk: *const u8, old: i32, new: i32) {
     }
     unsafe {
         let tp = sock::tcp_sock(sk);
-        // NULL for anything but a full TCP socket of this protocol; MPTCP sockets are 262.
-        if tp.is_null() || load::<u16>(sk, off::PROTOCOL) != IPPROTO_TCP {
+        // NULL for anything but a full TCP socket.
+        if tp.is_null() {
+            if load::<u16>(sk, off::PROTOCOL) == IPPROTO_MPTCP {
+                mptcp::on_state(sk, new);
+            }
+            return;
+        }
+        if load::<u16>(sk, off::PROTOCOL) != IPPROTO_TCP {
             return;
         }
         let family: u16 = load(sk, off::FAMILY);
@@ -70,9 +73,9 @@ unsafe fn on_state(sk: *const u8, old: i32, new: i32) {
             tcp::ESTABLISHED if old == tcp::SYN_RECV => accept(sk, tp),
             tcp::ESTABLISHED => established(sk, tp),
             tcp::FIN_WAIT1 | tcp::CLOSE_WAIT | tcp::LAST_ACK | tcp::CLOSING | tcp::FIN_WAIT2 => {
-                closing(sk, tp, new);
+                closing(sk, tp, old, new);
             }
-            // From LISTEN there is no connection to end; from SYN_RECV none was opened.
+            // From LISTEN there is no connection to end.
             tcp::CLOSE if is_connection(old) => ended(sk, tp, old),
             _ => {}
         }
@@ -85,6 +88,7 @@ fn is_connection(state: i32) -> bool {
         state,
         tcp::ESTABLISHED
             | tcp::SYN_SENT
+            | tcp::SYN_RECV
             | tcp::FIN_WAIT1
             | tcp::FIN_WAIT2
             | tcp::CLOSE_WAIT
@@ -98,25 +102,32 @@ fn is_connection(state: i32) -> bool {
 unsafe fn dial(sk: *const u8, tp: *const u8) {
     unsafe {
         let mut reopened = 0;
-        // connect(AF_UNSPEC) and failed blocking dials leave a socket, and its cookie, to dial again.
-        if let Some(before) = find(sk as u64)
-            && (*before).old_state != 0
-        {
-            // Without it the entry was left by another socket, whose freeing we missed.
-            let cookie = sock::cookie(sk);
-            if cookie != 0 && (*before).cookie == cookie {
-                reopened = flags::REOPENED;
+        let mut begun = None;
+        if let Some(before) = find(sk as u64) {
+            if (*before).old_state != 0 {
+                // connect(AF_UNSPEC) and failed blocking dials leave a socket, and its cookie, to dial
+                // again. Without it the entry was left by another socket, whose freeing we missed.
+                let cookie = sock::cookie(sk);
+                if cookie != 0 && (*before).cookie == cookie {
+                    reopened = flags::REOPENED;
+                }
+                send(before);
+            } else if i32::from((*before).state) == tcp::CLOSE {
+                begun = Some(before);
             }
-            send(before);
         }
-        if let Some(conn) = sock::open(sk, opened::ACTIVE, tcp::SYN_SENT, sock::ANY) {
+        let conn = if let Some(conn) = begun {
+            sock::name(conn, sk, tcp::SYN_SENT);
+            conn
+        } else if let Some(conn) = sock::open(sk, opened::ACTIVE, tcp::SYN_SENT, sock::ANY) {
             (*conn).open_ns = sock::now();
-            (*conn).flags = reopened;
-            (*conn).write_seq = load(tp, off::WRITE_SEQ);
-            set_owner(conn);
+            conn
         } else {
-            refuse();
-        }
+            return refuse();
+        };
+        (*conn).flags |= reopened;
+        (*conn).write_seq = load(tp, off::WRITE_SEQ);
+        set_owner(conn);
     }
 }
 
@@ -128,12 +139,18 @@ unsafe fn accept(sk: *const u8, tp: *const u8) {
         if conn.is_none()
             && let Some(before) = find(sk as u64)
         {
-            // Both ends dialled at once: ours went through SYN_RECV too.
-            if (*before).opened == opened::ACTIVE && i32::from((*before).state) == tcp::SYN_SENT {
-                return established(sk, tp);
-            }
-            // Left by a socket whose freeing we missed.
-            if (*before).old_state != 0 {
+            if (*before).old_state == 0 {
+                let state = i32::from((*before).state);
+                // Both ends dialled at once, so that ours went through SYN_RECV too; or TCP Fast
+                // Open, whose data was read before the handshake was over.
+                if state == tcp::SYN_SENT {
+                    return established(sk, tp);
+                }
+                if state == tcp::SYN_RECV {
+                    return set_established(before, sk, tp);
+                }
+            } else {
+                // Left by a socket whose freeing we missed.
                 send(before);
             }
             conn = sock::open(sk, opened::PASSIVE, tcp::ESTABLISHED, sock::ANY);
@@ -142,8 +159,10 @@ unsafe fn accept(sk: *const u8, tp: *const u8) {
             let now = sock::now();
             (*conn).open_ns = now;
             (*conn).established_ns = now;
-            (*conn).write_seq = load(tp, off::WRITE_SEQ);
+            // Not `write_seq`: a server may answer the data of a SYN before the handshake is over.
+            (*conn).write_seq = first_unacked(tp);
             sock::local(conn, sk, tp);
+            mark_subflow(conn, tp);
         } else {
             refuse();
         }
@@ -157,11 +176,38 @@ unsafe fn established(sk: *const u8, tp: *const u8) {
         if let Some(conn) = find(sk as u64)
             && (*conn).old_state == 0
         {
-            (*conn).state = tcp::ESTABLISHED as u8;
-            (*conn).established_ns = sock::now();
-            (*conn).write_seq = load(tp, off::WRITE_SEQ);
-            sock::local(conn, sk, tp);
+            // Our SYN counts as one. Not `write_seq`: it may have carried data (TCP Fast Open).
+            (*conn).write_seq = first_unacked(tp).wrapping_add(1);
+            set_established(conn, sk, tp);
         }
+    }
+}
+
+#[inline(always)]
+unsafe fn set_established(conn: *mut Conn, sk: *const u8, tp: *const u8) {
+    unsafe {
+        (*conn).state = tcp::ESTABLISHED as u8;
+        (*conn).established_ns = sock::now();
+        sock::local(conn, sk, tp);
+        mark_subflow(conn, tp);
+    }
+}
+
+#[inline(always)]
+unsafe fn mark_subflow(conn: *mut Conn, tp: *const u8) {
+    unsafe {
+        if mptcp::is_subflow(tp) {
+            (*conn).flags |= flags::MPTCP;
+        }
+    }
+}
+
+/// The sequence number from which `bytes_acked` counts.
+#[inline(always)]
+unsafe fn first_unacked(tp: *const u8) -> u32 {
+    unsafe {
+        let (unacked, acked): (u32, u64) = (load(tp, off::SND_UNA), load(tp, off::BYTES_ACKED));
+        unacked.wrapping_sub(acked as u32)
     }
 }
 
@@ -178,10 +224,16 @@ unsafe fn known(sk: *const u8, tp: *const u8, state: i32) -> Option<*mut Conn> {
         } else if was_full() {
             return None;
         }
-        let Some(conn) = sock::open(sk, opened::PREEXISTING, state, sock::ANY) else {
+        // A handshake that is over had an entry, if it was made while we watched.
+        let opened =
+            if state == tcp::SYN_RECV { opened::PASSIVE } else { opened::PREEXISTING };
+        let Some(conn) = sock::open(sk, opened, state, sock::ANY) else {
             refuse();
             return None;
         };
+        if opened == opened::PASSIVE {
+            (*conn).open_ns = sock::now();
+        }
         (*conn).write_seq = load(tp, off::WRITE_SEQ);
         sock::local(conn, sk, tp);
         Some(conn)
@@ -191,9 +243,10 @@ unsafe fn known(sk: *const u8, tp: *const u8, state: i32) -> Option<*mut Conn> {
 /// The FIN states. Only leaving ESTABLISHED names the first closer: a packet that waited for the
 /// socket lock is handled in task context, so the context does not.
 #[inline(always)]
-unsafe fn closing(sk: *const u8, tp: *const u8, new: i32) {
+unsafe fn closing(sk: *const u8, tp: *const u8, old: i32, new: i32) {
     unsafe {
-        let Some(conn) = known(sk, tp, new) else { return };
+        let state = if old == tcp::SYN_RECV { old } else { new };
+        let Some(conn) = known(sk, tp, state) else { return };
         (*conn).state = new as u8;
         match new {
             tcp::FIN_WAIT1 => {
@@ -203,16 +256,16 @@ unsafe fn closing(sk: *const u8, tp: *const u8, new: i32) {
                 if load::<u8>(sk, off::SHUTDOWN) == SEND_SHUTDOWN {
                     (*conn).flags |= flags::HALF_CLOSED;
                 }
-                own_and_close(conn);
+                own_and_close(conn, sk, tp);
             }
             tcp::CLOSE_WAIT => {
                 (*conn).first = first::PEER;
-                (*conn).bytes_sent_at_peer_fin = load(tp, off::BYTES_SENT);
+                (*conn).sent_after_peer_fin = load(tp, off::BYTES_SENT);
                 sock::first_close(conn, tp);
             }
             tcp::LAST_ACK => {
                 sock::mark_pending(conn, tp);
-                own_and_close(conn);
+                own_and_close(conn, sk, tp);
             }
             tcp::CLOSING => (*conn).flags |= flags::SIMULTANEOUS,
             _ => {}
@@ -222,11 +275,25 @@ unsafe fn closing(sk: *const u8, tp: *const u8, new: i32) {
 
 /// The current task closes it; if nobody was seen to use it before, it is the owner too.
 #[inline(always)]
-unsafe fn own_and_close(conn: *mut Conn) {
+unsafe fn own_and_close(conn: *mut Conn, sk: *const u8, tp: *const u8) {
     unsafe {
-        set_closer(conn);
+        if mptcp::is_subflow(tp) {
+            // Not by the worker of the kernel that does it now.
+            if let Some(holder) = mptcp::closer(sk) {
+                close_by(conn, &*holder);
+            }
+        } else {
+            close_by(conn, &Holder::current());
+        }
+    }
+}
+
+#[inline(always)]
+unsafe fn close_by(conn: *mut Conn, holder: &Holder) {
+    unsafe {
+        holder.close(conn);
         if (*conn).owner_tgid == 0 {
-            set_owner(conn);
+            holder.own(conn);
             (*conn).flags |= flags::OWNER_AT_USE;
         }
     }
@@ -252,17 +319,54 @@ unsafe fn ended(sk: *const u8, tp: *const u8, old: i32) {
         if task {
             (*conn).flags |= flags::TASK;
         }
-        // close() of a connection that is not finished: the reset goes out after this, then the
-        // socket is destroyed. A dead socket is destroyed right away too. Both are sent there.
-        let aborted = task
-            && (*conn).shutdown == SHUTDOWN_MASK
-            && matches!(old, tcp::ESTABLISHED | tcp::CLOSE_WAIT | tcp::SYN_SENT);
-        if aborted {
-            own_and_close(conn);
+        if task && is_ended_by_call(conn, old) {
+            own_and_close(conn, sk, tp);
+        } else if task && (*conn).sk_err == ECONNABORTED {
+            // `ss -K`: not by its owner.
+            Holder::current().close(conn);
         }
-        // An application may keep the descriptor of a connection that the peer ended for ever.
-        if !aborted && (*conn).flags & flags::DEAD == 0 {
+        if !has_sequel(conn, old) {
             send(conn);
+        }
+    }
+}
+
+/// Whether a call of the current task ends it: close() of one that is not finished, shutdown() of a
+/// dial, connect(AF_UNSPEC). Not connect() itself, when it fails before its SYN.
+#[inline(always)]
+unsafe fn is_ended_by_call(conn: *const Conn, old: i32) -> bool {
+    unsafe {
+        if (*conn).sk_err != 0 || (*conn).flags & flags::RST_RECEIVED != 0 {
+            return false;
+        }
+        match old {
+            tcp::ESTABLISHED | tcp::CLOSE_WAIT | tcp::SYN_RECV => true,
+            tcp::SYN_SENT => (*conn).shutdown == SHUTDOWN_MASK || (*conn).segs_out != 0,
+            _ => false,
+        }
+    }
+}
+
+/// Whether the kernel tells more of it at once: a reset that goes out, the return of connect(), the
+/// end of the socket. An application may keep the descriptor of any other for ever.
+#[inline(always)]
+unsafe fn has_sequel(conn: *const Conn, old: i32) -> bool {
+    unsafe {
+        let has = |flag: u32| (*conn).flags & flag != 0;
+        // Its application has let go of it, or no application ever had it: it is destroyed now.
+        if has(flags::DEAD) {
+            return true;
+        }
+        if (*conn).sk_err != 0 || has(flags::RST_RECEIVED) {
+            return false;
+        }
+        match old {
+            // Aborted by close(), disconnected, or never accepted.
+            tcp::ESTABLISHED | tcp::CLOSE_WAIT | tcp::SYN_RECV => true,
+            tcp::SYN_SENT => (*conn).shutdown == SHUTDOWN_MASK || (*conn).segs_out == 0,
+            // Disconnected after shutdown(): the FIN of the peer would have ended it otherwise.
+            tcp::FIN_WAIT1 | tcp::FIN_WAIT2 => has(flags::TASK) && !has(flags::PEER_FIN),
+            _ => false,
         }
     }
 }

@@ -47,15 +47,12 @@ fn print(hooks: &[probe::HookStatus]) -> io::Result<()> {
     for (hook, status) in hooks {
         let style = match (status.is_attached(), hook.need) {
             (true, _) => anstyle::AnsiColor::Green.on_default(),
-            (false, Need::Optional) => anstyle::AnsiColor::Yellow.on_default(),
+            (false, Need::Optional | Need::Substitute) => anstyle::AnsiColor::Yellow.on_default(),
             (false, Need::Required) => anstyle::AnsiColor::Red.on_default(),
         };
-        let need = match hook.need {
-            Need::Required => "required",
-            Need::Optional => "optional",
-        };
+        let need = hook.need.name();
         let status = paint(style, &format!("{:<18}", status.to_string()));
-        writeln!(out, "{:<22}{status}{need:<10}{}", hook.name, hook.gives)?;
+        writeln!(out, "{:<22}{status}{need:<12}{}", hook.name, hook.gives)?;
     }
     let missing = hooks.iter().filter(|(_, status)| !status.is_attached());
     let (required, optional): (Vec<_>, Vec<_>) =

@@ -9,7 +9,6 @@ use super::record::{Basis, Connection, OpenCause, Phase, Role, TcpState};
 use crate::process::ProcessId;
 
 const AF_INET6: u16 = 10;
-const LAST_ACK: u8 = 9;
 
 /// Builds the record. An ended one has `old_state`; `late` only belongs to those.
 pub(super) fn connection(
@@ -35,6 +34,8 @@ pub(super) fn connection(
     // Of one that was there before us it counts the requests that followed an answer.
     let last_answer =
         conn.opened == opened::PREEXISTING && role == Some(Role::Server) && ended && pending;
+    // Its application reads and writes another socket.
+    let is_bound = has(flags::MPTCP);
     let whole = ended && conn.opened != opened::PREEXISTING;
     Connection {
         cookie: (conn.cookie != 0).then_some(conn.cookie),
@@ -50,10 +51,14 @@ pub(super) fn connection(
         last_data_ns: last_data(conn, context.tick_ns),
         local_fin_ns: (!ended && conn.first == first::LOCAL).then_some(conn.first_close_ns),
         open_cause,
-        exchanges: (conn.exchanges + u32::from(last_answer))
-            .saturating_sub(u32::from(unanswered_request)),
-        exchanges_basis: Basis::Measured,
-        unanswered: pending && role != Some(Role::Server),
+        exchanges: if is_bound {
+            conn.data_segs_in.min(conn.data_segs_out)
+        } else {
+            (conn.exchanges + u32::from(last_answer))
+                .saturating_sub(u32::from(unanswered_request))
+        },
+        exchanges_basis: if is_bound { Basis::Bound } else { Basis::Measured },
+        unanswered: pending && role != Some(Role::Server) && !is_bound,
         bytes_sent: whole.then(|| payload_sent(conn)),
         bytes_received: whole
             .then(|| conn.bytes_received.saturating_sub(u64::from(has(flags::PEER_FIN)))),
@@ -78,13 +83,16 @@ fn known(ns: u64) -> Option<u64> {
 /// `bytes_acked` counts our SYN, and our FIN once it is acknowledged.
 fn payload_sent(conn: &Conn) -> u64 {
     let syn = conn.opened == opened::ACTIVE && conn.established_ns != 0;
-    let fin_sent = conn.first == first::LOCAL || conn.old_state == LAST_ACK;
-    let fin_acked = fin_sent && conn.unacked == 0;
-    conn.bytes_acked.saturating_sub(u64::from(syn) + u64::from(fin_acked))
+    let fin = conn.flags & flags::FIN_ACKED != 0;
+    conn.bytes_acked.saturating_sub(u64::from(syn) + u64::from(fin))
 }
 
 /// When the last data segment went either way: from the closing or, while open, polled counters.
 fn last_data(conn: &Conn, tick_ns: u64) -> Option<u64> {
+    // What an MPTCP application has written is not seen, so nothing proves that it waits for nothing.
+    if conn.flags & flags::MPTCP != 0 {
+        return None;
+    }
     if conn.opened != opened::PREEXISTING {
         known(conn.established_ns)?;
     }
@@ -145,9 +153,9 @@ mod tests {
         conn.old_state = 5;
         conn.bytes_acked = 92;
         conn.bytes_received = 373;
-        assert_eq!(built(&conn).bytes_sent, Some(90));
-        conn.unacked = 1;
         assert_eq!(built(&conn).bytes_sent, Some(91), "the FIN is not acknowledged yet");
+        conn.flags = flags::FIN_ACKED;
+        assert_eq!(built(&conn).bytes_sent, Some(90));
         assert_eq!(built(&conn).bytes_received, Some(373));
         conn.flags = flags::PEER_FIN;
         assert_eq!(built(&conn).bytes_received, Some(372));
@@ -180,6 +188,15 @@ mod tests {
         conn.flags = flags::WRITE_PENDING;
         assert_eq!(built(&conn).exchanges, 3);
         assert!(!built(&conn).unanswered, "an answer waits for nothing");
+    }
+
+    #[test]
+    fn the_exchanges_of_an_mptcp_subflow_are_bounded_by_its_segments() {
+        let mut conn = blank();
+        conn.old_state = 5;
+        conn.flags = flags::MPTCP;
+        (conn.data_segs_in, conn.data_segs_out) = (7, 4);
+        assert_eq!((built(&conn).exchanges, built(&conn).exchanges_basis), (4, Basis::Bound));
     }
 
     #[test]

@@ -15,6 +15,7 @@ use crate::process::ProcessId;
 const ESTABLISHED: u8 = 1;
 const SYN_SENT: u8 = 2;
 const SYN_RECV: u8 = 3;
+const CLOSE: u8 = 7;
 const FIN_WAIT1: u8 = 4;
 const FIN_WAIT2: u8 = 5;
 const CLOSE_WAIT: u8 = 8;
@@ -27,6 +28,9 @@ const ECONNRESET: u32 = 104;
 const ETIMEDOUT: u32 = 110;
 const ECONNREFUSED: u32 = 111;
 const EPIPE: u32 = 32;
+const EADDRNOTAVAIL: u32 = 99;
+const ENETUNREACH: u32 = 101;
+const EHOSTUNREACH: u32 = 113;
 
 const SHUTDOWN_MASK: u8 = 3;
 
@@ -48,12 +52,15 @@ pub(super) fn close(conn: &Conn, late: Option<&Late>, context: &Context<'_>) -> 
     // A reset we are said to have received, yet we answered a packet on the dead socket: the
     // kernel reset itself because data came after our close.
     let own_reset = late.is_some() && matches!(conn.old_state, FIN_WAIT1 | FIN_WAIT2);
-    let received = has(flags::RST_RECEIVED) && !own_reset;
+    // A handshake may have no entry yet when the reset is reported.
+    let of_handshake = conn.old_state == SYN_RECV && conn.sk_err == ECONNRESET;
+    let received = (has(flags::RST_RECEIVED) || of_handshake) && !own_reset;
     let cause = cause(conn, received);
     let initiator = initiator(cause);
     let local_call = conn.closer_tgid != 0 && !matches!(initiator, Initiator::Admin);
     let sent = (has(flags::RST_SENT) || late.is_some()) && !received;
     let reason = late.map_or(conn.rst_reason, |late| late.rst_reason);
+    let was_established = !matches!(conn.old_state, SYN_SENT | SYN_RECV | CLOSE);
     let unread = conn.unread.saturating_sub(u32::from(has(flags::PEER_FIN)));
     Close {
         cause,
@@ -61,28 +68,45 @@ pub(super) fn close(conn: &Conn, late: Option<&Late>, context: &Context<'_>) -> 
         initiator,
         rst: if received { Some(Reset::Received) } else { sent.then_some(Reset::Sent) },
         rst_reason: sent.then(|| (context.reset_reasons)(reason)).flatten(),
-        errno: (conn.sk_err != 0 && !own_reset).then_some(conn.sk_err),
+        errno: errno(conn, cause).filter(|_| !own_reset),
         // SOCK_DONE would not do: it is also set when the peer answers our FIN with its own.
         after_peer_fin: conn.first == first::PEER,
         late_peer_data: late.is_some(),
         unread_bytes: (cause == CloseCause::LocalAbortUnread).then_some(unread),
-        unacked_bytes: matches!(conn.old_state, ESTABLISHED | CLOSE_WAIT).then_some(conn.unacked),
+        unacked_bytes: was_established.then_some(conn.unacked),
+        sent_after_peer_fin: (cause == CloseCause::ResetAfterPeerFin)
+            .then_some(conn.sent_after_peer_fin),
         at_ns: conn.first_close_ns,
-        // A failed dial was never busy, so it was never idle.
-        idle_s: (conn.old_state != SYN_SENT)
+        // What never was busy never was idle.
+        idle_s: was_established
             .then(|| u64::from(conn.idle_jiffies).saturating_mul(context.tick_ns) as f64 / 1e9),
         closer: (conn.closer_tgid != 0)
             .then_some(ProcessId { pid: conn.closer_tgid, start_ns: conn.closer_start_ns }),
     }
 }
 
+/// What the application was or will be told: the socket's error, or what `connect()` returned.
+fn errno(conn: &Conn, cause: CloseCause) -> Option<u32> {
+    let known = |errno: u32| (errno != 0).then_some(errno);
+    known(conn.sk_err)
+        .or_else(|| known(conn.connect_errno))
+        // The one reason for which the kernel finds no port.
+        .or((cause == CloseCause::ConnectNoPort).then_some(EADDRNOTAVAIL))
+}
+
 fn cause(conn: &Conn, received: bool) -> CloseCause {
-    let is_missed = conn.flags & flags::END_MISSED != 0;
+    let has = |flag: u32| conn.flags & flag != 0;
+    let is_missed = has(flags::END_MISSED);
+    let by_close = has(flags::TASK) && conn.shutdown == SHUTDOWN_MASK;
     match conn.old_state {
         // What would tell is gone by the time the socket is freed.
         SYN_SENT | ESTABLISHED | CLOSE_WAIT if is_missed => CloseCause::Unknown,
-        SYN_SENT => dial_cause(conn, received),
+        SYN_SENT | CLOSE => dial_cause(conn, received),
         SYN_RECV if received => CloseCause::HandshakeReset,
+        // TCP Fast Open: an application may have it, and close it, before the handshake is over.
+        SYN_RECV if conn.sk_err == 0 && (by_close || is_orphan(conn)) => {
+            quiet_cause(conn, ESTABLISHED)
+        }
         SYN_RECV => CloseCause::HandshakeFailed,
         old if received => match old {
             ESTABLISHED => CloseCause::ResetByPeer,
@@ -93,19 +117,30 @@ fn cause(conn: &Conn, received: bool) -> CloseCause {
     }
 }
 
+/// No application has it, and none has let go of it.
+fn is_orphan(conn: &Conn) -> bool {
+    conn.flags & flags::NO_SOCKET != 0 && conn.flags & flags::DEAD == 0
+}
+
 fn dial_cause(conn: &Conn, received: bool) -> CloseCause {
     let by_task = conn.flags & flags::TASK != 0;
     match conn.sk_err {
-        _ if received => CloseCause::ConnectRefused,
+        _ if received => return CloseCause::ConnectRefused,
+        ECONNREFUSED => return CloseCause::ConnectRefused,
+        ETIMEDOUT => return CloseCause::ConnectTimeout,
+        ECONNABORTED => return CloseCause::AdminAbort,
+        0 => {}
+        _ => return CloseCause::ConnectUnreachable,
+    }
+    match conn.connect_errno {
+        EADDRNOTAVAIL => CloseCause::ConnectNoPort,
+        ENETUNREACH | EHOSTUNREACH => CloseCause::ConnectNoRoute,
         ECONNREFUSED => CloseCause::ConnectRefused,
-        ETIMEDOUT => CloseCause::ConnectTimeout,
-        ECONNABORTED => CloseCause::AdminAbort,
         0 if by_task && conn.shutdown == SHUTDOWN_MASK => CloseCause::DialCancelled,
-        0 if by_task && conn.segs_out == 0 && conn.flags & flags::SAW_CONNECT == 0 => {
-            CloseCause::ConnectNoPort
-        }
-        0 => CloseCause::DialAborted,
-        _ => CloseCause::ConnectUnreachable,
+        0 if by_task && conn.segs_out == 0 && conn.sport == 0 => CloseCause::ConnectNoPort,
+        // shutdown() or connect(AF_UNSPEC) while the SYN waits for its answer.
+        0 if by_task && conn.segs_out != 0 => CloseCause::DialCancelled,
+        _ => CloseCause::DialAborted,
     }
 }
 
@@ -123,9 +158,7 @@ fn quiet_cause(conn: &Conn, old: u8) -> CloseCause {
         FIN_WAIT1 | FIN_WAIT2 => CloseCause::LocalClose,
         CLOSING => CloseCause::SimultaneousClose,
         LAST_ACK => CloseCause::PeerClose,
-        ESTABLISHED | CLOSE_WAIT if has(flags::NO_SOCKET) && !has(flags::DEAD) => {
-            CloseCause::NeverAccepted
-        }
+        ESTABLISHED | CLOSE_WAIT if is_orphan(conn) => CloseCause::NeverAccepted,
         ESTABLISHED | CLOSE_WAIT if has(flags::TASK) && conn.shutdown == SHUTDOWN_MASK => {
             let unread = conn.unread.saturating_sub(u32::from(has(flags::PEER_FIN)));
             // The order in which the kernel tests it: unread data wins over SO_LINGER.
@@ -182,11 +215,10 @@ const fn initiator(cause: CloseCause) -> Initiator {
         | CloseCause::KeepaliveTimeout
         | CloseCause::ZeroWindowTimeout
         | CloseCause::CloseUnackedTimeout
+        | CloseCause::HandshakeFailed
         | CloseCause::NetError => Initiator::Kernel,
         CloseCause::AdminAbort => Initiator::Admin,
-        CloseCause::DialAborted | CloseCause::HandshakeFailed | CloseCause::Unknown => {
-            Initiator::Unknown
-        }
+        CloseCause::DialAborted | CloseCause::Unknown => Initiator::Unknown,
     }
 }
 

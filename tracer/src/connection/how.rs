@@ -5,7 +5,6 @@ use syscalls::Sysno;
 use tracer_ebpf::{Conn, first, flags};
 
 // `task_struct.flags`
-const PF_EXITING: u32 = 0x0000_0004;
 const PF_IO_WORKER: u32 = 0x0000_0010;
 const PF_KTHREAD: u32 = 0x0020_0000;
 
@@ -13,6 +12,9 @@ const PF_KTHREAD: u32 = 0x0020_0000;
 /// `tcp_close` hook is attached.
 pub(super) fn name(conn: &Conn, sees_close: bool) -> Option<String> {
     let half = conn.flags & flags::HALF_CLOSED != 0;
+    if conn.flags & flags::EXITING != 0 {
+        return Some(format!("exit:{}", exit(conn.exit_code)));
+    }
     if conn.flags & flags::TASK_FACTS == 0 {
         // Only shutdown() closes one half, and only it closes both without tcp_close having run;
         // close() and exit look the same from here.
@@ -20,13 +22,11 @@ pub(super) fn name(conn: &Conn, sees_close: bool) -> Option<String> {
         let by_fin = conn.first == first::LOCAL;
         return (half || (sees_close && by_fin && !closed)).then(|| "shutdown".into());
     }
-    // The system call number means nothing in a task that exits or never was in user mode.
-    if conn.close_task_flags & (PF_EXITING | PF_KTHREAD | PF_IO_WORKER) == 0 {
-        return call(conn.close_nr, half);
+    // The system call number means nothing in a task that never was in user mode.
+    if conn.close_task_flags & (PF_KTHREAD | PF_IO_WORKER) == 0 {
+        return call(conn.close_nr, conn.shutdown, half);
     }
-    Some(if conn.close_task_flags & PF_EXITING != 0 {
-        format!("exit:{}", exit(conn.exit_code))
-    } else if conn.close_task_flags & PF_KTHREAD != 0 {
+    Some(if conn.close_task_flags & PF_KTHREAD != 0 {
         "kernel".into()
     } else if half {
         "shutdown".into()
@@ -72,13 +72,16 @@ const HOLDERS: &[&str] = &[
 ];
 
 /// `None` for a call that cannot have closed a socket: a 32-bit task has other numbers.
-fn call(number: i32, half: bool) -> Option<String> {
+fn call(number: i32, shut: u8, half: bool) -> Option<String> {
     let call = usize::try_from(number).ok().and_then(Sysno::new)?;
     Some(match call.name() {
         "shutdown" => "shutdown".into(),
         "execve" | "execveat" => "exec".into(),
         "io_uring_enter" if half => "shutdown".into(),
-        "close" | "close_range" | "dup2" | "dup3" | "io_uring_enter" => "close".into(),
+        "close" | "close_range" | "io_uring_enter" => "close".into(),
+        "dup2" | "dup3" => "dup2".into(),
+        // With AF_UNSPEC. As the last holder of a socket that another thread closed it shuts it down.
+        "connect" if shut == 0 => "connect".into(),
         other if HOLDERS.contains(&other) => format!("lastref:{other}"),
         _ => return None,
     })
@@ -89,9 +92,14 @@ mod tests {
     use super::*;
     use crate::decode::testing::blank;
 
+    const PF_EXITING: u32 = 0x0000_0004;
+
     fn named(task_flags: u32, nr: Sysno, exit_code: i32) -> Option<String> {
         let mut conn = blank();
         conn.flags = flags::TASK_FACTS;
+        if task_flags & PF_EXITING != 0 {
+            conn.flags |= flags::EXITING;
+        }
         conn.close_task_flags = task_flags;
         conn.close_nr = i32::try_from(nr as usize).unwrap();
         conn.exit_code = exit_code;
@@ -103,10 +111,20 @@ mod tests {
         assert_eq!(named(0, Sysno::close, 0).as_deref(), Some("close"));
         assert_eq!(named(0, Sysno::shutdown, 0).as_deref(), Some("shutdown"));
         assert_eq!(named(0, Sysno::execve, 0).as_deref(), Some("exec"));
-        assert_eq!(named(0, Sysno::dup3, 0).as_deref(), Some("close"));
+        assert_eq!(named(0, Sysno::dup3, 0).as_deref(), Some("dup2"));
         assert_eq!(named(0, Sysno::recvfrom, 0).as_deref(), Some("lastref:recvfrom"));
         assert_eq!(named(PF_IO_WORKER, Sysno::recvfrom, 0).as_deref(), Some("close"));
         assert_eq!(named(PF_KTHREAD, Sysno::close, 0).as_deref(), Some("kernel"));
+    }
+
+    #[test]
+    fn a_disconnect_is_told_from_a_connect_that_held_the_socket_last() {
+        let named = |shutdown| {
+            let close_nr = Sysno::connect as i32;
+            name(&Conn { flags: flags::TASK_FACTS, close_nr, shutdown, ..blank() }, false)
+        };
+        assert_eq!(named(0).as_deref(), Some("connect"));
+        assert_eq!(named(3).as_deref(), Some("lastref:connect"));
     }
 
     #[test]

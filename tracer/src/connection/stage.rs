@@ -11,15 +11,16 @@ use super::record::OpenCause;
 use super::served::Served;
 use super::tick::Tick;
 
-/// How long an ended connection waits for data that arrives after our close: longer than most
-/// round trips, short against a tick.
-pub const LATE_WAIT_NS: u64 = 200_000_000;
+/// How long an ended connection waits for data that arrives after our close: longer than nearly all
+/// round trips, shorter than a tick.
+pub const LATE_WAIT_NS: u64 = 500_000_000;
 
 /// Identity of a connection: a cookie is per socket, and a socket may dial again. Where the kernel
 /// gives no cookie (5.10), the peer, and our port if it was there before us, must do.
 type Id = (u64, u64, u32, [u8; 16], u16, u16);
 
 const ESTABLISHED: u8 = 1;
+const CLOSE: u8 = 7;
 /// Most late facts kept for an interval.
 const LATE_CAPACITY: usize = 65_536;
 
@@ -109,7 +110,7 @@ impl Connections {
         let still_open: Vec<Conn> = waiting
             .iter()
             .map(|conn| reopened(conn, cut_ns))
-            .chain(self.live.drain(..).filter(|conn| conn.old_state == 0))
+            .chain(self.live.drain(..).filter(is_open))
             .filter(|conn| conn.open_ns <= cut_ns && seen.insert(id(conn)))
             .collect();
         self.ended = waiting;
@@ -146,6 +147,11 @@ impl Connections {
         self.late.retain(|cookie, late| late.at_ns > cut_ns || cookies.contains(cookie));
         self.late_unjoined += (before - self.late.len()) as u64;
     }
+}
+
+/// Neither ended, nor a dial that may end before its SYN.
+fn is_open(conn: &Conn) -> bool {
+    conn.old_state == 0 && conn.state != CLOSE
 }
 
 fn id(conn: &Conn) -> Id {
@@ -205,7 +211,7 @@ mod tests {
     }
 
     fn late(cookie: u64, at_ns: u64) -> Late {
-        Late { kind: 2, abi: 1, len: 32, cookie, at_ns, rst_reason: 0, reserved: 0 }
+        Late { kind: 2, abi: 2, len: 32, cookie, at_ns, rst_reason: 0, reserved: 0 }
     }
 
     #[test]
@@ -273,6 +279,13 @@ mod tests {
     }
 
     #[test]
+    fn a_dial_before_its_syn_is_not_open() {
+        let mut stage = stage();
+        stage.live(Conn { state: CLOSE, ..conn(1, S, 0) });
+        assert_eq!(stage.tick(2 * S, true).live.len(), 0);
+    }
+
+    #[test]
     fn an_entry_that_the_walk_of_the_table_yields_twice_is_counted_once() {
         // The kernel restarts a walk whose current key was deleted meanwhile.
         let mut stage = stage();
@@ -292,10 +305,11 @@ mod tests {
 
     #[test]
     fn a_redial_after_our_close_is_no_parallel_dial_though_the_record_comes_later() {
-        // FIN sent at 1.78 s, acknowledged (delayed ACK) at 1.82 s; the cut is at 1.8 s.
+        // The FIN is sent before the cut, and acknowledged (delayed ACK) after it.
         let mut stage = stage();
-        let fin = 1_780_000_000;
-        stage.ended(Conn { first_close_ns: fin, ..conn(1, S, 1_820_000_000) });
+        let cut = 2 * S - LATE_WAIT_NS;
+        let fin = cut - 20_000_000;
+        stage.ended(Conn { first_close_ns: fin, ..conn(1, S, cut + 20_000_000) });
         stage.live(conn(2, fin + 10_000_000, 0));
         let tick = stage.tick(2 * S, false);
         assert_eq!(tick.live[1].open_cause, OpenCause::AfterLocalClose);

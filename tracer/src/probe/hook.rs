@@ -14,8 +14,12 @@ pub enum Kind {
     TpBtf,
     /// Function entry through a BPF trampoline.
     Fentry,
-    /// Function entry through a breakpoint.
+    /// Function return through a BPF trampoline.
+    Fexit,
+    /// Function entry or return through a breakpoint.
     Kprobe,
+    /// A call of any process in the control group hierarchy (version 2).
+    Cgroup,
     /// A walk that runs when userspace reads it.
     Iter,
 }
@@ -27,7 +31,9 @@ impl Kind {
         match self {
             Self::TpBtf => "tp_btf",
             Self::Fentry => "fentry",
+            Self::Fexit => "fexit",
             Self::Kprobe => "kprobe",
+            Self::Cgroup => "cgroup",
             Self::Iter => "iter",
         }
     }
@@ -40,6 +46,21 @@ pub enum Need {
     Required,
     /// Records lack what only this hook tells.
     Optional,
+    /// The same; not even tried where the programs can read the current task (5.15 and later), which
+    /// tells as much.
+    Substitute,
+}
+
+impl Need {
+    /// Name used in every output.
+    #[must_use]
+    pub const fn name(self) -> &'static str {
+        match self {
+            Self::Required => "required",
+            Self::Optional => "optional",
+            Self::Substitute => "before 5.15",
+        }
+    }
 }
 
 /// One kernel point.
@@ -55,44 +76,101 @@ pub struct Hook {
     pub gives: &'static str,
 }
 
-/// Every hook, in attach order: what frees table entries comes before what makes them.
+/// Every hook, in attach order: what frees table entries comes before what makes them. BTF-typed
+/// programs that both tasks and softirqs run are there twice, in the order in which they must run.
 pub const HOOKS: &[Hook] = &[
     Hook {
         name: "tcp_destroy_sock",
         need: Need::Required,
-        candidates: &[(Kind::TpBtf, &["destroy"])],
+        candidates: &[(Kind::TpBtf, &["destroy", "destroy_again"])],
         gives: "sends the record of a connection and frees its table entry",
     },
     Hook {
         name: "tcp_receive_reset",
         need: Need::Required,
-        candidates: &[(Kind::TpBtf, &["recv_reset"])],
+        candidates: &[(Kind::TpBtf, &["recv_reset", "recv_reset_again"])],
         gives: "resets and refusals received",
     },
     Hook {
         name: "tcp_send_reset",
         need: Need::Required,
         // The first has the reason argument of 6.10 and later.
-        candidates: &[(Kind::TpBtf, &["send_reset_why"]), (Kind::TpBtf, &["send_reset"])],
+        candidates: &[
+            (Kind::TpBtf, &["send_reset_why", "send_reset_why_again"]),
+            (Kind::TpBtf, &["send_reset", "send_reset_again"]),
+        ],
         gives: "resets sent, their reason, and data that arrived after our close",
     },
     Hook {
         name: "tcp_rcv_space_adjust",
         need: Need::Required,
         candidates: &[(Kind::TpBtf, &["read"])],
-        gives: "exchanges, and the owner of accepted sockets",
+        gives: "exchanges, and the owner of accepted sockets once they read",
+    },
+    Hook {
+        name: "sched_process_exit",
+        need: Need::Substitute,
+        candidates: &[(Kind::TpBtf, &["exiting"])],
+        gives: "by which signal or exit code a process let go of a connection",
+    },
+    Hook {
+        name: "sched_process_fork",
+        need: Need::Substitute,
+        candidates: &[(Kind::TpBtf, &["forked"])],
+        gives: "that a new task is not taken for the one whose number it has",
     },
     Hook {
         name: "tcp_connect",
         need: Need::Optional,
         candidates: &[(Kind::Fentry, &["tcp_connect_fe"]), (Kind::Kprobe, &["tcp_connect_kp"])],
-        gives: "proof that a SYN was sent, and from which port, while dialling",
+        gives: "the port of a dial while it waits for its answer",
     },
     Hook {
         name: "tcp_close",
         need: Need::Optional,
         candidates: &[(Kind::Fentry, &["tcp_close_fe"]), (Kind::Kprobe, &["tcp_close_kp"])],
         gives: "shutdown() told apart from close() where the system call is not readable (before 5.15)",
+    },
+    Hook {
+        name: "inet_csk_accept",
+        need: Need::Optional,
+        // The function had four arguments before 6.10.
+        candidates: &[
+            (Kind::Fexit, &["accepted_of_four"]),
+            (Kind::Fexit, &["accepted_of_two"]),
+            (Kind::Kprobe, &["accepted_kp"]),
+        ],
+        gives: "the owner of an accepted socket at accept(), before it reads or closes",
+    },
+    Hook {
+        name: "tcp_v4_connect",
+        need: Need::Optional,
+        candidates: &[
+            (Kind::Fexit, &["connected4_fe"]),
+            (Kind::Kprobe, &["connecting4_kp", "connected4_kp"]),
+        ],
+        gives: "the errno of an IPv4 dial that failed before its SYN: no route, no port",
+    },
+    Hook {
+        name: "tcp_v6_connect",
+        need: Need::Optional,
+        candidates: &[
+            (Kind::Fexit, &["connected6_fe"]),
+            (Kind::Kprobe, &["connecting6_kp", "connected6_kp"]),
+        ],
+        gives: "the same for IPv6",
+    },
+    Hook {
+        name: "cgroup/connect4",
+        need: Need::Optional,
+        candidates: &[(Kind::Cgroup, &["connecting4"])],
+        gives: "IPv4 dials that end before the socket leaves CLOSE (no route)",
+    },
+    Hook {
+        name: "cgroup/connect6",
+        need: Need::Optional,
+        candidates: &[(Kind::Cgroup, &["connecting6"])],
+        gives: "the same for IPv6",
     },
     Hook {
         name: POLL,
@@ -109,7 +187,16 @@ pub const HOOKS: &[Hook] = &[
     Hook {
         name: "inet_sock_set_state",
         need: Need::Required,
-        candidates: &[(Kind::TpBtf, &["set_state", "set_state_bh"])],
+        candidates: &[(Kind::TpBtf, &["set_state", "set_state_again"])],
         gives: "opens, closes, owners: the backbone",
     },
 ];
+
+/// Programs that are attached twice, so that a run of one that the kernel skips does no harm.
+pub fn twins() -> impl Iterator<Item = &'static str> {
+    HOOKS
+        .iter()
+        .flat_map(|hook| hook.candidates)
+        .filter(|(kind, programs)| *kind == Kind::TpBtf && programs.len() > 1)
+        .flat_map(|(_, programs)| programs.iter().copied())
+}

@@ -2,16 +2,18 @@
 
 use std::collections::HashMap;
 
-use aya::maps::{HashMap as BpfHashMap, MapData, PerCpuArray, RingBuf};
-use aya::programs::{BtfTracePoint, FEntry, Iter, KProbe, ProgramError};
+use aya::maps::{HashMap as BpfHashMap, MapData, PerCpuArray, PerCpuValues, RingBuf};
+use aya::programs::links::CgroupAttachMode;
+use aya::programs::{BtfTracePoint, CgroupSockAddr, FEntry, FExit, Iter, KProbe, ProgramError};
+use aya::util::nr_cpus;
 use aya::{Btf as AttachBtf, Ebpf, EbpfLoader};
 use aya_log::EbpfLogger;
-use tracer_ebpf::{Conn, FIELD_COUNT, names};
+use tracer_ebpf::{Conn, FIELD_COUNT, names, turn};
 
 use super::btf::Btf;
 use super::hook::{HOOKS, Hook, Kind, Need};
 use super::status::Status;
-use super::{Error, offsets, preflight};
+use super::{Error, cgroup, offsets, preflight};
 
 /// The BPF object, built from `tracer-ebpf` by `cargo xtask ebpf`.
 static OBJECT: &[u8] = aya::include_bytes_aligned!(concat!(env!("OUT_DIR"), "/tracer.bpf.o"));
@@ -48,8 +50,6 @@ pub struct Attached {
     pub max_connections: u32,
     /// Kernel-side losses, by `tracer_ebpf::Loss`.
     pub lost: PerCpuArray<MapData, u64>,
-    /// Which skipped runs of a program did no harm.
-    pub(super) reentry: PerCpuArray<MapData, u64>,
     /// Verdict on each hook, in the order of [`HOOKS`].
     pub hooks: Vec<HookStatus>,
     /// Kernel-side diagnostics, if asked for.
@@ -94,25 +94,34 @@ fn best_attempt(settings: &Settings) -> Result<(Attempt, HashMap<u32, String>), 
     }
     preflight::check()?;
     let btf = Btf::from_kernel()?;
-    let offsets = offsets::resolve(&btf)?;
+    let kernel = Kernel {
+        offsets: offsets::resolve(&btf)?,
+        // Before 6.1 a kprobe program that uses a table allocated on demand makes the kernel warn.
+        allows_kprobe: btf.has_struct("bpf_mem_alloc"),
+        btf: AttachBtf::from_sys_fs().map_err(|error| Error::Btf(Box::new(error)))?,
+    };
     let reasons = reset_reasons(&btf);
-    // Before 6.1 a kprobe program that uses a table allocated on demand makes the kernel warn.
-    let allows_kprobe = btf.has_struct("bpf_mem_alloc");
     drop(btf);
-    let btf = AttachBtf::from_sys_fs().map_err(|error| Error::Btf(Box::new(error)))?;
-    let first = Attempt::new(&offsets, &btf, settings, (Helpers::All, allows_kprobe))?;
+    let first = Attempt::new(&kernel, settings, Helpers::All)?;
     if first.is_complete() {
         return Ok((first, reasons));
     }
     // Detach before the second attempt, so that no event is handled twice.
     let verdicts = first.hooks.clone();
     drop(first);
-    let mut second = Attempt::new(&offsets, &btf, settings, (Helpers::Oldest, allows_kprobe))?;
+    let mut second = Attempt::new(&kernel, settings, Helpers::Oldest)?;
     if !second.is_complete() {
         // Fewer helpers did not help: the first verdicts say more about why.
         second.hooks = verdicts;
     }
     Ok((second, reasons))
+}
+
+/// What is known of the running kernel before anything is tried.
+struct Kernel {
+    offsets: [u16; FIELD_COUNT],
+    allows_kprobe: bool,
+    btf: AttachBtf,
 }
 
 struct Attempt {
@@ -121,17 +130,12 @@ struct Attempt {
 }
 
 impl Attempt {
-    fn new(
-        offsets: &[u16; FIELD_COUNT],
-        btf: &AttachBtf,
-        settings: &Settings,
-        (helpers, allows_kprobe): (Helpers, bool),
-    ) -> Result<Self, Error> {
+    fn new(kernel: &Kernel, settings: &Settings, helpers: Helpers) -> Result<Self, Error> {
         let have = u8::from(helpers == Helpers::All);
         let log_level = if settings.kernel_log { TRACE } else { 0 };
         let mut programs = EbpfLoader::new()
-            .btf(Some(btf))
-            .override_global(names::OFFSETS, &offsets[..], true)
+            .btf(Some(&kernel.btf))
+            .override_global(names::OFFSETS, &kernel.offsets[..], true)
             .override_global(names::HAVE_TASK, &have, true)
             .override_global(names::HAVE_COOKIE, &have, true)
             .override_global("AYA_LOG_LEVEL", &log_level, true)
@@ -140,12 +144,15 @@ impl Attempt {
             .load(OBJECT)
             .map_err(|error| Error::Load(Box::new(error)))?;
         let skip = |kind| match kind {
-            Kind::Kprobe => !allows_kprobe,
-            Kind::Fentry => settings.no_fentry,
+            Kind::Kprobe => !kernel.allows_kprobe,
+            Kind::Fentry | Kind::Fexit => settings.no_fentry,
             _ => false,
         };
-        let hooks =
-            HOOKS.iter().map(|hook| (hook, attach_hook(&mut programs, hook, btf, &skip))).collect();
+        let hooks = HOOKS
+            .iter()
+            .filter(|hook| hook.need != Need::Substitute || helpers == Helpers::Oldest)
+            .map(|hook| (hook, attach_hook(&mut programs, hook, &kernel.btf, &skip)))
+            .collect();
         Ok(Self { programs, hooks })
     }
 
@@ -182,19 +189,29 @@ impl Attempt {
             .map_err(|error| Error::KernelLog(Box::new(error)))?;
         let mut map = |name| self.programs.take_map(name).ok_or(Error::NoMap(name));
         let (records, table) = (map(names::RECORDS)?, map(names::CONNS)?);
-        let (lost, reentry) = (map(names::LOST)?, map(names::REENTRY)?);
+        let (lost, turns) = (map(names::LOST)?, map(names::TURNS)?);
+        begin(PerCpuArray::try_from(turns)?)?;
         Ok(Attached {
             records: RingBuf::try_from(records)?,
             table: Table::try_from(table)?,
             max_connections: settings.max_connections,
             lost: PerCpuArray::try_from(lost)?,
-            reentry: PerCpuArray::try_from(reentry)?,
             hooks: self.hooks,
             log,
             reset_reasons,
             programs: self.programs,
         })
     }
+}
+
+/// Lets the programs act: until both copies of each are attached, none does.
+fn begin(mut turns: PerCpuArray<MapData, [u64; 2]>) -> Result<(), Error> {
+    let cpus = nr_cpus().map_err(|(_, error)| Error::Cpus(error))?;
+    for program in 0..turns.len() {
+        let free = PerCpuValues::try_from(vec![[turn::FREE; 2]; cpus]).map_err(Error::Cpus)?;
+        turns.set(program, free, 0)?;
+    }
+    Ok(())
 }
 
 /// Tries each candidate; the first that attaches wins. The verdict on the best one is kept if none
@@ -241,6 +258,18 @@ fn attach_program(
             let program: &mut FEntry = program.try_into()?;
             program.load(point, btf)?;
             program.attach()?;
+        }
+        Kind::Fexit => {
+            let program: &mut FExit = program.try_into()?;
+            program.load(point, btf)?;
+            program.attach()?;
+        }
+        Kind::Cgroup => {
+            let root = cgroup::root()?;
+            let program: &mut CgroupSockAddr = program.try_into()?;
+            program.load()?;
+            // A link allows others beside it in any mode, and takes no flags.
+            program.attach(root, CgroupAttachMode::Single)?;
         }
         // Each walk attaches anew: a link is used up by the file it makes.
         Kind::Iter => {

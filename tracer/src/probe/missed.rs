@@ -3,28 +3,22 @@
 
 use std::os::fd::{AsFd as _, AsRawFd as _};
 
-use aya::maps::MapError;
 use aya::programs::ProgramFd;
 
+use super::hook;
 use super::loader::Attached;
 
-/// Index of the harmless skips in the reentry map.
-const HARMLESS: u32 = 1;
-
 impl Attached {
-    /// Events missed so far. Kernels that do not count them do not skip them either.
-    ///
-    /// # Errors
-    /// If the kernel refuses to read a map.
-    pub fn missed(&self) -> Result<u64, MapError> {
-        let skipped: u64 = self
-            .programs
+    /// Events missed so far. Of a program that is there twice the other copy saw what one did not.
+    /// Kernels that do not count them do not skip them either.
+    #[must_use]
+    pub fn missed(&self) -> u64 {
+        self.programs
             .programs()
+            .filter(|(name, _)| hook::twins().all(|twin| twin != *name))
             .filter_map(|(_, program)| program.fd().ok())
             .map(skipped)
-            .sum();
-        let harmless: u64 = self.reentry.get(&HARMLESS, 0)?.iter().sum();
-        Ok(skipped.saturating_sub(harmless))
+            .sum()
     }
 }
 

@@ -22,12 +22,16 @@ pub struct Error {
 pub(super) fn resolve(btf: &Btf) -> Result<[u16; FIELD_COUNT], Error> {
     let mut offsets = [MISSING; FIELD_COUNT];
     for (slot, field) in offsets.iter_mut().zip(FIELDS) {
-        *slot = btf
+        let offset = btf
             .member(field.of, field.path)
             .filter(|member| member.size == u32::from(field.size))
             .and_then(|member| u16::try_from(member.offset).ok())
-            .filter(|offset| *offset != MISSING)
-            .ok_or(Error { of: field.of, path: field.path, size: field.size })?;
+            .filter(|offset| *offset != MISSING);
+        *slot = match offset {
+            Some(offset) => offset,
+            None if field.is_optional => MISSING,
+            None => return Err(Error { of: field.of, path: field.path, size: field.size }),
+        };
     }
     Ok(offsets)
 }

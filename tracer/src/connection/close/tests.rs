@@ -194,7 +194,7 @@ fn row_26_a_reset_after_our_close_is_told_from_row_32_the_kernels_own() {
     let end = named(&conn, None);
     assert_eq!((end.cause, end.rst), (CloseCause::LocalCloseThenReset, Some(Reset::Received)));
 
-    let late = Late { kind: 2, abi: 1, len: 32, cookie: 1, at_ns: 1, rst_reason: 5, reserved: 0 };
+    let late = Late { kind: 2, abi: 2, len: 32, cookie: 1, at_ns: 1, rst_reason: 5, reserved: 0 };
     let end = named(&conn, Some(&late));
     assert_eq!((end.cause, end.rst), (CloseCause::LocalClose, Some(Reset::Sent)));
     assert_eq!((end.late_peer_data, end.errno), (true, None));
@@ -217,7 +217,55 @@ fn an_end_that_was_missed_is_named_only_if_the_fins_tell() {
 }
 
 #[test]
-fn a_dial_whose_syn_was_seen_did_not_fail_for_want_of_a_port() {
-    let end = end(SYN_SENT, |conn| conn.flags = flags::TASK | flags::SAW_CONNECT);
-    assert_eq!(end.cause, CloseCause::DialAborted);
+fn a_dial_that_connect_itself_refused_is_named_by_its_errno() {
+    let cause = |errno| {
+        let end = end(CLOSE, |conn| {
+            conn.flags = flags::NO_SYN;
+            conn.connect_errno = errno;
+        });
+        (end.cause, end.errno)
+    };
+    assert_eq!(cause(ENETUNREACH), (CloseCause::ConnectNoRoute, Some(101)));
+    assert_eq!(cause(EHOSTUNREACH), (CloseCause::ConnectNoRoute, Some(113)));
+    assert_eq!(cause(EADDRNOTAVAIL), (CloseCause::ConnectNoPort, Some(99)));
+    // A policy (EPERM), or no way to see what it returned.
+    assert_eq!(cause(1), (CloseCause::DialAborted, Some(1)));
+    assert_eq!(cause(0), (CloseCause::DialAborted, None));
+}
+
+#[test]
+fn a_dial_with_a_port_did_not_fail_for_want_of_one() {
+    let cause = |sport| {
+        let end = end(SYN_SENT, |conn| {
+            conn.flags = flags::TASK;
+            conn.sport = sport;
+        });
+        (end.cause, end.errno)
+    };
+    assert_eq!(cause(0), (CloseCause::ConnectNoPort, Some(99)));
+    assert_eq!(cause(1234), (CloseCause::DialAborted, None));
+}
+
+#[test]
+fn a_dial_that_shutdown_ends_is_cancelled() {
+    let end = end(SYN_SENT, |conn| {
+        conn.flags = flags::TASK;
+        conn.segs_out = 1;
+        conn.sport = 1234;
+    });
+    assert_eq!((end.cause, end.initiator), (CloseCause::DialCancelled, Initiator::Local));
+}
+
+#[test]
+fn an_unfinished_handshake_ends_by_reset_timeout_or_its_listener() {
+    let cause = |flags, sk_err| {
+        end(SYN_RECV, |conn| {
+            conn.flags = flags;
+            conn.sk_err = sk_err;
+        })
+        .cause
+    };
+    assert_eq!(cause(flags::RST_RECEIVED, ECONNRESET), CloseCause::HandshakeReset);
+    assert_eq!(cause(flags::NO_SOCKET, ETIMEDOUT), CloseCause::HandshakeFailed);
+    assert_eq!(cause(flags::NO_SOCKET, 0), CloseCause::NeverAccepted);
 }
