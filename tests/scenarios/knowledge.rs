@@ -96,6 +96,7 @@ impl Knowledge {
             let causes = vec!["connect_no_route".into(), "dial_aborted".into()];
             record = record
                 .want("tracer.close.cause", Want::OneOf(causes))
+                .want("tracer.close.initiator", Want::OneOf(vec!["local".into(), "unknown".into()]))
                 .may_lack("tracer.close.errno");
         }
         if !self.is_seeded && record.says("tracer.open.cause", "preexisting") {

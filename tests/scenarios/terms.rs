@@ -37,7 +37,7 @@ impl Record {
 
     /// A reset came while it was open.
     pub(crate) fn reset_by_peer(self) -> Self {
-        self.ended("reset_by_peer", "peer").reset_received().errno(104).unacked(0)
+        self.ended("reset_by_peer", "peer").reset_received().errno(104)
     }
 
     /// The peer's FIN came first.
@@ -63,6 +63,16 @@ impl Record {
     /// The error the socket was left with.
     pub(crate) fn errno(self, errno: u32) -> Self {
         self.is("tracer.close.errno", errno)
+    }
+
+    /// Data that went out after the peer's FIN, and was answered with a reset.
+    pub(crate) fn reset_after_peer_fin(self, wrote: u32) -> Self {
+        self.ended("reset_after_peer_fin", "peer")
+            .after_peer_fin()
+            .reset_received()
+            .errno(32)
+            .unacked(wrote)
+            .is("tracer.bytes_sent_after_peer_fin", wrote)
     }
 
     /// Bytes that nobody read.

@@ -119,6 +119,7 @@ fn half_opened(facts: &Facts) -> Record {
         .other_end()
         .record()
         .carried(0, 1, 0)
+        .without("tracer.unacked_bytes")
         .without("tracer.srtt_s")
         .may_lack("tracer.idle_before_close_s")
 }

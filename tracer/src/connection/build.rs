@@ -54,8 +54,7 @@ pub(super) fn connection(
         exchanges: if is_bound {
             conn.data_segs_in.min(conn.data_segs_out)
         } else {
-            (conn.exchanges + u32::from(last_answer))
-                .saturating_sub(u32::from(unanswered_request))
+            (conn.exchanges + u32::from(last_answer)).saturating_sub(u32::from(unanswered_request))
         },
         exchanges_basis: if is_bound { Basis::Bound } else { Basis::Measured },
         unanswered: pending && role != Some(Role::Server) && !is_bound,
