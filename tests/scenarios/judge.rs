@@ -21,8 +21,16 @@ pub(crate) struct Summary {
 }
 
 impl Summary {
-    fn faults(&self, report: &Report) -> String {
-        let told = report.summary(process::id(), self.role, self.port);
+    fn faults(&self, report: &Report, knowledge: &Knowledge) -> String {
+        let all = report.summaries(process::id(), self.port);
+        let is_it = |line: &&&Value| match line["tracer.role"].as_str() {
+            Some(role) => role == self.role,
+            None => knowledge.may_lack_the_role_of_earlier_ones(self.role),
+        };
+        let found: Vec<_> = all.iter().filter(is_it).collect();
+        let [told] = found[..] else {
+            return format!("not one summary of the {} but of these: {all:?}\n", self.role);
+        };
         let wrong = self.owed.iter().filter(|(key, value)| told[*key] != *value);
         wrong.fold(String::new(), |mut text, (key, value)| {
             let _infallible = writeln!(text, "{key}: wanted {value}, told {}", told[*key]);
@@ -58,7 +66,7 @@ impl Scene {
         left.retain(|line| self.owns(line));
         let mut wrong = String::new();
         for summary in &self.summaries {
-            wrong.push_str(&summary.faults(report));
+            wrong.push_str(&summary.faults(report, knowledge));
         }
         for wanted in &self.wanted {
             let wanted = knowledge.temper(wanted.clone());

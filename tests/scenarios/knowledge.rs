@@ -126,6 +126,11 @@ impl Knowledge {
         record
     }
 
+    /// Whether a summary of connections that were there before may not say which end they are.
+    pub(crate) fn may_lack_the_role_of_earlier_ones(&self, role: &str) -> bool {
+        !self.is_seeded && role == "client"
+    }
+
     /// Whether nothing at all can be known of this one.
     pub(crate) fn may_be_missing(&self, record: &Record) -> bool {
         let is_no_route = matches!(

@@ -108,14 +108,17 @@ impl Report {
         found[0]
     }
 
+    /// Every summary of `pid` towards destination `port`.
+    pub(crate) fn summaries(&self, pid: u32, port: u16) -> Vec<&Value> {
+        self.named("tracer.summary")
+            .filter(|line| line["process.pid"] == pid && line["server.port"] == port)
+            .collect()
+    }
+
     /// The one summary of `pid` in `role` towards destination `port`.
     pub(crate) fn summary(&self, pid: u32, role: &str, port: u16) -> &Value {
-        let all: Vec<_> =
-            self.named("tracer.summary").filter(|line| line["server.port"] == port).collect();
-        let found: Vec<_> = all
-            .iter()
-            .filter(|line| line["process.pid"] == pid && line["tracer.role"] == *role)
-            .collect();
+        let all = self.summaries(pid, port);
+        let found: Vec<_> = all.iter().filter(|line| line["tracer.role"] == *role).collect();
         assert_eq!(found.len(), 1, "{role} {pid} on port {port}: {all:?}");
         found[0]
     }
