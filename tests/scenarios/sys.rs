@@ -52,6 +52,24 @@ pub(crate) fn hear_only(socket: &impl AsFd, acknowledging: u32) {
     SockRef::from(socket).attach_filter(&only).expect("SO_ATTACH_FILTER");
 }
 
+/// From now on the socket receives only segments that carry data: no bare acknowledgement.
+pub(crate) fn hear_only_data(socket: &impl AsFd) {
+    let only = [
+        // Length of the TCP header: the high half of its byte 12, in words.
+        SockFilter::new(0x30, 0, 0, 12),
+        SockFilter::new(0x74, 0, 0, 4),
+        SockFilter::new(0x64, 0, 0, 2),
+        SockFilter::new(0x07, 0, 0, 0),
+        // Length of the packet without it.
+        SockFilter::new(0x80, 0, 0, 0),
+        SockFilter::new(0x1c, 0, 0, 0),
+        SockFilter::new(0x15, 0, 1, 0),
+        SockFilter::new(0x06, 0, 0, 0),
+        SockFilter::new(0x06, 0, 0, u32::MAX),
+    ];
+    SockRef::from(socket).attach_filter(&only).expect("SO_ATTACH_FILTER");
+}
+
 /// It receives again.
 pub(crate) fn undeafen(socket: &impl AsFd) {
     SockRef::from(socket).detach_filter().expect("SO_DETACH_FILTER");

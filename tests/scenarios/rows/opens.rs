@@ -13,6 +13,7 @@ use crate::facts::Facts;
 use crate::stage::{
     Ends, LOOPBACK, Stage, abort, arrived, connect, connect_error, end_of, exchange, port_of,
 };
+use crate::sys;
 
 pub(super) fn rows() -> Vec<Row> {
     vec![
@@ -111,6 +112,7 @@ fn after_stale_reuse(stage: &Stage) -> Vec<Record> {
     let listener = stage.listen();
     let (mut client, mut server, ends) = connect(&listener);
     exchange(&mut client, &mut server);
+    sys::hear_only_data(&server);
     drop(server);
     arrived(&client, 0);
     client.write_all(b"x").expect("the kernel takes the first write");

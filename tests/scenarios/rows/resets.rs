@@ -5,8 +5,9 @@ use std::net::TcpStream;
 
 use super::{Row, row};
 use crate::expect::Record;
-use crate::stage::{Stage, abort, accept, acknowledged_fin, arrived, dial, end_of, port_of};
+use crate::stage::{Ends, Stage, abort, accept, acknowledged_fin, arrived, dial, end_of, port_of};
 use crate::support::wait;
+use crate::sys;
 
 pub(super) fn rows() -> Vec<Row> {
     vec![
@@ -19,19 +20,23 @@ pub(super) fn rows() -> Vec<Row> {
 }
 
 fn stale_at_once(stage: &Stage) -> Vec<Record> {
-    // The server's FIN is there but its acknowledgement is delayed: its socket is FIN_WAIT1.
-    stale_reuse(stage, |client| arrived(client, 0), "tcp_abort_on_data")
+    let (client, server, ends) = stage.pair();
+    // The acknowledgement of its FIN does not arrive: the server's socket stays FIN_WAIT1.
+    sys::hear_only_data(&server);
+    drop(server);
+    arrived(&client, 0);
+    stale_reuse(client, &ends, "tcp_abort_on_data")
 }
 
 fn stale_later(stage: &Stage) -> Vec<Record> {
+    let (client, server, ends) = stage.pair();
+    drop(server);
     // Its socket is gone and a timewait socket answers.
-    stale_reuse(stage, acknowledged_fin, "tcp_timewait_socket")
+    acknowledged_fin(&client);
+    stale_reuse(client, &ends, "tcp_timewait_socket")
 }
 
-fn stale_reuse(stage: &Stage, ready: impl FnOnce(&TcpStream), reason: &str) -> Vec<Record> {
-    let (mut client, server, ends) = stage.pair();
-    drop(server);
-    ready(&client);
+fn stale_reuse(mut client: TcpStream, ends: &Ends, reason: &str) -> Vec<Record> {
     client.write_all(&[b'x'; 100]).expect("the kernel takes the first write");
     let error = client.write_all(b"x").expect_err("the second one meets the reset");
     assert_eq!(error.kind(), ErrorKind::BrokenPipe);
