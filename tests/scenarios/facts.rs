@@ -14,7 +14,7 @@ use serde_json::Value;
 use socket2::SockRef;
 
 use crate::expect::{Record, Want};
-use crate::{knowledge, sys};
+use crate::sys;
 
 /// A process whose connections are watched, read while it lives.
 #[derive(Clone, Debug)]
@@ -102,7 +102,7 @@ pub(crate) struct Facts {
     pub(crate) local: SocketAddr,
     /// The other end's.
     pub(crate) peer: SocketAddr,
-    /// Its cookie, where sockets of this kernel have one.
+    /// Its cookie, where somebody could ask for it.
     pub(crate) cookie: Option<u64>,
     /// Its network namespace.
     pub(crate) netns: u64,
@@ -120,7 +120,7 @@ impl Facts {
             role,
             local: address(reference.local_addr().expect("a local address")),
             peer: address(reference.peer_addr().expect("a peer")),
-            cookie: knowledge::asks_cookies().then(|| sys::cookie(socket)),
+            cookie: Some(sys::cookie(socket)),
             netns: sys::netns(),
         }
     }
@@ -135,7 +135,7 @@ impl Facts {
             role: "client",
             local: local.unwrap_or_else(|| SocketAddr::from(([0, 0, 0, 0], 0))),
             peer,
-            cookie: knowledge::asks_cookies().then(|| sys::cookie(socket)),
+            cookie: Some(sys::cookie(socket)),
             netns: sys::netns(),
         }
     }
@@ -195,8 +195,7 @@ impl Facts {
         if self.is_nobodys {
             // Nobody could ask for its cookie either.
             let any = Want::Count(1..=u64::MAX);
-            let has_cookie = knowledge::asks_cookies();
-            return if has_cookie { record.want("tracer.socket_cookie", any) } else { record };
+            return record.want("tracer.socket_cookie", any);
         }
         self.process.put(record, self.process_ends)
     }

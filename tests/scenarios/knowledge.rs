@@ -7,12 +7,6 @@ use crate::expect::{Record, Want};
 use crate::support::report::text;
 use crate::sys;
 
-/// Whether a scene may ask for cookies: before 5.15 a program cannot, and a cookie exists only once
-/// somebody asked. There nobody does, so that no record may show one.
-pub(crate) fn asks_cookies() -> bool {
-    sys::kernel() >= (5, 15)
-}
-
 /// What a scene may need of the kernel beyond TCP.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum Need {
@@ -37,6 +31,8 @@ pub(crate) struct Knowledge {
     kernel: (u32, u32),
     /// `tcp_close` is watched, so a close is told from a shutdown without the system call.
     sees_close: bool,
+    /// Dials are seen to begin.
+    sees_dials: bool,
     /// Open descriptors were walked at the start.
     is_seeded: bool,
 }
@@ -52,6 +48,7 @@ impl Knowledge {
             tier: text(health, "tracer.tier").to_owned(),
             kernel: sys::kernel(),
             sees_close: is_attached("tcp_close"),
+            sees_dials: is_attached("cgroup/connect4"),
             is_seeded: is_attached("iter/task_file"),
         }
     }
@@ -93,11 +90,7 @@ impl Knowledge {
         }
         if !self.is_full() && record.says("tracer.close.cause", "connect_no_route") {
             // The socket never leaves CLOSE: only the call that fails tells of it.
-            let causes = vec!["connect_no_route".into(), "dial_aborted".into()];
-            record = record
-                .want("tracer.close.cause", Want::OneOf(causes))
-                .want("tracer.close.initiator", Want::OneOf(vec!["local".into(), "unknown".into()]))
-                .may_lack("tracer.close.errno");
+            record = record.ended("dial_aborted", "unknown").without("tracer.close.errno");
         }
         if self.tier == "plain" {
             record = self.plain(record);
@@ -158,13 +151,16 @@ impl Knowledge {
     /// Kernels before 5.15: no system call, no start time, no cookie.
     fn without_task(&self, record: Record) -> Record {
         let is_known = match record.get("tracer.close.how") {
+            // Of a dial that was ended without a close, connect(AF_UNSPEC) is the other way.
             Some(Want::Is(Value::String(how))) if how == "shutdown" => {
-                self.sees_close || record.is_half
+                !record.says("tracer.close.cause", "dial_cancelled")
+                    && (self.sees_close || record.is_half)
             }
             Some(Want::Is(Value::String(how))) => how.starts_with("exit:"),
             _ => true,
         };
-        let mut record = record.may_lack("process.creation.time");
+        // Whoever asks for a cookie first makes it; not every program may ask.
+        let mut record = record.may_lack("process.creation.time").may_lack("tracer.socket_cookie");
         if !is_known {
             record = record.may_lack("tracer.close.how");
         }
@@ -183,11 +179,8 @@ impl Knowledge {
 
     /// Whether nothing at all can be known of this one.
     pub(crate) fn may_be_missing(&self, record: &Record) -> bool {
-        let is_no_route = matches!(
-            record.get("tracer.close.cause"),
-            Some(Want::OneOf(causes)) if causes.contains(&"connect_no_route".into())
-        );
-        is_no_route && !self.is_full()
+        // Only a hook on the control group sees a dial that ends before its SYN begin.
+        !self.sees_dials && record.says("tracer.close.cause", "dial_aborted")
     }
 }
 

@@ -52,6 +52,18 @@ pub(crate) fn hear_only(socket: &impl AsFd, acknowledging: u32) {
     SockRef::from(socket).attach_filter(&only).expect("SO_ATTACH_FILTER");
 }
 
+/// From now on the socket receives no reset.
+pub(crate) fn hear_no_reset(socket: &impl AsFd) {
+    let but = [
+        // The flags of the TCP header.
+        SockFilter::new(0x30, 0, 0, 13),
+        SockFilter::new(0x45, 1, 0, 4),
+        SockFilter::new(0x06, 0, 0, u32::MAX),
+        SockFilter::new(0x06, 0, 0, 0),
+    ];
+    SockRef::from(socket).attach_filter(&but).expect("SO_ATTACH_FILTER");
+}
+
 /// From now on the socket receives only segments that carry data: no bare acknowledgement.
 pub(crate) fn hear_only_data(socket: &impl AsFd) {
     let only = [

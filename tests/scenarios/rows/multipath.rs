@@ -42,11 +42,10 @@ fn pair(stage: &Stage) -> (TcpStream, TcpStream, Facts, Facts) {
 
 /// One exchange at most, and the cookie of a socket that no process can ask.
 fn bound(facts: &Facts) -> Record {
-    let record = facts.record().is("tracer.exchanges_basis", "bound");
-    match facts.cookie {
-        Some(_) => record.want("tracer.socket_cookie", Want::Count(1..=u64::MAX)),
-        None => record,
-    }
+    facts
+        .record()
+        .is("tracer.exchanges_basis", "bound")
+        .want("tracer.socket_cookie", Want::Count(1..=u64::MAX))
 }
 
 fn client_first(stage: &Stage) -> Vec<Record> {

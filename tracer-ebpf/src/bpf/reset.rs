@@ -5,11 +5,12 @@
 
 use aya_ebpf::macros::btf_tracepoint;
 use aya_ebpf::programs::BtfTracePointContext;
-use tracer_ebpf::{ABI_VERSION, KIND_LATE, Late, flags, off};
+use tracer_ebpf::{ABI_VERSION, Conn, KIND_LATE, Late, flags, off};
 
-use super::kernel::{load, tcp};
+use super::kernel::{IPPROTO_TCP, load, tcp};
 use super::maps::{find, send, send_late};
 use super::sock;
+use super::state::{is_connection, known};
 use super::turn::{self, Program};
 
 /// Arguments: `struct sock *sk`.
@@ -26,14 +27,27 @@ fn recv_reset_again(ctx: BtfTracePointContext) -> i32 {
 
 #[inline(always)]
 fn on_receive_reset(sk: *const u8) -> i32 {
-    if let Some(conn) = find(sk as u64) {
-        unsafe {
-            if (*conn).old_state == 0 {
-                (*conn).flags |= flags::RST_RECEIVED;
-            }
+    unsafe {
+        if let Some(conn) = find(sk as u64).or_else(|| unseen(sk))
+            && (*conn).old_state == 0
+        {
+            (*conn).flags |= flags::RST_RECEIVED;
         }
     }
     0
+}
+
+/// There before us, and a reset is the first that we see of it.
+#[inline(always)]
+unsafe fn unseen(sk: *const u8) -> Option<*mut Conn> {
+    unsafe {
+        let tp = sock::tcp_sock(sk);
+        if tp.is_null() || load::<u16>(sk, off::PROTOCOL) != IPPROTO_TCP {
+            return None;
+        }
+        let state = i32::from(load::<u8>(sk, off::STATE));
+        if is_connection(state) { known(sk, tp, state) } else { None }
+    }
 }
 
 macro_rules! send_reset {

@@ -82,8 +82,9 @@ unsafe fn on_state(sk: *const u8, old: i32, new: i32) {
     }
 }
 
+/// Whether a socket in that state is, or is about to be, a connection.
 #[inline(always)]
-fn is_connection(state: i32) -> bool {
+pub(super) fn is_connection(state: i32) -> bool {
     matches!(
         state,
         tcp::ESTABLISHED
@@ -212,8 +213,11 @@ unsafe fn first_unacked(tp: *const u8) -> u32 {
 }
 
 /// The entry of a connection, made now if it was there before us.
+///
+/// # Safety
+/// `sk` and `tp` typed.
 #[inline(always)]
-unsafe fn known(sk: *const u8, tp: *const u8, state: i32) -> Option<*mut Conn> {
+pub(super) unsafe fn known(sk: *const u8, tp: *const u8, state: i32) -> Option<*mut Conn> {
     unsafe {
         if let Some(conn) = find(sk as u64) {
             if (*conn).old_state == 0 {
@@ -306,11 +310,16 @@ unsafe fn ended(sk: *const u8, tp: *const u8, old: i32) {
         (*conn).state = tcp::CLOSE as u8;
         (*conn).old_state = old as u8;
         sock::first_close(conn, tp);
-        if old == tcp::ESTABLISHED || old == tcp::CLOSE_WAIT {
+        if old == tcp::SYN_SENT {
+            (*conn).write_seq = first_unacked(tp).wrapping_add(1);
+        }
+        if matches!(old, tcp::ESTABLISHED | tcp::CLOSE_WAIT)
+            || (old == tcp::SYN_SENT && load::<u32>(tp, off::SEGS_OUT) != 0)
+        {
             sock::mark_pending(conn, tp);
         }
         (*conn).end_ns = sock::now();
-        if (*conn).sport == 0 {
+        if (*conn).established_ns == 0 {
             sock::local(conn, sk, tp);
         }
         sock::last_facts(conn, sk, tp);
