@@ -10,8 +10,6 @@ mod support;
 
 #[path = "live/cli.rs"]
 mod cli;
-#[path = "live/closes.rs"]
-mod closes;
 #[path = "live/curl.rs"]
 mod curl;
 #[path = "live/dials.rs"]
