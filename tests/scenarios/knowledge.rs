@@ -195,7 +195,7 @@ fn unseeded(record: Record) -> Record {
 }
 
 /// Nobody was seen with it.
-fn without_owner(record: Record) -> Record {
+pub(crate) fn without_owner(record: Record) -> Record {
     [
         "process.pid",
         "process.creation.time",

@@ -13,6 +13,7 @@ use crate::facts::Facts;
 use crate::stage::{
     Ends, LOOPBACK, Stage, abort, arrived, connect, connect_error, end_of, exchange, port_of,
 };
+use crate::support::wait;
 use crate::sys;
 
 pub(super) fn rows() -> Vec<Row> {
@@ -116,6 +117,7 @@ fn after_stale_reuse(stage: &Stage) -> Vec<Record> {
     drop(server);
     arrived(&client, 0);
     client.write_all(b"x").expect("the kernel takes the first write");
+    wait::in_state(port_of(&listener), wait::CLOSE_WAIT, 0);
     client.write_all(b"x").expect_err("the second one meets the reset");
     drop(client);
     let mut records = next(&listener, "after_stale_reuse");

@@ -83,7 +83,7 @@ fn data_after_shutdown(stage: &Stage) -> Vec<Record> {
     end_of(&mut server);
     wait::in_state(ends.server.local.port(), wait::FIN_WAIT2, 1);
     server.write_all(&[b'x'; 100]).expect("the kernel takes it");
-    wait::in_state(ends.server.local.port(), wait::FIN_WAIT2, 0);
+    wait::in_state(ends.server.local.port(), wait::CLOSE_WAIT, 0);
     let error = server.write_all(b"x").expect_err("the reset");
     assert_eq!(error.kind(), ErrorKind::BrokenPipe);
     drop(client);
