@@ -63,14 +63,6 @@ pub struct Listener {
 
 const _: () = assert!(size_of::<Listener>() == 8);
 
-/// What the map that the two copies of a program share holds in place of a socket.
-pub mod turn {
-    /// Tracing has not begun, as the kernel creates it.
-    pub const OFF: u64 = 0;
-    /// No event is between the two copies.
-    pub const FREE: u64 = 1;
-}
-
 /// Names that the loader and the programs share.
 pub mod names {
     /// Read-only global: `[u16; FIELD_COUNT]`, byte offsets of [`super::FIELDS`].
@@ -82,8 +74,6 @@ pub mod names {
     pub const HAVE_COOKIE: &str = "HAVE_COOKIE";
     /// Hash map: `struct sock *` as `u64` → [`super::Conn`].
     pub const CONNS: &str = "CONNS";
-    /// Per-CPU array of `[u64; 2]`, see [`super::turn`].
-    pub const TURNS: &str = "TURNS";
     /// Ring buffer of [`super::Conn`] and [`super::Late`].
     pub const RECORDS: &str = "RECORDS";
     /// Iterator program over the TCP sockets of the reader's network namespace.

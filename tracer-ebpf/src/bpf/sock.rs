@@ -48,8 +48,9 @@ pub(super) const ANY: u64 = 0;
 /// Only if there is none yet.
 pub(super) const NEW: u64 = 1;
 
-/// Adds an empty table entry and returns it; `None` if there is no room, or none that is new.
-#[inline(always)]
+/// Adds an empty table entry and returns it; `None` if there is no room, or none that is new. A function
+/// of its own in the kernel too: it needs most of the stack, and its arguments have no type to lose.
+#[inline(never)]
 pub(super) fn blank(key: u64, how: u64) -> Option<*mut Conn> {
     const WORDS: usize = Conn::SIZE / 8;
     let mut blank = core::mem::MaybeUninit::<[u64; WORDS]>::uninit();

@@ -2,13 +2,12 @@
 
 use std::collections::HashMap;
 
-use aya::maps::{HashMap as BpfHashMap, MapData, PerCpuArray, PerCpuValues, RingBuf};
+use aya::maps::{HashMap as BpfHashMap, MapData, PerCpuArray, RingBuf};
 use aya::programs::links::CgroupAttachMode;
 use aya::programs::{BtfTracePoint, CgroupSockAddr, FEntry, FExit, Iter, KProbe, ProgramError};
-use aya::util::nr_cpus;
 use aya::{Btf as AttachBtf, Ebpf, EbpfLoader};
 use aya_log::EbpfLogger;
-use tracer_ebpf::{Conn, FIELD_COUNT, names, turn};
+use tracer_ebpf::{Conn, FIELD_COUNT, names};
 
 use super::btf::Btf;
 use super::hook::{HOOKS, Hook, Kind, Need};
@@ -189,8 +188,7 @@ impl Attempt {
             .map_err(|error| Error::KernelLog(Box::new(error)))?;
         let mut map = |name| self.programs.take_map(name).ok_or(Error::NoMap(name));
         let (records, table) = (map(names::RECORDS)?, map(names::CONNS)?);
-        let (lost, turns) = (map(names::LOST)?, map(names::TURNS)?);
-        begin(PerCpuArray::try_from(turns)?)?;
+        let lost = map(names::LOST)?;
         Ok(Attached {
             records: RingBuf::try_from(records)?,
             table: Table::try_from(table)?,
@@ -202,16 +200,6 @@ impl Attempt {
             programs: self.programs,
         })
     }
-}
-
-/// Lets the programs act: until both copies of each are attached, none does.
-fn begin(mut turns: PerCpuArray<MapData, [u64; 2]>) -> Result<(), Error> {
-    let cpus = nr_cpus().map_err(|(_, error)| Error::Cpus(error))?;
-    for program in 0..turns.len() {
-        let free = PerCpuValues::try_from(vec![[turn::FREE; 2]; cpus]).map_err(Error::Cpus)?;
-        turns.set(program, free, 0)?;
-    }
-    Ok(())
 }
 
 /// Tries each candidate; the first that attaches wins. The verdict on the best one is kept if none
