@@ -14,8 +14,6 @@ mod support;
 mod churn;
 #[path = "live/cli.rs"]
 mod cli;
-#[path = "live/closes.rs"]
-mod closes;
 #[path = "live/curl.rs"]
 mod curl;
 #[path = "live/dials.rs"]

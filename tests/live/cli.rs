@@ -1,15 +1,15 @@
 //! The command line as a script and a person meet it on a real kernel.
 
 use std::fs;
+use std::net::{Ipv4Addr, TcpStream};
 use std::os::unix::fs::PermissionsExt;
 use std::process::{Command, Output};
 
 use rustix::process::Signal;
 use serde_json::Value;
 
-use crate::support::peer;
+use crate::support::peer::{Script, Server};
 use crate::support::report::{all_are, int, real, text};
-use crate::support::scene::LOOPBACK;
 use crate::support::tracer::{Tracer, binary, run};
 use crate::support::{tool, wait};
 
@@ -69,10 +69,8 @@ fn without_root_the_missing_capability_is_named_and_exits_2() {
 #[ignore = "needs root"]
 fn sigterm_ends_the_observation_like_sigint() {
     let tracer = Tracer::start();
-    let (client, server) = peer::pair(LOOPBACK, LOOPBACK);
-    let port = server.local_addr().expect("address").port();
-    drop(client);
-    drop(server);
+    let port = Server::start(Script::KeepAlive).port;
+    drop(TcpStream::connect((Ipv4Addr::LOCALHOST, port)).expect("the dial succeeds"));
     wait::quiet(port);
     let report = tracer.finish_by(Signal::TERM);
     assert_eq!((report.dialled(port).len(), report.accepted(port).len()), (1, 1));

@@ -14,7 +14,7 @@ use std::sync::mpsc::Receiver;
 use crate::facts::{Facts, Process};
 use crate::support::tracer::lines;
 use crate::support::wait::{self, PATIENCE};
-use crate::{fds, knowledge, sys};
+use crate::{fds, sys};
 
 #[path = "role.rs"]
 mod role;
@@ -106,7 +106,7 @@ impl Actor {
             role,
             local: local.parse().expect("an address"),
             peer,
-            cookie: knowledge::asks_cookies().then_some(cookie),
+            cookie: Some(cookie),
             netns: sys::netns(),
         }
     }

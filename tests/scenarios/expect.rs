@@ -97,6 +97,8 @@ impl fmt::Display for Want {
 #[derive(Clone, Debug)]
 pub(crate) struct Record {
     keys: BTreeMap<&'static str, Want>,
+    /// One direction was shut down, which leaves a trace of its own.
+    pub(crate) is_half: bool,
     /// Only a hook at the accept can tell whose it is: nobody used it afterwards.
     pub(crate) is_unused: bool,
 }
@@ -108,7 +110,7 @@ const IDENTITY: [&str; 4] =
 impl Record {
     /// One that owes nothing yet.
     pub(crate) const fn new() -> Self {
-        Self { keys: BTreeMap::new(), is_unused: false }
+        Self { keys: BTreeMap::new(), is_half: false, is_unused: false }
     }
 
     /// What is wanted of `key`.

@@ -4,6 +4,7 @@
 use std::net::SocketAddr;
 use std::os::fd::AsFd;
 use std::path::PathBuf;
+use std::sync::OnceLock;
 use std::time::Duration;
 
 use jiff::Timestamp;
@@ -13,7 +14,7 @@ use serde_json::Value;
 use socket2::SockRef;
 
 use crate::expect::{Record, Want};
-use crate::{knowledge, sys};
+use crate::sys;
 
 /// A process whose connections are watched, read while it lives.
 #[derive(Clone, Debug)]
@@ -75,8 +76,15 @@ impl Process {
 
 /// Wall-clock time of the boot, as long as the clock is not set.
 fn at_boot() -> Timestamp {
-    let up = clock_gettime(ClockId::CLOCK_BOOTTIME).expect("CLOCK_BOOTTIME");
-    Timestamp::now() - Duration::from(up)
+    static AT: OnceLock<Timestamp> = OnceLock::new();
+    *AT.get_or_init(|| {
+        let read = |_| {
+            let up = clock_gettime(ClockId::CLOCK_BOOTTIME).expect("CLOCK_BOOTTIME");
+            Timestamp::now() - Duration::from(up)
+        };
+        // Whatever comes between the two clocks makes it later than it is.
+        (0..20).map(read).min().expect("20 of them")
+    })
 }
 
 /// One end of one connection.
@@ -94,7 +102,7 @@ pub(crate) struct Facts {
     pub(crate) local: SocketAddr,
     /// The other end's.
     pub(crate) peer: SocketAddr,
-    /// Its cookie, where sockets of this kernel have one.
+    /// Its cookie, where somebody could ask for it.
     pub(crate) cookie: Option<u64>,
     /// Its network namespace.
     pub(crate) netns: u64,
@@ -112,7 +120,7 @@ impl Facts {
             role,
             local: address(reference.local_addr().expect("a local address")),
             peer: address(reference.peer_addr().expect("a peer")),
-            cookie: knowledge::asks_cookies().then(|| sys::cookie(socket)),
+            cookie: Some(sys::cookie(socket)),
             netns: sys::netns(),
         }
     }
@@ -127,7 +135,7 @@ impl Facts {
             role: "client",
             local: local.unwrap_or_else(|| SocketAddr::from(([0, 0, 0, 0], 0))),
             peer,
-            cookie: knowledge::asks_cookies().then(|| sys::cookie(socket)),
+            cookie: Some(sys::cookie(socket)),
             netns: sys::netns(),
         }
     }
@@ -187,10 +195,7 @@ impl Facts {
         if self.is_nobodys {
             // Nobody could ask for its cookie either.
             let any = Want::Count(1..=u64::MAX);
-            return match knowledge::asks_cookies() {
-                true => record.want("tracer.socket_cookie", any),
-                false => record,
-            };
+            return record.want("tracer.socket_cookie", any);
         }
         self.process.put(record, self.process_ends)
     }

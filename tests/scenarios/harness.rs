@@ -2,6 +2,7 @@
 //! hands each to its trial.
 
 use std::any::Any;
+use std::collections::HashMap;
 use std::convert::Infallible;
 use std::io::{Write as _, stdout};
 use std::panic::{AssertUnwindSafe, catch_unwind};
@@ -11,12 +12,14 @@ use std::sync::{Arc, Condvar, Mutex};
 use std::thread::{self, JoinHandle};
 
 use jiff::Timestamp;
-use libtest_mimic::{Arguments, Failed, Trial};
+use libtest_mimic::{Arguments, ColorSetting, Completion, Failed, Trial};
+use rustix::process::Signal;
+use serde_json::Value;
 
 use crate::actor::{self, Actor};
 use crate::expect::Life;
-use crate::judge::Played;
-use crate::knowledge::Knowledge;
+use crate::judge::Scene;
+use crate::knowledge::{Knowledge, Need};
 use crate::rows::{self, Row, When};
 use crate::stage::Stage;
 use crate::support::report::{Report, text};
@@ -26,41 +29,40 @@ use crate::support::wait;
 /// Quick scenes at a time. Those that wait for timers cost nothing and are not counted.
 const AT_A_TIME: usize = 8;
 
-type Verdict = Result<(), String>;
+type Verdict = Result<Completion, String>;
+
+/// What every scene relies on, as a trial of its own.
+const NOTHING_LOST: &str = "suite::nothing_is_lost";
 
 /// The whole suite.
 pub(crate) fn run() -> ExitCode {
-    let arguments = Arguments::from_args();
+    let mut arguments = Arguments::from_args();
+    // Other programs read the lines, also from the console of a guest.
+    arguments.color.get_or_insert(ColorSetting::Never);
     let rows = rows::all();
-    let chosen: Vec<&Row> = rows.iter().filter(|row| is_chosen(&arguments, row)).collect();
-    let names: Vec<String> = chosen.iter().map(|row| row.title()).collect();
-    let verdicts = if chosen.is_empty() {
-        Vec::new()
+    let chosen: Vec<&Row> = rows.iter().filter(|row| is_chosen(&arguments, &row.title())).collect();
+    let mut verdicts = if chosen.is_empty() && !is_chosen(&arguments, NOTHING_LOST) {
+        HashMap::new()
     } else {
-        catch_unwind(AssertUnwindSafe(|| observe(&chosen)))
-            .unwrap_or_else(|panic| vec![Err(said(&*panic)); names.len()])
+        catch_unwind(AssertUnwindSafe(|| observe(&chosen))).unwrap_or_else(|panic| {
+            let why = said(&*panic);
+            let titles = rows.iter().map(Row::title).chain([NOTHING_LOST.to_owned()]);
+            titles.map(|title| (title, Err(why.clone()))).collect()
+        })
     };
-    let mut verdicts: Vec<_> = names.into_iter().zip(verdicts).collect();
-    let trials = rows.iter().map(|row| {
-        let title = row.title();
-        let verdict = verdicts
-            .iter()
-            .position(|(name, _)| *name == title)
-            .map(|at| verdicts.swap_remove(at).1);
-        let runner = move || {
-            verdict.unwrap_or_else(|| Err("it was not played".into())).map_err(Failed::from)
-        };
-        Trial::test(title, runner).with_ignored_flag(true)
+    let titles = rows.iter().map(Row::title).chain([NOTHING_LOST.to_owned()]);
+    let trials = titles.map(|title| {
+        let verdict = verdicts.remove(&title).unwrap_or_else(|| Err("it was not played".into()));
+        Trial::ignorable_test(title, || verdict.map_err(Failed::from)).with_ignored_flag(true)
     });
     let trials = trials.collect();
     libtest_mimic::run(&arguments, trials).exit_code()
 }
 
-/// Whether libtest-mimic will run this row: the same rules, as the scenes are played before.
-fn is_chosen(arguments: &Arguments, row: &Row) -> bool {
-    let title = row.title();
+/// Whether libtest-mimic will run this trial: the same rules, as the scenes are played before.
+fn is_chosen(arguments: &Arguments, title: &str) -> bool {
     let is = |filter: &String| {
-        if arguments.exact { title == *filter } else { title.contains(filter.as_str()) }
+        if arguments.exact { title == filter } else { title.contains(filter.as_str()) }
     };
     !arguments.list
         && (arguments.include_ignored || arguments.ignored)
@@ -68,21 +70,22 @@ fn is_chosen(arguments: &Arguments, row: &Row) -> bool {
         && !arguments.skip.iter().any(is)
 }
 
-/// Plays `rows` under one tracer and judges each, in their order.
-fn observe(rows: &[&Row]) -> Vec<Verdict> {
+/// Plays `rows` under one tracer and judges each, by title.
+fn observe(rows: &[&Row]) -> HashMap<String, Verdict> {
     // Before any socket is there: a process that is being started holds, for a moment, every
     // descriptor of this one.
     let mut actors: Vec<Vec<Actor>> =
         rows.iter().map(|row| (0..row.actors).map(|_| Actor::start()).collect()).collect();
     let slots = Arc::new(Slots { free: Mutex::new(AT_A_TIME), freed: Condvar::new() });
-    let mut scenes: Vec<Option<JoinHandle<Result<Played, String>>>> =
-        rows.iter().map(|_| None).collect();
+    let mut scenes: Vec<Option<JoinHandle<Played>>> = rows.iter().map(|_| None).collect();
 
     let (attach, attached) = channel::<Infallible>();
     let attached = Arc::new(Mutex::new(attached));
     let (ready, all_ready) = channel::<Infallible>();
     let mut start = |when: When, ready: &Sender<Infallible>| {
-        for (at, row) in rows.iter().enumerate().filter(|(_, row)| row.when == when) {
+        let lacks = |row: &Row| row.need.and_then(Need::lack).is_some();
+        let now = |row: &Row| row.when == when && !lacks(row);
+        for (at, row) in rows.iter().enumerate().filter(|(_, row)| now(row)) {
             let gate = Gate { ready: ready.clone(), attached: Arc::clone(&attached) };
             scenes[at] = Some(enact(row, std::mem::take(&mut actors[at]), &slots, gate));
         }
@@ -97,36 +100,59 @@ fn observe(rows: &[&Row]) -> Vec<Verdict> {
     start(When::Quick, &ready);
     let played: Vec<_> = scenes
         .into_iter()
-        .map(|scene| {
-            scene
-                .expect("each was started")
-                .join()
-                .unwrap_or_else(|panic| Err(format!("the scene failed: {}", said(&*panic))))
+        .zip(rows)
+        .map(|(scene, row)| {
+            let Some(scene) = scene else {
+                return Played::Lacking(row.need.and_then(Need::lack).expect("it was not started"));
+            };
+            scene.join().unwrap_or_else(|panic| {
+                Played::Broken(format!("the scene failed: {}", said(&*panic)))
+            })
         })
         .collect();
-    let report = tracer.finish();
+    let report = Report::read(tracer.stop(Signal::INT));
     actor::dismiss();
-    judge(&report, &played)
+    let titles = rows.iter().map(|row| row.title());
+    titles.chain([NOTHING_LOST.to_owned()]).zip(judge(&report, &played)).collect()
 }
 
-fn judge(report: &Report, played: &[Result<Played, String>]) -> Vec<Verdict> {
+/// One verdict a scene, and the last on the whole run.
+fn judge(report: &Report, played: &[Played]) -> Vec<Verdict> {
     let health = report.opening_health();
     let knowledge = Knowledge::new(health);
     let told = report.connections();
     let unknown = told
         .iter()
         .filter(|line| line["tracer.close.cause"] == "unknown")
-        .filter(|line| played.iter().flatten().any(|scene| scene.owns(line)))
+        .filter(|line| played.iter().any(|scene| scene.owns(line)))
         .count();
     writeln!(stdout(), "tier {}\nunknown {unknown}", text(health, "tracer.tier"))
         .expect("standard output");
-    played
-        .iter()
-        .map(|scene| match scene {
-            Ok(played) => played.judge(&told, &knowledge),
-            Err(why) => Err(why.clone()),
-        })
-        .collect()
+    let whole = catch_unwind(AssertUnwindSafe(|| report.nothing_is_lost()))
+        .map_err(|panic| said(&*panic))
+        .map(|()| Completion::Completed);
+    let scenes = played.iter().map(|scene| match scene {
+        Played::Out(scene) => scene.judge(report, &knowledge).map(|()| Completion::Completed),
+        Played::Lacking(why) => Ok(Completion::ignored_with(why)),
+        Played::Broken(why) => Err(why.clone()),
+    });
+    scenes.chain([whole]).collect()
+}
+
+/// What became of a scene.
+enum Played {
+    /// It was played to its end.
+    Out(Scene),
+    /// This kernel has not what it needs.
+    Lacking(&'static str),
+    /// It failed to play it.
+    Broken(String),
+}
+
+impl Played {
+    fn owns(&self, line: &Value) -> bool {
+        matches!(self, Self::Out(scene) if scene.owns(line))
+    }
 }
 
 /// What a scene tells and hears of the tracer's start.
@@ -136,12 +162,7 @@ struct Gate {
 }
 
 /// Starts a scene in a thread of its own, which it may take elsewhere.
-fn enact(
-    row: &Row,
-    actors: Vec<Actor>,
-    slots: &Arc<Slots>,
-    gate: Gate,
-) -> JoinHandle<Result<Played, String>> {
+fn enact(row: &Row, actors: Vec<Actor>, slots: &Arc<Slots>, gate: Gate) -> JoinHandle<Played> {
     let (play, when, slots) = (row.play, row.when, Arc::clone(slots));
     let body = move || {
         let _slot = (when == When::Quick).then(|| slots.take());
@@ -152,7 +173,8 @@ fn enact(
         for port in &ports {
             wait::quiet(*port);
         }
-        Ok(Played { wanted, ports, life: Life { began, ended: Timestamp::now() } })
+        let life = Life { began, ended: Timestamp::now() };
+        Played::Out(Scene { wanted, summaries: stage.summaries(), ports, life })
     };
     thread::Builder::new().name(row.title()).spawn(body).expect("a thread")
 }

@@ -2,23 +2,56 @@
 //! counts: one too many is as wrong as one too few.
 
 use std::fmt::Write as _;
+use std::process;
 
 use serde_json::Value;
 
 use crate::expect::{Life, Record};
 use crate::knowledge::Knowledge;
+use crate::support::report::Report;
+
+/// What the summary of this process towards one destination owes.
+pub(crate) struct Summary {
+    /// `client` or `server`.
+    pub(crate) role: &'static str,
+    /// Port of the destination.
+    pub(crate) port: u16,
+    /// Keys and values.
+    pub(crate) owed: Vec<(&'static str, Value)>,
+}
+
+impl Summary {
+    fn faults(&self, report: &Report, knowledge: &Knowledge) -> String {
+        let all = report.summaries(process::id(), self.port);
+        let is_it = |line: &&&Value| match line["tracer.role"].as_str() {
+            Some(role) => role == self.role,
+            None => knowledge.may_lack_the_role_of_earlier_ones(self.role),
+        };
+        let found: Vec<_> = all.iter().filter(is_it).collect();
+        let [told] = found[..] else {
+            return format!("not one summary of the {} but of these: {all:?}\n", self.role);
+        };
+        let wrong = self.owed.iter().filter(|(key, value)| told[*key] != *value);
+        wrong.fold(String::new(), |mut text, (key, value)| {
+            let _infallible = writeln!(text, "{key}: wanted {value}, told {}", told[*key]);
+            text
+        })
+    }
+}
 
 /// A scene that was played.
-pub(crate) struct Played {
+pub(crate) struct Scene {
     /// What its records must say.
     pub(crate) wanted: Vec<Record>,
+    /// What its summaries must say.
+    pub(crate) summaries: Vec<Summary>,
     /// Ports that no other scene used.
     pub(crate) ports: Vec<u16>,
     /// When it was on.
     pub(crate) life: Life,
 }
 
-impl Played {
+impl Scene {
     /// Whether `line` is about one of its ports.
     pub(crate) fn owns(&self, line: &Value) -> bool {
         ["network.local.port", "network.peer.port"]
@@ -28,9 +61,13 @@ impl Played {
     }
 
     /// Everything that is wrong, as text.
-    pub(crate) fn judge(&self, told: &[&Value], knowledge: &Knowledge) -> Result<(), String> {
-        let mut left: Vec<&Value> = told.iter().copied().filter(|line| self.owns(line)).collect();
+    pub(crate) fn judge(&self, report: &Report, knowledge: &Knowledge) -> Result<(), String> {
+        let mut left = report.connections();
+        left.retain(|line| self.owns(line));
         let mut wrong = String::new();
+        for summary in &self.summaries {
+            wrong.push_str(&summary.faults(report, knowledge));
+        }
         for wanted in &self.wanted {
             let wanted = knowledge.temper(wanted.clone());
             let nearest = (0..left.len()).min_by_key(|at| wanted.distance(left[*at], &self.life));

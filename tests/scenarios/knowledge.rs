@@ -7,20 +7,28 @@ use crate::expect::{Record, Want};
 use crate::support::report::text;
 use crate::sys;
 
-/// Whether a scene may ask for cookies: before 5.15 a program cannot, and a cookie exists only once
-/// somebody asked. There nobody does, so that no record may show one.
-pub(crate) fn asks_cookies() -> bool {
-    sys::kernel() >= (5, 15)
+/// What a scene may need of the kernel beyond TCP.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Need {
+    /// Built in or not; never a module.
+    Mptcp,
+}
+
+impl Need {
+    /// Why a scene cannot be played on this kernel, if it cannot.
+    pub(crate) fn lack(self) -> Option<&'static str> {
+        match self {
+            Self::Mptcp => {
+                (!sys::has_sysctl("mptcp/enabled")).then_some("this kernel is built without MPTCP")
+            }
+        }
+    }
 }
 
 /// What this run can know.
 pub(crate) struct Knowledge {
-    /// `tracer.tier`.
-    pub(crate) tier: String,
-    /// Since 5.15: who the current task is beyond its pid, and in which system call.
-    has_task: bool,
-    /// Since 6.10 the kernel names the reasons of its resets.
-    has_reasons: bool,
+    tier: String,
+    kernel: (u32, u32),
     /// `tcp_close` is watched, so a close is told from a shutdown without the system call.
     sees_close: bool,
     /// Dials are seen to begin.
@@ -32,19 +40,28 @@ pub(crate) struct Knowledge {
 impl Knowledge {
     /// From the health line printed once attached.
     pub(crate) fn new(health: &Value) -> Self {
-        let kernel = sys::kernel();
         let hooks = &health["tracer.hooks"];
         let is_attached = |hook: &str| {
             hooks[hook].as_str().is_some_and(|verdict| verdict.starts_with("attached:"))
         };
         Self {
             tier: text(health, "tracer.tier").to_owned(),
-            has_task: kernel >= (5, 15),
-            has_reasons: kernel >= (6, 10),
+            kernel: sys::kernel(),
             sees_close: is_attached("tcp_close"),
             sees_dials: is_attached("cgroup/connect4"),
             is_seeded: is_attached("iter/task_file"),
         }
+    }
+
+    /// Since 5.15 a program sees more of the current task than its pid, and sockets have cookies.
+    fn has_task(&self) -> bool {
+        self.kernel >= (5, 15)
+    }
+
+    /// Since 6.10 the kernel names the reasons of its resets, and tells of those it sends for a
+    /// timewait socket.
+    fn has_reasons(&self) -> bool {
+        self.kernel >= (6, 10)
     }
 
     fn is_full(&self) -> bool {
@@ -53,46 +70,111 @@ impl Knowledge {
 
     /// `record` without what cannot be known here.
     pub(crate) fn temper(&self, mut record: Record) -> Record {
-        if !self.has_reasons {
+        let by_timewait = record.says("tracer.close.rst_reason", "tcp_timewait_socket");
+        if !self.has_reasons() {
             record = record.without("tracer.close.rst_reason");
         }
-        if !self.has_task {
+        if record.says("tracer.close.late_peer_data", true)
+            && (!self.has_task() || (by_timewait && !self.has_reasons()))
+        {
+            // The reset that tells of it is joined by the cookie, or is not told of.
+            record = record
+                .want("tracer.close.late_peer_data", Want::OneOf(vec![true.into(), false.into()]))
+                .may_lack("tracer.close.rst");
+        }
+        if !self.has_task() {
             record = self.without_task(record);
         }
         if !self.is_full() && record.is_unused {
             record = without_owner(record);
         }
         if !self.is_full() && record.says("tracer.close.cause", "connect_no_route") {
-            // Its errno is what tcp_v4_connect returns; the socket never leaves CLOSE.
-            record = record
-                .want("tracer.close.cause", Want::Is("dial_aborted".into()))
-                .is("tracer.close.initiator", "unknown")
-                .without("tracer.close.errno");
+            // The socket never leaves CLOSE: only the call that fails tells of it.
+            record = record.ended("dial_aborted", "unknown").without("tracer.close.errno");
+        }
+        if self.tier == "plain" {
+            record = self.plain(record);
+        }
+        if !self.is_seeded && record.says("tracer.open.cause", "preexisting") {
+            record = unseeded(record);
         }
         record
     }
 
-    /// Kernels before 5.15.
-    fn without_task(&self, record: Record) -> Record {
-        let is_known = match record.get("tracer.close.how") {
-            Some(Want::Is(Value::String(how))) if how.starts_with("exit:") => true,
-            // Of a connection; a dial may also be ended by connect().
-            Some(Want::Is(Value::String(how))) if how == "shutdown" => {
-                self.sees_close && !record.says("tracer.close.cause", "dial_cancelled")
-            }
-            // close(), dup2(), exec and the last reference look the same.
-            Some(_) => false,
-            _ => true,
-        };
-        let record = if is_known { record } else { record.may_lack("tracer.close.how") };
-        let record = record.may_lack("process.creation.time");
+    /// Classic tracepoints: transitions, resets and errors, but no look into the socket.
+    fn plain(&self, mut record: Record) -> Record {
+        const UNSEEN: [&str; 13] = [
+            "tracer.netns",
+            "process.creation.time",
+            "tracer.close.how",
+            "tracer.close.errno",
+            "tracer.close.rst_reason",
+            "tracer.unread_bytes",
+            "tracer.unacked_bytes",
+            "tracer.bytes_sent_after_peer_fin",
+            "tracer.bytes_sent",
+            "tracer.bytes_received",
+            "tracer.srtt_s",
+            "tracer.retransmits",
+            "tracer.socket_cookie",
+        ];
+        record = UNSEEN.into_iter().fold(record, Record::may_lack);
+        record = record.may_lack("tracer.idle_before_close_s").may_lack("tracer.unanswered");
+        if let Some(Want::Is(exchanges)) = record.get("tracer.exchanges") {
+            // A bound, from segments or reads.
+            let least = exchanges.as_u64().expect("a count");
+            let basis = Want::OneOf(vec!["measured".into(), "bound".into()]);
+            record = record
+                .want("tracer.exchanges", Want::Count(least..=u64::MAX).or_absent())
+                .want("tracer.exchanges_basis", basis.or_absent());
+        }
         if record.says("tracer.close.late_peer_data", true) {
-            // The reset that tells of it is joined by the cookie, which there is none of.
-            return record
+            record = record
                 .want("tracer.close.late_peer_data", Want::OneOf(vec![true.into(), false.into()]))
                 .may_lack("tracer.close.rst");
         }
+        // Timers of one kind are not told apart; before 5.14 no error is told at all.
+        let vaguer: &[&str] = match record.get("tracer.close.cause") {
+            Some(Want::Is(Value::String(cause))) => match cause.as_str() {
+                "user_timeout" | "zero_window_timeout" => &["retransmit_timeout"],
+                "net_error" if self.kernel < (5, 14) => &["retransmit_timeout"],
+                "connect_unreachable" if self.kernel < (5, 14) => &["connect_timeout"],
+                "keepalive_timeout" if self.kernel < (5, 14) => &["admin_abort"],
+                "admin_abort" if self.kernel < (5, 14) => &["keepalive_timeout"],
+                _ => &[],
+            },
+            _ => &[],
+        };
+        vaguer.iter().fold(record, |record, cause| record.or_cause(cause))
+    }
+
+    /// Kernels before 5.15: no system call, no start time, no cookie.
+    fn without_task(&self, record: Record) -> Record {
+        let is_known = match record.get("tracer.close.how") {
+            // Of a dial that was ended without a close, connect(AF_UNSPEC) is the other way.
+            Some(Want::Is(Value::String(how))) if how == "shutdown" => {
+                !record.says("tracer.close.cause", "dial_cancelled")
+                    && (self.sees_close || record.is_half)
+            }
+            Some(Want::Is(Value::String(how))) => how.starts_with("exit:"),
+            _ => true,
+        };
+        // Whoever asks for a cookie first makes it; not every program may ask.
+        let mut record = record.may_lack("process.creation.time").may_lack("tracer.socket_cookie");
+        if !is_known {
+            record = record.may_lack("tracer.close.how");
+        }
+        if record.says("tracer.open.cause", "reopen_same_socket") {
+            // That it is the same socket is known by its cookie.
+            let causes = vec!["reopen_same_socket".into(), "after_local_close".into()];
+            record = record.want("tracer.open.cause", Want::OneOf(causes));
+        }
         record
+    }
+
+    /// Whether a summary of connections that were there before may not say which end they are.
+    pub(crate) fn may_lack_the_role_of_earlier_ones(&self, role: &str) -> bool {
+        !self.is_seeded && role == "client"
     }
 
     /// Whether nothing at all can be known of this one.
@@ -100,15 +182,20 @@ impl Knowledge {
         // Only a hook on the control group sees a dial that ends before its SYN begin.
         !self.sees_dials && record.says("tracer.close.cause", "dial_aborted")
     }
+}
 
-    /// Whether connections that were there before are known with their processes.
-    pub(crate) const fn is_seeded(&self) -> bool {
-        self.is_seeded
-    }
+/// A connection that was there before, on a kernel that does not let us look for it: who dialled is
+/// not known, and whose it is only from its next use on.
+fn unseeded(record: Record) -> Record {
+    let is_used = record.get("tracer.exchanges").is_some() && !record.says("tracer.exchanges", 0);
+    let is_ours = record.get("tracer.close.pid").is_some();
+    let record =
+        if record.says("tracer.role", "client") { record.may_lack("tracer.role") } else { record };
+    if is_used || is_ours { record } else { without_owner(record) }
 }
 
 /// Nobody was seen with it.
-fn without_owner(record: Record) -> Record {
+pub(crate) fn without_owner(record: Record) -> Record {
     [
         "process.pid",
         "process.creation.time",

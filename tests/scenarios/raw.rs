@@ -42,6 +42,12 @@ impl Packet {
         self.port_at(2)
     }
 
+    /// What it acknowledges.
+    pub(crate) fn acknowledges(&self) -> u32 {
+        let at = self.tcp() + 8;
+        u32::from_be_bytes(self.bytes[at..at + 4].try_into().expect("4 bytes"))
+    }
+
     fn is_fin(&self) -> bool {
         self.bytes[self.tcp() + 13] & FIN != 0
     }

@@ -16,7 +16,7 @@ use socket2::{Domain, SockRef, Socket, Type};
 
 use super::say;
 use crate::stage::{arrived, connect_error, end_of};
-use crate::{fds, knowledge, sys};
+use crate::{fds, sys};
 
 /// Its sockets, by number; closed ones leave their number.
 #[derive(Default)]
@@ -98,7 +98,7 @@ impl Role {
 
     fn keep(&mut self, stream: TcpStream) -> String {
         let local = stream.local_addr().expect("an address");
-        let cookie = if knowledge::asks_cookies() { sys::cookie(&stream) } else { 0 };
+        let cookie = sys::cookie(&stream);
         self.sockets.push(Some(stream));
         format!("{local} {cookie}")
     }

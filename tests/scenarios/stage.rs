@@ -12,10 +12,12 @@ use std::sync::{Arc, Mutex};
 use std::time::Duration;
 
 use nix::sys::socket::{SockFlag, accept4};
+use serde_json::Value;
 use socket2::{SockRef, Socket};
 
 use crate::actor::Actor;
 use crate::facts::Facts;
+use crate::judge::Summary;
 use crate::support::{port, wait};
 use crate::sys;
 
@@ -28,6 +30,7 @@ const READ_LIMIT: Duration = wait::PATIENCE;
 /// What one scene has.
 pub(crate) struct Stage {
     ports: RefCell<Vec<u16>>,
+    summaries: RefCell<Vec<Summary>>,
     actors: RefCell<Vec<Actor>>,
     /// Dropped when the scene is ready for the tracer to start.
     ready: Cell<Option<Sender<Infallible>>>,
@@ -52,6 +55,7 @@ impl Stage {
     ) -> Self {
         Self {
             ports: RefCell::default(),
+            summaries: RefCell::default(),
             actors: RefCell::new(actors),
             ready: Cell::new(Some(ready)),
             attached,
@@ -61,6 +65,22 @@ impl Stage {
     /// Its ports so far.
     pub(crate) fn ports(&self) -> Vec<u16> {
         self.ports.borrow().clone()
+    }
+
+    /// What its summaries must say.
+    pub(crate) fn summaries(&self) -> Vec<Summary> {
+        self.summaries.take()
+    }
+
+    /// Wants these values in the summary of this process towards a port.
+    pub(crate) fn owes<T: Into<Value> + Copy>(
+        &self,
+        role: &'static str,
+        port: u16,
+        values: &[(&'static str, T)],
+    ) {
+        let owed = values.iter().map(|(key, value)| (*key, (*value).into())).collect();
+        self.summaries.borrow_mut().push(Summary { role, port, owed });
     }
 
     /// Waits until the tracer is attached. What was done before was there before it.

@@ -16,6 +16,13 @@ use socket2::{SockFilter, SockRef};
 
 use crate::support::wait;
 
+/// `TCP_SYN_RECV`.
+pub(crate) const SYN_RECV: u8 = 3;
+/// `TCP_FIN_WAIT1`.
+pub(crate) const FIN_WAIT1: u8 = 4;
+/// `TCP_CLOSING`.
+pub(crate) const CLOSING: u8 = 11;
+
 /// Sets a socket option whose value is an `int`.
 pub(crate) fn set_option(socket: &impl AsFd, level: c_int, name: c_int, value: c_int) {
     let room = socklen_t::try_from(size_of::<c_int>()).expect("small");
@@ -31,6 +38,48 @@ pub(crate) fn deafen(socket: &impl AsFd) {
     // "return 0": keep no byte of the packet.
     let deny = SockFilter::new(0x06, 0, 0, 0);
     SockRef::from(socket).attach_filter(&[deny]).expect("SO_ATTACH_FILTER");
+}
+
+/// From now on the socket receives only segments that acknowledge up to here.
+pub(crate) fn hear_only(socket: &impl AsFd, acknowledging: u32) {
+    let only = [
+        // Load the acknowledgement number; a filter of TCP sees the packet from its TCP header on.
+        SockFilter::new(0x20, 0, 0, 8),
+        SockFilter::new(0x15, 0, 1, acknowledging),
+        SockFilter::new(0x06, 0, 0, u32::MAX),
+        SockFilter::new(0x06, 0, 0, 0),
+    ];
+    SockRef::from(socket).attach_filter(&only).expect("SO_ATTACH_FILTER");
+}
+
+/// From now on the socket receives no reset.
+pub(crate) fn hear_no_reset(socket: &impl AsFd) {
+    let but = [
+        // The flags of the TCP header.
+        SockFilter::new(0x30, 0, 0, 13),
+        SockFilter::new(0x45, 1, 0, 4),
+        SockFilter::new(0x06, 0, 0, u32::MAX),
+        SockFilter::new(0x06, 0, 0, 0),
+    ];
+    SockRef::from(socket).attach_filter(&but).expect("SO_ATTACH_FILTER");
+}
+
+/// From now on the socket receives only segments that carry data: no bare acknowledgement.
+pub(crate) fn hear_only_data(socket: &impl AsFd) {
+    let only = [
+        // Length of the TCP header: the high half of its byte 12, in words.
+        SockFilter::new(0x30, 0, 0, 12),
+        SockFilter::new(0x74, 0, 0, 4),
+        SockFilter::new(0x64, 0, 0, 2),
+        SockFilter::new(0x07, 0, 0, 0),
+        // Length of the packet without it.
+        SockFilter::new(0x80, 0, 0, 0),
+        SockFilter::new(0x1c, 0, 0, 0),
+        SockFilter::new(0x15, 0, 1, 0),
+        SockFilter::new(0x06, 0, 0, 0),
+        SockFilter::new(0x06, 0, 0, u32::MAX),
+    ];
+    SockRef::from(socket).attach_filter(&only).expect("SO_ATTACH_FILTER");
 }
 
 /// It receives again.
@@ -180,10 +229,10 @@ pub(crate) fn had_data_in_syn(socket: &impl AsFd) -> bool {
     let mut info = [0_u8; 8];
     let mut room = socklen_t::try_from(info.len()).expect("small");
     let fd = socket.as_fd().as_raw_fd();
-    let into = info.as_mut_ptr().cast::<c_void>();
+    let target = info.as_mut_ptr().cast::<c_void>();
     // SAFETY: the pointer is to live bytes of the length given.
     let result =
-        unsafe { libc::getsockopt(fd, libc::IPPROTO_TCP, libc::TCP_INFO, into, &raw mut room) };
+        unsafe { libc::getsockopt(fd, libc::IPPROTO_TCP, libc::TCP_INFO, target, &raw mut room) };
     assert_eq!(result, 0, "TCP_INFO: {}", io::Error::last_os_error());
     info[5] & 32 != 0
 }

@@ -11,6 +11,12 @@ impl Record {
         self.is("tracer.close.cause", cause).is("tracer.close.initiator", initiator)
     }
 
+    /// The same, or this cause, which says less.
+    pub(crate) fn or_cause(self, vaguer: &str) -> Self {
+        let Some(Want::Is(cause)) = self.get("tracer.close.cause").cloned() else { return self };
+        self.want("tracer.close.cause", Want::OneOf(vec![cause, vaguer.into()]))
+    }
+
     /// The local call that let go of it, and the process that made it.
     pub(crate) fn by(self, how: &str, pid: u32) -> Self {
         self.is("tracer.close.how", how).is("tracer.close.pid", pid)
@@ -65,6 +71,18 @@ impl Record {
         self.is("tracer.close.errno", errno)
     }
 
+    /// Data that went out after the peer's FIN, and was answered with a reset.
+    pub(crate) fn reset_after_peer_fin(self, wrote: u32) -> Self {
+        // A slow host sends it again before the reset is there.
+        let sent = Want::Count(u64::from(wrote)..=4 * u64::from(wrote));
+        self.ended("reset_after_peer_fin", "peer")
+            .after_peer_fin()
+            .reset_received()
+            .errno(32)
+            .unacked(wrote)
+            .want("tracer.bytes_sent_after_peer_fin", sent)
+    }
+
     /// Bytes that nobody read.
     pub(crate) fn unread(self, bytes: u32) -> Self {
         self.is("tracer.unread_bytes", bytes)
@@ -75,24 +93,17 @@ impl Record {
         self.is("tracer.unacked_bytes", bytes)
     }
 
-    /// A reset answered so many bytes that we sent after the peer's FIN, retransmissions included.
-    pub(crate) fn reset_after_peer_fin(self, bytes: u32) -> Self {
-        self.ended("reset_after_peer_fin", "peer")
-            .after_peer_fin()
-            .reset_received()
-            .errno(32)
-            .unacked(bytes)
-            .want(
-                "tracer.bytes_sent_after_peer_fin",
-                Want::Count(bytes.into()..=(2 * bytes).into()),
-            )
-    }
-
     /// Payload both ways, and exchanges.
     pub(crate) fn carried(self, sent: u64, received: u64, exchanges: u32) -> Self {
         self.is("tracer.bytes_sent", sent)
             .is("tracer.bytes_received", received)
             .is("tracer.exchanges", exchanges)
+    }
+
+    /// Only the direction of our own data was shut down.
+    pub(crate) fn half(mut self) -> Self {
+        self.is_half = true;
+        self
     }
 
     /// Accepted, then ended by others before any process used it.

@@ -1,13 +1,13 @@
 //! Scripted TCP servers inside the test process: real sockets, a fixed behaviour, own counts.
 
 use std::io::{Read, Write};
-use std::net::{IpAddr, Ipv4Addr, SocketAddr, TcpListener, TcpStream};
+use std::net::{Ipv4Addr, TcpListener, TcpStream};
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::thread;
 use std::time::Duration;
 
-use socket2::{Domain, SockAddr, SockRef, Socket, Type};
+use socket2::SockRef;
 
 /// What a server does with each connection.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -75,56 +75,7 @@ fn serve(script: Script, mut stream: TcpStream, answered: &AtomicU64) {
 }
 
 /// Closes with a reset.
-pub(crate) fn reset(stream: TcpStream) {
+fn reset(stream: TcpStream) {
     SockRef::from(&stream).set_linger(Some(Duration::ZERO)).expect("SO_LINGER");
     drop(stream);
-}
-
-/// Both ends of one established connection in this process, after one exchange of one byte each
-/// way: (client, server).
-pub(crate) fn pair(listen: IpAddr, dial: IpAddr) -> (TcpStream, TcpStream) {
-    let listener = TcpListener::bind((listen, 0)).expect("a loopback port");
-    let port = listener.local_addr().expect("bound").port();
-    let mut client = TcpStream::connect((dial, port)).expect("the dial succeeds");
-    let (mut server, _) = listener.accept().expect("the accept succeeds");
-    exchange(&mut client, &mut server);
-    (client, server)
-}
-
-/// One byte there, one byte back.
-pub(crate) fn exchange(client: &mut TcpStream, server: &mut TcpStream) {
-    let mut byte = [0];
-    client.write_all(b"?").expect("request");
-    server.read_exact(&mut byte).expect("request arrives");
-    server.write_all(b"!").expect("answer");
-    client.read_exact(&mut byte).expect("answer arrives");
-}
-
-/// A listener whose accept queue is full, so that every further dial stays unanswered: the kernel
-/// drops its SYNs. The one connection that fills the queue is established, never accepted.
-pub(crate) struct FullListener {
-    listener: Socket,
-    filler: TcpStream,
-    /// Where nobody answers on 127.0.0.1.
-    pub(crate) port: u16,
-}
-
-impl FullListener {
-    /// Listens and fills the queue.
-    pub(crate) fn new() -> Self {
-        let listener = Socket::new(Domain::IPV4, Type::STREAM, None).expect("a socket");
-        listener.bind(&SockAddr::from(SocketAddr::from((Ipv4Addr::LOCALHOST, 0)))).expect("bind");
-        // A backlog of 0 holds one connection: the kernel's test is "more than".
-        listener.listen(0).expect("listen");
-        let address = listener.local_addr().expect("bound").as_socket().expect("IPv4");
-        let filler = TcpStream::connect(address).expect("the queue takes one");
-        super::wait::queued(address.port(), 1);
-        Self { listener, filler, port: address.port() }
-    }
-
-    /// Closes the listener and with it the connection nobody accepted; its dialler's end is left.
-    pub(crate) fn close_listener(self) -> TcpStream {
-        drop(self.listener);
-        self.filler
-    }
 }

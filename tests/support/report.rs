@@ -13,8 +13,15 @@ const ORDER: [&str; 4] =
     ["tracer.connection.closed", "tracer.summary", "tracer.finding", "tracer.health"];
 
 impl Report {
-    /// Takes the lines, the first being the health line printed once attached.
+    /// Takes the lines of a run that lost nothing.
     pub(crate) fn new(lines: Vec<Value>) -> Self {
+        let report = Self::read(lines);
+        report.nothing_is_lost();
+        report
+    }
+
+    /// Takes the lines, the first being the health line printed once attached.
+    pub(crate) fn read(lines: Vec<Value>) -> Self {
         for line in &lines {
             assert_eq!(int(line, "schema_version"), 1, "{line}");
             assert!(line.get("timestamp").is_some_and(Value::is_string), "{line}");
@@ -30,12 +37,15 @@ impl Report {
             .collect();
         assert!(places.is_sorted(), "connections, summaries, findings, health: {places:?}");
         assert_eq!(places.iter().filter(|place| **place == 3).count(), 1, "one closing health");
-        let report = Self { lines };
-        let health = report.closing_health();
+        Self { lines }
+    }
+
+    /// Checks that every record was delivered and understood.
+    pub(crate) fn nothing_is_lost(&self) {
+        let health = self.closing_health();
         let lost = health["tracer.lost"].as_object().expect("tracer.lost is an object");
         assert!(lost.values().all(|count| count.as_u64() == Some(0)), "records lost: {lost:?}");
         assert_eq!(int(health, "tracer.decode_errors"), 0);
-        report
     }
 
     fn named(&self, event: &str) -> impl Iterator<Item = &Value> {
@@ -98,14 +108,17 @@ impl Report {
         found[0]
     }
 
+    /// Every summary of `pid` towards destination `port`.
+    pub(crate) fn summaries(&self, pid: u32, port: u16) -> Vec<&Value> {
+        self.named("tracer.summary")
+            .filter(|line| line["process.pid"] == pid && line["server.port"] == port)
+            .collect()
+    }
+
     /// The one summary of `pid` in `role` towards destination `port`.
     pub(crate) fn summary(&self, pid: u32, role: &str, port: u16) -> &Value {
-        let all: Vec<_> =
-            self.named("tracer.summary").filter(|line| line["server.port"] == port).collect();
-        let found: Vec<_> = all
-            .iter()
-            .filter(|line| line["process.pid"] == pid && line["tracer.role"] == *role)
-            .collect();
+        let all = self.summaries(pid, port);
+        let found: Vec<_> = all.iter().filter(|line| line["tracer.role"] == *role).collect();
         assert_eq!(found.len(), 1, "{role} {pid} on port {port}: {all:?}");
         found[0]
     }

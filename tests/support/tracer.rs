@@ -62,7 +62,12 @@ impl Tracer {
     }
 
     /// The same with a signal of choice. Exit code 0 is part of the contract.
-    pub(crate) fn finish_by(mut self, signal: Signal) -> Report {
+    pub(crate) fn finish_by(self, signal: Signal) -> Report {
+        Report::new(self.stop(signal))
+    }
+
+    /// The same, with every line as it was printed.
+    pub(crate) fn stop(mut self, signal: Signal) -> Vec<Value> {
         let pid = Pid::from_child(&self.child);
         kill_process(pid, signal).expect("the tracer is still running");
         let mut lines = vec![self.attached.clone()];
@@ -71,7 +76,7 @@ impl Tracer {
         }
         let status = wait::until("the end of the tracer", || self.child.try_wait().expect("wait"));
         assert_eq!(status.code(), Some(0), "stderr: {}", self.stderr());
-        Report::new(lines)
+        lines
     }
 
     fn next(&self) -> Option<String> {

@@ -13,12 +13,15 @@ pub(crate) const PATIENCE: Duration = Duration::from_mins(2);
 /// After [`PATIENCE`], naming `what`.
 pub(crate) fn until<T>(what: &str, mut found: impl FnMut() -> Option<T>) -> T {
     let start = Instant::now();
+    let mut pause = Duration::from_millis(5);
     loop {
         if let Some(value) = found() {
             return value;
         }
         assert!(start.elapsed() < PATIENCE, "waited {PATIENCE:?} in vain: {what}");
-        thread::sleep(Duration::from_millis(5));
+        thread::sleep(pause);
+        // Looking costs: the kernel walks its whole table for each read of /proc/net/tcp.
+        pause = (pause * 5 / 4).min(Duration::from_millis(50));
     }
 }
 
@@ -37,18 +40,12 @@ pub(crate) struct Socket {
 
 /// `TCP_SYN_SENT`.
 pub(crate) const SYN_SENT: u8 = 2;
-/// `TCP_SYN_RECV`.
-pub(crate) const SYN_RECV: u8 = 3;
-/// `TCP_FIN_WAIT1`.
-pub(crate) const FIN_WAIT1: u8 = 4;
 /// `TCP_FIN_WAIT2`.
 pub(crate) const FIN_WAIT2: u8 = 5;
 /// `TCP_TIME_WAIT`.
 const TIME_WAIT: u8 = 6;
 /// `TCP_CLOSE_WAIT`.
 pub(crate) const CLOSE_WAIT: u8 = 8;
-/// `TCP_CLOSING`.
-pub(crate) const CLOSING: u8 = 11;
 /// `TCP_LISTEN`.
 const LISTEN: u8 = 10;
 

@@ -125,18 +125,6 @@ impl Workload {
         }
         Did { dials: int(&last, "dials"), requests: int(&last, "requests") }
     }
-
-    /// Waits until it leaves by itself with this exit code.
-    pub(crate) fn leave(&mut self, code: i32) {
-        let status = wait::until("the workload's end", || self.child.try_wait().expect("wait"));
-        assert_eq!(status.code(), Some(code));
-    }
-
-    /// Kills it with SIGKILL and waits for its end.
-    pub(crate) fn kill(mut self) {
-        self.child.kill().expect("it still runs");
-        self.child.wait().expect("its end");
-    }
 }
 
 impl Drop for Workload {

@@ -22,33 +22,33 @@ pub(super) fn rows() -> Vec<Row> {
 fn peer_closes(stage: &Stage) -> Vec<Record> {
     let listener = stage.listen();
     let (client, facts) = dial(listener.local_addr().expect("bound"));
-    let (server, served) = accept_quietly(&listener);
+    let (server, accepted) = accept_quietly(&listener);
     drop(client);
     acknowledged_fin(&server.try_clone().expect("dup"));
     drop(server);
     vec![
         facts.record().carried(0, 0, 0).local_close("close"),
-        served.record().carried(0, 0, 0).peer_close("close"),
+        accepted.record().carried(0, 0, 0).peer_close("close"),
     ]
 }
 
 fn we_close(stage: &Stage) -> Vec<Record> {
     let listener = stage.listen();
     let (mut client, facts) = dial(listener.local_addr().expect("bound"));
-    let (server, served) = accept_quietly(&listener);
+    let (server, accepted) = accept_quietly(&listener);
     drop(server);
     end_of(&mut client);
     drop(client);
     vec![
         facts.record().carried(0, 0, 0).peer_close("close"),
-        served.record().carried(0, 0, 0).local_close("close"),
+        accepted.record().carried(0, 0, 0).local_close("close"),
     ]
 }
 
 fn peer_resets(stage: &Stage) -> Vec<Record> {
     let listener = stage.listen();
     let (client, facts) = dial(listener.local_addr().expect("bound"));
-    let (mut server, served) = accept_quietly(&listener);
+    let (mut server, accepted) = accept_quietly(&listener);
     abort(client);
     wait::quiet(facts.peer.port());
     let error = server.read(&mut [0]).expect_err("the reset");
@@ -60,7 +60,7 @@ fn peer_resets(stage: &Stage) -> Vec<Record> {
             .ended("local_abort_linger0", "local")
             .by_owner("close")
             .reset_sent("tcp_state"),
-        served.record().carried(0, 0, 0).reset_by_peer().never_used(),
+        accepted.record().carried(0, 0, 0).reset_by_peer().never_used(),
     ]
 }
 
@@ -69,7 +69,7 @@ fn accepted_by_uring(stage: &Stage) -> Vec<Record> {
     let mut ring = Ring::new();
     let (mut client, facts) = dial(listener.local_addr().expect("bound"));
     let server = ring.accept(&listener);
-    let served = crate::facts::Facts::of(&server, "server");
+    let accepted = crate::facts::Facts::of(&server, "server");
     client.write_all(b"?").expect("request");
     ring.read(&server, &mut [0]);
     ring.write(&server, b"!");
@@ -77,7 +77,7 @@ fn accepted_by_uring(stage: &Stage) -> Vec<Record> {
     ring.close(server);
     end_of(&mut client);
     drop(client);
-    vec![facts.record().peer_close("close"), served.record().local_close("close")]
+    vec![facts.record().peer_close("close"), accepted.record().local_close("close")]
 }
 
 fn other_process(stage: &Stage) -> Vec<Record> {
@@ -85,8 +85,8 @@ fn other_process(stage: &Stage) -> Vec<Record> {
     let mut actor = stage.actor();
     actor.give(&listener);
     let (mut client, facts) = dial(listener.local_addr().expect("bound"));
-    let served = actor.ask("accept 0");
-    let served = actor.facts(&served, "server", facts.local);
+    let accepted = actor.ask("accept 0");
+    let accepted = actor.facts(&accepted, "server", facts.local);
     client.write_all(b"?").expect("request");
     actor.ask("read 1 1");
     actor.ask("write 1 1");
@@ -102,7 +102,7 @@ fn other_process(stage: &Stage) -> Vec<Record> {
     drop(server);
     vec![
         facts.record().local_close("close"),
-        served.record().peer_close("close"),
+        accepted.record().peer_close("close"),
         unread.record().opened("after_local_close").carried(0, 0, 0).local_close("close"),
         own.record().carried(0, 0, 0).peer_close("close"),
     ]

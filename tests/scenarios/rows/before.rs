@@ -11,6 +11,7 @@ pub(super) fn rows() -> Vec<Row> {
         row("before", "a_connection_of_our_own", own).existing(),
         row("before", "a_connection_that_another_process_holds", held).existing().actors(1),
         row("before", "a_pool_that_is_used_again", pool).existing(),
+        row("before", "a_connection_that_is_closed_and_dialled_anew", first_after).existing(),
         row("before", "a_connection_that_is_reset_before_anybody_uses_it", reset).existing(),
     ]
 }
@@ -34,7 +35,7 @@ fn held(stage: &Stage) -> Vec<Record> {
     let listener = stage.listen();
     let mut actor = stage.actor();
     let facts = actor.dial(listener.local_addr().expect("bound"));
-    let (mut server, served) = crate::stage::accept(&listener);
+    let (mut server, accepted) = crate::stage::accept(&listener);
     stage.attach();
     actor.tell("write 0 1");
     server.read_exact(&mut [0]).expect("request");
@@ -46,7 +47,7 @@ fn held(stage: &Stage) -> Vec<Record> {
     drop(server);
     vec![
         facts.known_since_the_start().local_close("close"),
-        served.known_since_the_start().peer_close("close"),
+        accepted.known_since_the_start().peer_close("close"),
     ]
 }
 
@@ -68,16 +69,41 @@ fn pool(stage: &Stage) -> Vec<Record> {
         records.push(ends.client.known_since_the_start().local_close("close"));
         records.push(ends.server.known_since_the_start().peer_close("close"));
     }
-    // A dial after that is no first one, and none that a living connection could have spared.
-    let (client, mut server, ends) = connect(&listener);
+    let port = crate::stage::port_of(&listener);
+    for role in ["client", "server"] {
+        stage.owes(
+            role,
+            port,
+            &[
+                ("tracer.connections_preexisting", 3),
+                ("tracer.connections_closed", 3),
+                ("tracer.connections_opened", 0),
+                ("tracer.redials", 0),
+                ("tracer.exchanges", 3),
+            ],
+        );
+    }
+    records
+}
+
+fn first_after(stage: &Stage) -> Vec<Record> {
+    let listener = stage.listen();
+    let (mut client, mut server, ends) = connect(&listener);
+    exchange(&mut client, &mut server);
+    stage.attach();
     drop(client);
     end_of(&mut server);
     drop(server);
-    records.push(
-        ends.client.record().carried(0, 0, 0).opened("after_local_close").local_close("close"),
-    );
-    records.push(ends.server.record().carried(0, 0, 0).peer_close("close"));
-    records
+    let (client, mut server, next) = connect(&listener);
+    drop(client);
+    end_of(&mut server);
+    drop(server);
+    vec![
+        ends.client.known_since_the_start().is("tracer.exchanges", 0).local_close("close"),
+        ends.server.known_since_the_start().is("tracer.exchanges", 0).peer_close("close"),
+        next.client.record().carried(0, 0, 0).opened("after_local_close").local_close("close"),
+        next.server.record().carried(0, 0, 0).peer_close("close"),
+    ]
 }
 
 fn reset(stage: &Stage) -> Vec<Record> {

@@ -18,6 +18,7 @@ mod shutdowns;
 mod timeouts;
 
 use crate::expect::Record;
+use crate::knowledge::Need;
 use crate::stage::Stage;
 
 /// When a scene is played.
@@ -33,8 +34,8 @@ pub(crate) enum When {
 
 /// One scene.
 pub(crate) struct Row {
-    /// Row of the table of causes.
-    row: &'static str,
+    /// Number in the table of causes.
+    number: &'static str,
     /// What happens, as a sentence.
     name: &'static str,
     /// Plays it and returns what the records must say.
@@ -43,11 +44,13 @@ pub(crate) struct Row {
     pub(crate) when: When,
     /// Further processes it needs.
     pub(crate) actors: usize,
+    /// What it needs of the kernel.
+    pub(crate) need: Option<Need>,
 }
 
 /// A quick one without further processes.
-const fn row(row: &'static str, name: &'static str, play: fn(&Stage) -> Vec<Record>) -> Row {
-    Row { row, name, play, when: When::Quick, actors: 0 }
+const fn row(number: &'static str, name: &'static str, play: fn(&Stage) -> Vec<Record>) -> Row {
+    Row { number, name, play, when: When::Quick, actors: 0, need: None }
 }
 
 impl Row {
@@ -63,9 +66,13 @@ impl Row {
         Self { actors, ..self }
     }
 
+    const fn needs(self, need: Need) -> Self {
+        Self { need: Some(need), ..self }
+    }
+
     /// Name of its trial.
     pub(crate) fn title(&self) -> String {
-        format!("{}::{}", self.row, self.name)
+        format!("{}::{}", self.number, self.name)
     }
 }
 

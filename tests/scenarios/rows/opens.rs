@@ -11,8 +11,10 @@ use super::{Row, row};
 use crate::expect::Record;
 use crate::facts::Facts;
 use crate::stage::{
-    Ends, LOOPBACK, Stage, abort, arrived, connect, connect_error, end_of, exchange,
+    Ends, LOOPBACK, Stage, abort, arrived, connect, connect_error, end_of, exchange, port_of,
 };
+use crate::support::wait;
+use crate::sys;
 
 pub(super) fn rows() -> Vec<Row> {
     vec![
@@ -24,6 +26,7 @@ pub(super) fn rows() -> Vec<Row> {
         row("open", "a_dial_after_a_stale_reuse", after_stale_reuse),
         row("open", "a_dial_after_one_that_failed", after_failure),
         row("open", "a_dial_of_another_process", other_process).actors(1),
+        row("open", "connections_that_are_used_again_and_again", used_again),
     ]
 }
 
@@ -110,9 +113,11 @@ fn after_stale_reuse(stage: &Stage) -> Vec<Record> {
     let listener = stage.listen();
     let (mut client, mut server, ends) = connect(&listener);
     exchange(&mut client, &mut server);
+    sys::hear_only_data(&server);
     drop(server);
     arrived(&client, 0);
     client.write_all(b"x").expect("the kernel takes the first write");
+    wait::in_state(port_of(&listener), wait::CLOSE_WAIT, 0);
     client.write_all(b"x").expect_err("the second one meets the reset");
     drop(client);
     let mut records = next(&listener, "after_stale_reuse");
@@ -138,11 +143,35 @@ fn other_process(stage: &Stage) -> Vec<Record> {
     let mut records = next(&listener, "first");
     let mut actor = stage.actor();
     let facts = actor.dial(listener.local_addr().expect("bound"));
-    let (mut server, served) = crate::stage::accept(&listener);
+    let (mut server, accepted) = crate::stage::accept(&listener);
     actor.ask("close 0");
     end_of(&mut server);
     drop(server);
     records.push(facts.record().carried(0, 0, 0).opened("first").local_close("close"));
-    records.push(served.record().carried(0, 0, 0).peer_close("close"));
+    records.push(accepted.record().carried(0, 0, 0).peer_close("close"));
+    records
+}
+
+fn used_again(stage: &Stage) -> Vec<Record> {
+    let listener = stage.listen();
+    let mut records = Vec::new();
+    for nth in 0..12 {
+        let (mut client, mut server, ends) = connect(&listener);
+        for _ in 0..5 {
+            exchange(&mut client, &mut server);
+        }
+        drop(client);
+        end_of(&mut server);
+        drop(server);
+        let cause = if nth == 0 { "first" } else { "after_local_close" };
+        records.push(ends.client.record().carried(5, 5, 5).opened(cause).local_close("close"));
+        records.push(ends.server.record().carried(5, 5, 5).peer_close("close"));
+    }
+    for role in ["client", "server"] {
+        let port = port_of(&listener);
+        stage.owes(role, port, &[("tracer.connections_opened", 12), ("tracer.exchanges", 60)]);
+        stage.owes(role, port, &[("tracer.reuse_ratio", 0.8)]);
+    }
+    stage.owes("client", port_of(&listener), &[("tracer.redials", 11)]);
     records
 }

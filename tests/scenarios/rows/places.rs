@@ -33,13 +33,13 @@ fn pids(stage: &Stage) -> Vec<Record> {
     let child: u32 = actor.ask("fork keep").parse().expect("a pid");
     let mut facts = actor.dial(listener.local_addr().expect("bound"));
     facts.process = crate::facts::Process::of(child);
-    let (mut server, served) = accept(&listener);
+    let (mut server, accepted) = accept(&listener);
     actor.ask("close 0");
     end_of(&mut server);
     drop(server);
     vec![
         facts.record().carried(0, 0, 0).is("process.vpid", 1).local_close("close"),
-        served.record().carried(0, 0, 0).peer_close("close"),
+        accepted.record().carried(0, 0, 0).peer_close("close"),
     ]
 }
 
@@ -49,9 +49,9 @@ fn gone(stage: &Stage) -> Vec<Record> {
     sys::deafen(&server);
     client.kill();
     // Its FIN is sent again and again; nobody holds the socket any more.
-    wait::in_state(port, wait::FIN_WAIT1, 1);
+    wait::in_state(port, sys::FIN_WAIT1, 1);
     abort(server);
-    wait::in_state(port, wait::FIN_WAIT1, 0);
+    wait::in_state(port, sys::FIN_WAIT1, 0);
     vec![
         ends.client
             .ends()

@@ -5,8 +5,11 @@ use std::net::TcpStream;
 
 use super::{Row, row};
 use crate::expect::Record;
-use crate::stage::{Stage, abort, accept, acknowledged_fin, arrived, dial, end_of, port_of};
+use crate::facts::Facts;
+use crate::knowledge::without_owner;
+use crate::stage::{Ends, Stage, abort, accept, acknowledged_fin, arrived, dial, end_of, port_of};
 use crate::support::wait;
+use crate::sys;
 
 pub(super) fn rows() -> Vec<Row> {
     vec![
@@ -19,20 +22,25 @@ pub(super) fn rows() -> Vec<Row> {
 }
 
 fn stale_at_once(stage: &Stage) -> Vec<Record> {
-    // The server's FIN is there but its acknowledgement is delayed: its socket is FIN_WAIT1.
-    stale_reuse(stage, |client| arrived(client, 0), "tcp_abort_on_data")
+    let (client, server, ends) = stage.pair();
+    // The acknowledgement of its FIN does not arrive: the server's socket stays FIN_WAIT1.
+    sys::hear_only_data(&server);
+    drop(server);
+    arrived(&client, 0);
+    stale_reuse(client, &ends, "tcp_abort_on_data")
 }
 
 fn stale_later(stage: &Stage) -> Vec<Record> {
+    let (client, server, ends) = stage.pair();
+    drop(server);
     // Its socket is gone and a timewait socket answers.
-    stale_reuse(stage, acknowledged_fin, "tcp_timewait_socket")
+    acknowledged_fin(&client);
+    stale_reuse(client, &ends, "tcp_timewait_socket")
 }
 
-fn stale_reuse(stage: &Stage, ready: impl FnOnce(&TcpStream), reason: &str) -> Vec<Record> {
-    let (mut client, server, ends) = stage.pair();
-    drop(server);
-    ready(&client);
+fn stale_reuse(mut client: TcpStream, ends: &Ends, reason: &str) -> Vec<Record> {
     client.write_all(&[b'x'; 100]).expect("the kernel takes the first write");
+    wait::in_state(ends.server.local.port(), wait::CLOSE_WAIT, 0);
     let error = client.write_all(b"x").expect_err("the second one meets the reset");
     assert_eq!(error.kind(), ErrorKind::BrokenPipe);
     drop(client);
@@ -65,13 +73,13 @@ fn fin_before_accept(stage: &Stage) -> Vec<Record> {
     client.write_all(b"?").expect("request");
     drop(client);
     wait::in_state(port_of(&listener), wait::CLOSE_WAIT, 1);
-    let (mut server, served) = accept(&listener);
+    let (mut server, accepted) = accept(&listener);
     server.read_exact(&mut [0]).expect("the request is there");
     end_of(&mut server);
     drop(server);
     vec![
         facts.record().carried(1, 0, 0).unanswered().local_close("close"),
-        served.record().carried(0, 1, 0).peer_close("close"),
+        accepted.record().carried(0, 1, 0).peer_close("close"),
     ]
 }
 
@@ -84,6 +92,8 @@ fn reset_before_accept(stage: &Stage) -> Vec<Record> {
     let (mut server, _) = listener.accept().expect("it is still handed out");
     let error = server.read(&mut [0]).expect_err("the reset");
     assert_eq!(error.kind(), ErrorKind::ConnectionReset);
+    let cookie = Some(sys::cookie(&server));
+    let accepted = Facts { is_nobodys: false, cookie, ..facts.other_end() };
     drop(server);
     vec![
         facts
@@ -92,6 +102,7 @@ fn reset_before_accept(stage: &Stage) -> Vec<Record> {
             .ended("local_abort_linger0", "local")
             .by_owner("close")
             .reset_sent("tcp_state"),
-        facts.other_end().of_nobody().record().carried(0, 0, 0).reset_by_peer(),
+        // When it ends nobody has it yet; a look at who has it later may find us.
+        without_owner(accepted.record().carried(0, 0, 0).reset_by_peer()),
     ]
 }

@@ -129,8 +129,8 @@ fn collected(stage: &Stage) -> Vec<Record> {
     // Any further unix socket that is closed makes old kernels look for such circles.
     wait::until("the kernel's collection", || {
         drop(UnixStream::pair().expect("a pair"));
-        let state = wait::sockets(ends.server.local.port());
-        state.iter().any(|socket| socket.state == wait::CLOSE_WAIT).then_some(())
+        let left = wait::sockets(ends.server.local.port());
+        left.iter().any(|socket| socket.state == wait::CLOSE_WAIT).then_some(())
     });
     end_of(&mut server);
     drop(server);
@@ -187,7 +187,7 @@ fn uring(stage: &Stage) -> Vec<Record> {
     let mut ring = crate::uring::Ring::new();
     let client = ring.dial(address);
     let facts = crate::facts::Facts::of(&client, "client");
-    let (mut server, served) = crate::stage::accept(&listener);
+    let (mut server, accepted) = crate::stage::accept(&listener);
     ring.write(&client, b"?");
     server.read_exact(&mut [0]).expect("request");
     server.write_all(b"!").expect("answer");
@@ -195,7 +195,7 @@ fn uring(stage: &Stage) -> Vec<Record> {
     ring.close(client);
     end_of(&mut server);
     drop(server);
-    vec![facts.record().local_close("close"), served.record().peer_close("close")]
+    vec![facts.record().local_close("close"), accepted.record().peer_close("close")]
 }
 
 fn threads(stage: &Stage) -> Vec<Record> {
@@ -204,10 +204,10 @@ fn threads(stage: &Stage) -> Vec<Record> {
     let named = |name: &str| thread::Builder::new().name(name.to_owned());
     let dialled = named("dialler").spawn(move || dial(address)).expect("a thread").join();
     let (mut client, facts) = dialled.expect("the dialler");
-    let (mut server, served) = crate::stage::accept(&listener);
+    let (mut server, accepted) = crate::stage::accept(&listener);
     exchange(&mut client, &mut server);
     named("closer").spawn(move || drop(client)).expect("a thread").join().expect("the closer");
     end_of(&mut server);
     drop(server);
-    vec![facts.record().local_close("close"), served.record().peer_close("close")]
+    vec![facts.record().local_close("close"), accepted.record().peer_close("close")]
 }

@@ -38,7 +38,10 @@ fn half_close(stage: &Stage) -> Vec<Record> {
     end_of(&mut server);
     drop(server);
     end_of(&mut client);
-    vec![ends.client.record().local_close("shutdown"), ends.server.record().peer_close("close")]
+    vec![
+        ends.client.record().local_close("shutdown").half(),
+        ends.server.record().peer_close("close"),
+    ]
 }
 
 fn shutdown_both(stage: &Stage) -> Vec<Record> {
@@ -62,6 +65,7 @@ fn half_close_then_reset(stage: &Stage) -> Vec<Record> {
             .record()
             .ended("local_close_then_reset", "local")
             .by_owner("shutdown")
+            .half()
             .reset_received()
             .errno(104),
         ends.server
@@ -79,7 +83,7 @@ fn data_after_shutdown(stage: &Stage) -> Vec<Record> {
     end_of(&mut server);
     wait::in_state(ends.server.local.port(), wait::FIN_WAIT2, 1);
     server.write_all(&[b'x'; 100]).expect("the kernel takes it");
-    wait::in_state(ends.server.local.port(), wait::FIN_WAIT2, 0);
+    wait::in_state(ends.server.local.port(), wait::CLOSE_WAIT, 0);
     let error = server.write_all(b"x").expect_err("the reset");
     assert_eq!(error.kind(), ErrorKind::BrokenPipe);
     drop(client);

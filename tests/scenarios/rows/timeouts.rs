@@ -102,8 +102,8 @@ fn close_unacked(stage: &Stage) -> Vec<Record> {
     client.write_all(&[b'x'; 10]).expect("the kernel takes it");
     let port = ends.server.local.port();
     drop(client);
-    wait::in_state(port, wait::FIN_WAIT1, 1);
-    wait::in_state(port, wait::FIN_WAIT1, 0);
+    wait::in_state(port, sys::FIN_WAIT1, 1);
+    wait::in_state(port, sys::FIN_WAIT1, 0);
     abort(server);
     let client = ends
         .client
