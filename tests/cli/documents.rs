@@ -3,7 +3,7 @@
 use clap::{CommandFactory as _, Parser as _};
 use tracer::cli::Cli;
 use tracer::detect::Code;
-use tracer::probe::hook::{HOOKS, Need};
+use tracer::probe::hook::HOOKS;
 
 use crate::ask::{file, printed};
 use crate::document::{Document, code};

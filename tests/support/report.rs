@@ -44,7 +44,10 @@ impl Report {
     pub(crate) fn nothing_is_lost(&self) {
         let health = self.closing_health();
         let lost = health["tracer.lost"].as_object().expect("tracer.lost is an object");
-        assert!(lost.values().all(|count| count.as_u64() == Some(0)), "records lost: {lost:?}");
+        // `missed` is an upper bound: of an event that one copy of a program missed another copy tells,
+        // and the records themselves show whether it did.
+        let mut certain = lost.iter().filter(|(why, _)| *why != "missed");
+        assert!(certain.all(|(_, count)| count.as_u64() == Some(0)), "records lost: {lost:?}");
         assert_eq!(int(health, "tracer.decode_errors"), 0);
     }
 

@@ -72,6 +72,8 @@ pub mod names {
     pub const HAVE_TASK: &str = "HAVE_TASK";
     /// Read-only global: `u8`, 1 if they may call `bpf_get_socket_cookie`.
     pub const HAVE_COOKIE: &str = "HAVE_COOKIE";
+    /// Read-only global: `u32`, thread group id of tracer itself as the kernel has it, 0 if unknown.
+    pub const OWN_TGID: &str = "OWN_TGID";
     /// Hash map: `struct sock *` as `u64` → [`super::Conn`].
     pub const CONNS: &str = "CONNS";
     /// Ring buffer of [`super::Conn`] and [`super::Late`].

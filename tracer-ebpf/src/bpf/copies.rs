@@ -15,11 +15,19 @@ use aya_ebpf::macros::btf_map;
 static HANDLED: PerCpuArray<u64, 3> = PerCpuArray::new();
 
 /// Programs with copies.
-#[derive(Clone, Copy)]
+#[derive(Clone, core::marker::Copy)]
 pub(super) enum Program {
     State = 0,
     SendReset = 1,
     Read = 2,
+}
+
+/// Which copy of a program runs.
+#[derive(Clone, core::marker::Copy, PartialEq, Eq)]
+pub(super) enum Copy {
+    First,
+    Middle,
+    Last,
 }
 
 /// What happens, in one word: the socket, and its new state where that is what happens. The verifier
@@ -34,20 +42,21 @@ fn event(slot: *mut u64, sk: *const u8, state: i32) -> u64 {
 #[inline(always)]
 pub(super) fn once(
     program: Program,
-    is_last: bool,
+    copy: Copy,
     (sk, state): (*const u8, i32),
     work: impl FnOnce(),
 ) {
     let Some(slot) = HANDLED.get_ptr_mut(program as u32) else { return };
     let event = event(slot, sk, state);
     unsafe {
-        if *slot == event {
-            if is_last {
+        // The first copy finds here what the last could not forget, as the kernel skipped it.
+        if copy != Copy::First && *slot == event {
+            if copy == Copy::Last {
                 *slot = 0;
             }
             return;
         }
         work();
-        *slot = if is_last { 0 } else { event };
+        *slot = if copy == Copy::Last { 0 } else { event };
     }
 }

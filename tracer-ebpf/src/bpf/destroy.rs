@@ -60,6 +60,9 @@ unsafe fn missed(conn: *mut Conn, sk: *const u8) {
         (*conn).flags |= flags::END_MISSED;
         sock::first_close(conn, tp);
         (*conn).end_ns = sock::now();
+        if (*conn).established_ns == 0 {
+            sock::local(conn, sk, tp);
+        }
         sock::last_facts(conn, sk, tp);
     }
 }

@@ -20,6 +20,17 @@ static HAVE_TASK: u8 = 1;
 #[unsafe(no_mangle)]
 static HAVE_COOKIE: u8 = 1;
 
+/// Thread group id of tracer itself, 0 if it is not known. Not zero, to stay out of `.bss`.
+#[unsafe(no_mangle)]
+static OWN_TGID: u32 = u32::MAX;
+
+/// Whether a process is tracer itself.
+#[inline(always)]
+pub(super) fn is_ourselves(tgid: u32) -> bool {
+    // SAFETY: reads a plain number; volatile, because the loader changes it after compilation.
+    tgid == unsafe { ptr::read_volatile(&raw const OWN_TGID) }
+}
+
 /// Byte offset of a field.
 #[inline(always)]
 pub(super) fn offset(field: usize) -> usize {

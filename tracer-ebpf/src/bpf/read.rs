@@ -5,7 +5,7 @@ use aya_ebpf::macros::btf_tracepoint;
 use aya_ebpf::programs::BtfTracePointContext;
 use tracer_ebpf::{Conn, flags, off, opened};
 
-use super::copies::{self, Program};
+use super::copies::{self, Copy, Program};
 use super::kernel::{AF_INET, AF_INET6, IPPROTO_TCP, load, tcp};
 use super::maps::{find, refuse, was_full};
 use super::sock;
@@ -15,7 +15,7 @@ use super::task::set_owner;
 #[btf_tracepoint(function = "tcp_rcv_space_adjust")]
 fn read(ctx: BtfTracePointContext) -> i32 {
     let sk: *const u8 = ctx.arg(0);
-    copies::once(Program::Read, false, (sk, 0), || unsafe { on_read(sk) });
+    copies::once(Program::Read, Copy::First, (sk, 0), || unsafe { on_read(sk) });
     0
 }
 
@@ -23,7 +23,7 @@ fn read(ctx: BtfTracePointContext) -> i32 {
 #[btf_tracepoint(function = "tcp_rcv_space_adjust")]
 fn read_again(ctx: BtfTracePointContext) -> i32 {
     let sk: *const u8 = ctx.arg(0);
-    copies::once(Program::Read, true, (sk, 0), || unsafe { on_read(sk) });
+    copies::once(Program::Read, Copy::Last, (sk, 0), || unsafe { on_read(sk) });
     0
 }
 
@@ -78,7 +78,8 @@ unsafe fn unseen(sk: *const u8, tp: *const u8, written: u32) -> Option<*mut Conn
             (*conn).open_ns = sock::now();
         }
         sock::local(conn, sk, tp);
-        (*conn).write_seq = written;
+        // What is read now was asked for, or asks: the first exchange.
+        (*conn).write_seq = if is_new { written } else { written.wrapping_sub(1) };
         Some(conn)
     }
 }

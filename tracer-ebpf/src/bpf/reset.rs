@@ -7,7 +7,7 @@ use aya_ebpf::macros::btf_tracepoint;
 use aya_ebpf::programs::BtfTracePointContext;
 use tracer_ebpf::{ABI_VERSION, Conn, KIND_LATE, Late, flags, off};
 
-use super::copies::{self, Program};
+use super::copies::{self, Copy, Program};
 use super::kernel::{IPPROTO_TCP, load, tcp};
 use super::maps::{find, send, send_late};
 use super::sock;
@@ -51,13 +51,13 @@ unsafe fn unseen(sk: *const u8) -> Option<*mut Conn> {
 }
 
 macro_rules! send_reset {
-    ($name:ident, $is_last:literal, $reason:expr) => {
+    ($name:ident, $copy:ident, $reason:expr) => {
         #[btf_tracepoint(function = "tcp_send_reset")]
         fn $name(ctx: BtfTracePointContext) -> i32 {
             let sk: *const u8 = ctx.arg(0);
             if !sk.is_null() {
                 let reason: fn(&BtfTracePointContext) -> u32 = $reason;
-                copies::once(Program::SendReset, $is_last, (sk, 0), || unsafe {
+                copies::once(Program::SendReset, Copy::$copy, (sk, 0), || unsafe {
                     on_send_reset(sk, ctx.arg(1), reason(&ctx));
                 });
             }
@@ -66,11 +66,11 @@ macro_rules! send_reset {
     };
 }
 // Since 6.10: `const struct sock *sk, const struct sk_buff *skb, const enum sk_rst_reason reason`.
-send_reset!(send_reset_why, false, |ctx| ctx.arg(2));
-send_reset!(send_reset_why_again, true, |ctx| ctx.arg(2));
+send_reset!(send_reset_why, First, |ctx| ctx.arg(2));
+send_reset!(send_reset_why_again, Last, |ctx| ctx.arg(2));
 // Before 6.10: `const struct sock *sk, const struct sk_buff *skb`.
-send_reset!(send_reset, false, |_| 0);
-send_reset!(send_reset_again, true, |_| 0);
+send_reset!(send_reset, First, |_| 0);
+send_reset!(send_reset_again, Last, |_| 0);
 
 /// `skb` is the packet that the reset answers, NULL if it answers none.
 #[inline(always)]

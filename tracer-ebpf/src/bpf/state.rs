@@ -5,29 +5,29 @@ use aya_ebpf::programs::BtfTracePointContext;
 use aya_log_ebpf::trace;
 use tracer_ebpf::{Conn, first, flags, off, opened};
 
-use super::copies::{self, Program};
+use super::copies::{self, Copy, Program};
 use super::kernel::{
     AF_INET, AF_INET6, ECONNABORTED, IPPROTO_MPTCP, IPPROTO_TCP, SEND_SHUTDOWN, SHUTDOWN_MASK,
-    load, tcp,
+    is_ourselves, load, tcp,
 };
 use super::maps::{find, refuse, send, was_full};
 use super::task::{Holder, set_owner};
 use super::{mptcp, sock};
 
 macro_rules! copy {
-    ($name:ident, $is_last:literal) => {
+    ($name:ident, $copy:ident) => {
         /// Arguments: `const struct sock *sk, const int oldstate, const int newstate`.
         #[btf_tracepoint(function = "inet_sock_set_state")]
         fn $name(ctx: BtfTracePointContext) -> i32 {
             let what = (ctx.arg(0), ctx.arg(2));
-            copies::once(Program::State, $is_last, what, || act(&ctx));
+            copies::once(Program::State, Copy::$copy, what, || act(&ctx));
             0
         }
     };
 }
-copy!(set_state, false);
-copy!(set_state_again, false);
-copy!(set_state_at_last, true);
+copy!(set_state, First);
+copy!(set_state_again, Middle);
+copy!(set_state_at_last, Last);
 
 #[inline(always)]
 fn act(ctx: &BtfTracePointContext) {
@@ -310,6 +310,11 @@ unsafe fn own_and_close(conn: *mut Conn, sk: *const u8, tp: *const u8) {
 #[inline(always)]
 unsafe fn close_by(conn: *mut Conn, holder: &Holder) {
     unsafe {
+        // Our walk over open files held it for a moment, and its process closed it meanwhile: the
+        // kernel then finishes that close in our task.
+        if holder.is_ourselves() && !is_ourselves((*conn).owner_tgid) {
+            return;
+        }
         holder.close(conn);
         if (*conn).owner_tgid == 0 {
             holder.own(conn);

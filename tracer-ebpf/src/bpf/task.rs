@@ -7,7 +7,9 @@ use aya_ebpf::helpers::{
 };
 use tracer_ebpf::{Conn, flags, off};
 
-use super::kernel::{PF_EXITING, PF_KTHREAD, SIGNAL_GROUP_EXIT, have_task, load, load16};
+use super::kernel::{
+    PF_EXITING, PF_KTHREAD, SIGNAL_GROUP_EXIT, have_task, is_ourselves, load, load16,
+};
 use super::maps::EXITS;
 
 /// Thread group id of the current task.
@@ -76,6 +78,12 @@ impl Holder {
             holder.exit_code = unsafe { *code };
         }
         holder
+    }
+
+    /// Whether it is tracer.
+    #[inline(always)]
+    pub(super) fn is_ourselves(&self) -> bool {
+        is_ourselves(self.tgid)
     }
 
     /// Whether it is a thread of the kernel's own.

@@ -11,8 +11,13 @@ use crate::probe::hook::Need;
 use crate::probe::{self, Settings};
 use crate::process::{Lookup, Scan};
 
-const SETTINGS: Settings =
-    Settings { max_connections: 1024, ring_bytes: 1 << 20, kernel_log: false, no_fentry: false };
+const SETTINGS: Settings = Settings {
+    max_connections: 1024,
+    ring_bytes: 1 << 20,
+    kernel_log: false,
+    own_pid: 0,
+    no_fentry: false,
+};
 
 /// Attaches everything, says what became of it, and detaches.
 pub(super) fn run(args: &Check) -> Result<Outcome, Error> {

@@ -166,12 +166,18 @@ fn lookup(args: &cli::Tracing) -> Lookup {
     Lookup::Foreign
 }
 
+/// The pid of this process as the kernel has it, 0 if our PID namespace hides it.
+pub(super) fn own_pid() -> u32 {
+    if process::sees_kernel_pids() { std::process::id() } else { 0 }
+}
+
 /// What the loader is asked for.
-pub(super) const fn settings(args: &cli::Tracing) -> probe::Settings {
+pub(super) fn settings(args: &cli::Tracing) -> probe::Settings {
     probe::Settings {
         max_connections: args.max_connections,
         ring_bytes: args.ring_mib << 20,
         kernel_log: args.kernel_log,
+        own_pid: own_pid(),
         no_fentry: args.no_fentry,
     }
 }

@@ -31,10 +31,12 @@ pub(super) fn connection(
         conn.polled_ns != 0 && conn.polled_write_seq != conn.write_seq
     };
     // The kernel counts a request when a server reads it; one that was never answered is not a turn.
-    let unanswered_request = conn.opened == opened::PASSIVE && ended && !pending;
-    // Of one that was there before us it counts the requests that followed an answer.
-    let last_answer =
-        conn.opened == opened::PREEXISTING && role == Some(Role::Server) && ended && pending;
+    let is_counted_at_request = conn.opened == opened::PASSIVE
+        || (conn.opened == opened::PREEXISTING && !has(flags::SEEDED));
+    let is_server = role == Some(Role::Server);
+    let unanswered_request = is_counted_at_request && is_server && ended && !pending;
+    // Of one that was found at start it counts the requests that followed an answer.
+    let last_answer = !is_counted_at_request && is_server && ended && pending;
     // Its application reads and writes another socket.
     let is_bound = has(flags::MPTCP);
     let whole = ended && conn.opened != opened::PREEXISTING;
@@ -58,7 +60,7 @@ pub(super) fn connection(
             (conn.exchanges + u32::from(last_answer)).saturating_sub(u32::from(unanswered_request))
         },
         exchanges_basis: if is_bound { Basis::Bound } else { Basis::Measured },
-        unanswered: pending && role != Some(Role::Server) && !is_bound,
+        unanswered: pending && !is_server && !is_bound,
         bytes_sent: whole.then(|| payload_sent(conn)),
         bytes_received: whole
             .then(|| conn.bytes_received.saturating_sub(u64::from(has(flags::PEER_FIN)))),

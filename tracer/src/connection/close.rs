@@ -70,7 +70,7 @@ pub(super) fn close(conn: &Conn, late: Option<&Late>, context: &Context<'_>) -> 
         rst_reason: sent.then(|| (context.reset_reasons)(reason)).flatten(),
         errno: errno(conn, cause).filter(|_| !own_reset),
         // SOCK_DONE would not do: it is also set when the peer answers our FIN with its own.
-        after_peer_fin: conn.first == first::PEER,
+        after_peer_fin: first_closer(conn) == first::PEER,
         late_peer_data: late.is_some(),
         unread_bytes: (cause == CloseCause::LocalAbortUnread).then_some(unread),
         unacked_bytes: was_established.then_some(conn.unacked),
@@ -82,6 +82,15 @@ pub(super) fn close(conn: &Conn, late: Option<&Late>, context: &Context<'_>) -> 
             .then(|| u64::from(conn.idle_jiffies).saturating_mul(context.tick_ns) as f64 / 1e9),
         closer: (conn.closer_tgid != 0)
             .then_some(ProcessId { pid: conn.closer_tgid, start_ns: conn.closer_start_ns }),
+    }
+}
+
+/// Whose FIN came first; where its transition was missed, the last state tells.
+pub(super) const fn first_closer(conn: &Conn) -> u8 {
+    match conn.old_state {
+        CLOSE_WAIT | LAST_ACK => first::PEER,
+        FIN_WAIT1 | FIN_WAIT2 | CLOSING => first::LOCAL,
+        _ => conn.first,
     }
 }
 

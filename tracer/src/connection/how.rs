@@ -2,7 +2,7 @@
 
 use nix::sys::signal::Signal;
 use syscalls::Sysno;
-use tracer_ebpf::{Conn, first, flags};
+use tracer_ebpf::{Conn, first, flags, opened};
 
 // `task_struct.flags`
 const PF_IO_WORKER: u32 = 0x0000_0010;
@@ -19,7 +19,8 @@ pub(super) fn name(conn: &Conn, sees_close: bool) -> Option<String> {
         // Only shutdown() closes one half, and only it closes both without tcp_close having run;
         // close() and exit look the same from here.
         let closed = conn.flags & flags::SAW_CLOSE != 0;
-        let by_fin = conn.first == first::LOCAL;
+        // Of one that was there before us, tcp_close may have run while there was nothing to mark.
+        let by_fin = conn.first == first::LOCAL && conn.opened != opened::PREEXISTING;
         return (half || (sees_close && by_fin && !closed)).then(|| "shutdown".into());
     }
     // The system call number means nothing in a task that never was in user mode.
@@ -146,6 +147,8 @@ mod tests {
     fn without_task_facts_only_what_is_certain_is_told() {
         let mut conn = blank();
         conn.first = first::LOCAL;
+        assert_eq!(name(&conn, true), None, "tcp_close may have run before it was known");
+        conn.opened = opened::ACTIVE;
         assert_eq!(name(&conn, false), None);
         assert_eq!(name(&conn, true).as_deref(), Some("shutdown"), "tcp_close did not run");
         conn.flags = flags::SAW_CLOSE;

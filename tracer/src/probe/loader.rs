@@ -29,6 +29,8 @@ pub struct Settings {
     pub ring_bytes: u32,
     /// Whether kernel-side diagnostics are compiled in; free if not.
     pub kernel_log: bool,
+    /// The pid of this process as the kernel has it, 0 if that is not known.
+    pub own_pid: u32,
     /// Leave fentry out, to try what a kernel without it does.
     pub no_fentry: bool,
 }
@@ -140,6 +142,7 @@ impl Attempt {
             .override_global(names::OFFSETS, &kernel.offsets[..], true)
             .override_global(names::HAVE_TASK, &have, true)
             .override_global(names::HAVE_COOKIE, &have, true)
+            .override_global(names::OWN_TGID, &settings.own_pid, true)
             .override_global("AYA_LOG_LEVEL", &log_level, true)
             .map_max_entries(names::CONNS, settings.max_connections)
             .map_max_entries(names::RECORDS, settings.ring_bytes)

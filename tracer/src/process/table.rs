@@ -111,7 +111,10 @@ fn look_up(identity: &mut Identity, commands: bool) {
     if commands {
         identity.command = process.cmdline().ok().map(|arguments| arguments.join(" "));
     }
-    identity.cgroup = process.cgroups().ok().and_then(|groups| {
+    // An exiting process has left its groups; it has no executable any more either.
+    let is_whole = identity.exe.is_some();
+    let groups = process.cgroups().ok().filter(|_| is_whole);
+    identity.cgroup = groups.and_then(|groups| {
         // Version 2 has number 0; on a version 1 host any hierarchy names the group.
         let groups = groups.0;
         let unified = groups.iter().find(|group| group.hierarchy == 0 && group.pathname != "/");

@@ -8,11 +8,14 @@ use tracer_ebpf::{Conn, Loss, flags, opened};
 
 use super::namespaces::Namespaces;
 use super::{Input, Lost};
+use crate::clock::Clock;
 use crate::probe::Attached;
 
 /// Table entries between two drains of the ring buffer: a few milliseconds.
 const DRAIN_EVERY: usize = 4096;
 const ESTABLISHED: u8 = 1;
+/// How long an accepted connection may wait for its first use before its owner is looked up.
+const UNUSED_NS: u64 = 1_000_000_000;
 
 /// Whether a program on another CPU has just added an entry and fills it now.
 fn is_being_made(bytes: &[u8]) -> bool {
@@ -24,13 +27,16 @@ fn is_being_made(bytes: &[u8]) -> bool {
     is_zero(offset_of!(Conn, family), 2) || has_no_time
 }
 
-/// Whether an entry is an established connection that was accepted and has no owner. Those that two
-/// processes hold were looked up before.
-fn is_unowned(bytes: &[u8]) -> bool {
+/// Whether an entry is an established connection that was accepted a while ago and has no owner. Those
+/// that two processes hold were looked up before.
+fn is_unowned(bytes: &[u8], now_ns: u64) -> bool {
+    let accepted = bytes.get(offset_of!(Conn, established_ns)..);
+    let accepted_ns = accepted.and_then(|mut rest| rest.try_get_u64_ne().ok()).unwrap_or(now_ns);
     let word = |at: usize| bytes.get(at..).and_then(|mut rest| rest.try_get_u32_ne().ok());
     let byte = |at: usize| bytes.get(at).copied();
     byte(offset_of!(Conn, opened)) == Some(opened::PASSIVE)
         && byte(offset_of!(Conn, state)) == Some(ESTABLISHED)
+        && accepted_ns + UNUSED_NS < now_ns
         && word(offset_of!(Conn, owner_tgid)) == Some(0)
         && word(offset_of!(Conn, flags)).is_some_and(|bits| bits & flags::SEEDED == 0)
 }
@@ -87,6 +93,7 @@ impl Kernel {
             tracing::warn!(%error, "owners of accepted connections could not be looked up");
         }
         self.namespaces.begin();
+        let now_ns = Clock::monotonic_ns();
         let Attached { table, records, max_connections, .. } = &mut self.attached;
         // The walk begins anew where its place was deleted; entries it yields twice count once.
         let most = 2 * *max_connections as usize;
@@ -96,7 +103,7 @@ impl Kernel {
                 continue;
             }
             self.namespaces.meet(&bytes);
-            self.has_unowned |= is_unowned(&bytes);
+            self.has_unowned |= is_unowned(&bytes, now_ns);
             yield_input(Input::Live(bytes.to_vec()));
             // The walk may take longer than the ring buffer lasts.
             if nth % DRAIN_EVERY == 0 {
@@ -137,14 +144,14 @@ mod tests {
             bytes[offset_of!(Conn, state)] = state;
             bytes[offset_of!(Conn, owner_tgid)..][..4].copy_from_slice(&owner.to_ne_bytes());
             bytes[offset_of!(Conn, flags)..][..4].copy_from_slice(&bits.to_ne_bytes());
-            is_unowned(&bytes)
+            is_unowned(&bytes, UNUSED_NS + 1)
         };
         assert!(entry(opened::PASSIVE, 1, 0, 0));
         assert!(!entry(opened::ACTIVE, 1, 0, 0));
         assert!(!entry(opened::PASSIVE, 8, 0, 0), "the peer has closed it");
         assert!(!entry(opened::PASSIVE, 1, 7, 0));
         assert!(!entry(opened::PASSIVE, 1, 0, flags::SEEDED), "looked up before");
-        assert!(!is_unowned(&[]));
+        assert!(!is_unowned(&[], u64::MAX));
     }
 
     #[test]
