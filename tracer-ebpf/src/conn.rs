@@ -203,6 +203,8 @@ pub mod flags {
     pub const COUNTERS: u32 = 1 << 23;
     /// With [`PLAIN`]: the release of the socket by its last holder was seen.
     pub const SAW_RELEASE: u32 = 1 << 24;
+    /// There before us, and first seen as it read: that read is counted.
+    pub const SEEN_AT_READ: u32 = 1 << 30;
     /// The peer acknowledged our FIN.
     pub const FIN_ACKED: u32 = 1 << 31;
 }

@@ -79,7 +79,10 @@ unsafe fn unseen(sk: *const u8, tp: *const u8, written: u32) -> Option<*mut Conn
         }
         sock::local(conn, sk, tp);
         // What is read now was asked for, or asks: the first exchange.
-        (*conn).write_seq = if is_new { written } else { written.wrapping_sub(1) };
+        (*conn).write_seq = written.wrapping_sub(u32::from(!is_new));
+        if !is_new {
+            (*conn).flags |= flags::SEEN_AT_READ;
+        }
         Some(conn)
     }
 }

@@ -31,11 +31,10 @@ pub(super) fn connection(
         conn.polled_ns != 0 && conn.polled_write_seq != conn.write_seq
     };
     // The kernel counts a request when a server reads it; one that was never answered is not a turn.
-    let is_counted_at_request = conn.opened == opened::PASSIVE
-        || (conn.opened == opened::PREEXISTING && !has(flags::SEEDED));
+    let is_counted_at_request = conn.opened == opened::PASSIVE || has(flags::SEEN_AT_READ);
     let is_server = role == Some(Role::Server);
     let unanswered_request = is_counted_at_request && is_server && ended && !pending;
-    // Of one that was found at start it counts the requests that followed an answer.
+    // Of one that was there before us it counts the requests that followed an answer.
     let last_answer = !is_counted_at_request && is_server && ended && pending;
     // Its application reads and writes another socket.
     let is_bound = has(flags::MPTCP);
@@ -190,6 +189,29 @@ mod tests {
         conn.flags = flags::WRITE_PENDING;
         assert_eq!(built(&conn).exchanges, 3);
         assert!(!built(&conn).unanswered, "an answer waits for nothing");
+    }
+
+    #[test]
+    fn a_server_that_was_first_seen_at_a_request_answered_it() {
+        let exchanges = |seen_at_read: u32| {
+            let conn = Conn {
+                old_state: 9,
+                exchanges: 1,
+                sport: 80,
+                flags: flags::WRITE_PENDING | seen_at_read,
+                ..blank()
+            };
+            let served = Served { listeners: [(0, 80)].into(), ..Served::default() };
+            let context = Context {
+                tick_ns: 4_000_000,
+                sees_close: false,
+                served: &served,
+                reset_reasons: &|_| None,
+            };
+            connection(&conn, None, OpenCause::Preexisting, &context).exchanges
+        };
+        assert_eq!(exchanges(flags::SEEN_AT_READ), 1);
+        assert_eq!(exchanges(0), 2, "one request followed an answer, and was answered");
     }
 
     #[test]
