@@ -37,20 +37,26 @@ pub(crate) struct Socket {
 
 /// `TCP_SYN_SENT`.
 pub(crate) const SYN_SENT: u8 = 2;
+/// `TCP_SYN_RECV`.
+pub(crate) const SYN_RECV: u8 = 3;
+/// `TCP_FIN_WAIT1`.
+pub(crate) const FIN_WAIT1: u8 = 4;
 /// `TCP_FIN_WAIT2`.
 pub(crate) const FIN_WAIT2: u8 = 5;
 /// `TCP_TIME_WAIT`.
 const TIME_WAIT: u8 = 6;
 /// `TCP_CLOSE_WAIT`.
 pub(crate) const CLOSE_WAIT: u8 = 8;
+/// `TCP_CLOSING`.
+pub(crate) const CLOSING: u8 = 11;
 /// `TCP_LISTEN`.
 const LISTEN: u8 = 10;
 
-/// Every TCP socket of this network namespace that has `port` at either end.
+/// Every TCP socket of this thread's network namespace that has `port` at either end.
 pub(crate) fn sockets(port: u16) -> Vec<Socket> {
-    let tables =
-        ["/proc/net/tcp", "/proc/net/tcp6"].map(|t| fs::read_to_string(t).unwrap_or_default());
-    assert!(!tables[0].is_empty(), "/proc/net/tcp cannot be read: is /proc mounted?");
+    let tables = ["tcp", "tcp6"]
+        .map(|t| fs::read_to_string(format!("/proc/thread-self/net/{t}")).unwrap_or_default());
+    assert!(!tables[0].is_empty(), "/proc/thread-self/net/tcp cannot be read: is /proc mounted?");
     tables
         .iter()
         .flat_map(|table| table.lines().skip(1).filter_map(socket))

@@ -72,7 +72,7 @@ pub struct Conn {
     pub connect_errno: u32,
     /// `rcv_nxt − copied_seq` at the end; includes 1 for a FIN if [`flags::PEER_FIN`].
     pub unread: u32,
-    /// `snd_nxt − snd_una` at the end.
+    /// `snd_nxt − snd_una` at the end, without our FIN.
     pub unacked: u32,
     /// `tcp_sock.segs_out` at the end.
     pub segs_out: u32,
@@ -192,7 +192,7 @@ pub mod flags {
     pub const REOPENED: u32 = 1 << 16;
     /// The record is out; only the table entry remains until the socket is freed.
     pub const SENT: u32 = 1 << 17;
-    /// Found open at start, by a walk over all descriptors.
+    /// Its owner, or itself, was found by a walk over all descriptors.
     pub const SEEDED: u32 = 1 << 18;
     /// The transition to CLOSE was not seen: its facts were taken when the socket was freed.
     pub const END_MISSED: u32 = 1 << 19;
@@ -216,4 +216,6 @@ pub mod flags {
     pub const RST_ANSWERS: u32 = 1 << 27;
     /// With [`PLAIN`]: a read or an acknowledgement was seen, so that `idle_jiffies` counts.
     pub const ACTIVE_KNOWN: u32 = 1 << 28;
+    /// The peer acknowledged our FIN.
+    pub const FIN_ACKED: u32 = 1 << 31;
 }

@@ -9,6 +9,7 @@ mod closure;
 mod ebpf;
 mod lint;
 mod object_file;
+mod outcome;
 mod process;
 mod setup;
 mod source_hash;
@@ -38,9 +39,9 @@ enum Task {
     Ebpf(ebpf::Options),
     /// Formatting, clippy on both targets, and the rules of the tree that no tool knows.
     Lint,
-    /// Every test: workspace, live kernel (root), virtual machine.
+    /// Every test: workspace, live kernel (root), the matrix of kernels.
     Test(test::Options),
-    /// Run the tests of tests/vm.rs on a stock kernel in an emulated machine.
+    /// Run test suites on stock kernels in an emulated machine, and on this host.
     Vm(vm::Options),
 }
 

@@ -9,20 +9,27 @@ pub(crate) struct Tally {
 }
 
 impl Tally {
-    /// Adds what `line` counts, if it is a `test result:` line; others are passed over.
-    pub(crate) fn line(&mut self, line: &str) {
-        let Some(rest) = line.trim().strip_prefix("test result:") else { return };
-        let rest = rest.trim_start_matches([' ', 'o', 'k']).trim_start_matches("FAILED");
-        for part in rest.trim_start_matches(['.', ' ']).split(';') {
-            let Some((count, word)) = part.trim().split_once(' ') else { continue };
-            let Ok(count) = count.parse::<u32>() else { continue };
+    /// Adds what `line` counts, if it is a `test result:` line; others are passed over. Whether it
+    /// was one that counts tests.
+    pub(crate) fn line(&mut self, line: &str) -> bool {
+        let Some(rest) = line.trim().strip_prefix("test result:") else { return false };
+        let mut counted = false;
+        // The first part has the verdict before its count: `ok. 3 passed`.
+        for part in rest.split(';') {
+            let mut words = part.split_whitespace().rev();
+            let (Some(word), Some(Ok(count))) = (words.next(), words.next().map(str::parse::<u32>))
+            else {
+                continue;
+            };
             match word {
                 "passed" => self.passed += count,
                 "failed" => self.failed += count,
                 "ignored" => self.ignored += count,
-                _ => {}
+                _ => continue,
             }
+            counted = true;
         }
+        counted
     }
 }
 
@@ -33,10 +40,14 @@ mod tests {
     #[test]
     fn summary_lines_add_up() {
         let mut tally = Tally::default();
-        tally.line("test result: ok. 3 passed; 0 failed; 1 ignored; 0 measured; 0 filtered out");
+        assert!(
+            tally
+                .line("test result: ok. 3 passed; 0 failed; 1 ignored; 0 measured; 0 filtered out")
+        );
         tally
             .line("test result: FAILED. 2 passed; 4 failed; 0 ignored; 0 measured; 7 filtered out");
-        tally.line("test some::test ... ok");
+        assert!(!tally.line("test some::test ... ok"));
+        assert!(!tally.line("test result:"));
         assert_eq!(tally, Tally { passed: 5, failed: 4, ignored: 1 });
     }
 }

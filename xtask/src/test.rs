@@ -1,30 +1,25 @@
 //! `cargo xtask test`: every test there is. What cannot run here is named, with the reason; where
 //! nothing may be skipped (`CI=true` or `--no-skip`) that is a failure.
 
+use crate::outcome::Outcome;
 use crate::process::{cargo, is_root, print_line, say, watch};
 use crate::tally::Tally;
-use crate::toolchain::Unavailable;
 use crate::workspace::Workspace;
 use crate::{test_packages, vm};
 use anyhow::{Result, bail};
 
-/// Test targets of `tracer` that must exist: one that is lost from Cargo.toml is not passed over.
-const TARGETS: [&str; 4] = ["cli", "replay", "live", "vm"];
+/// Test targets of `tracer` that run on this host.
+const TARGETS: [&str; 3] = ["live", "cli", "replay"];
 
 #[derive(clap::Args)]
 pub(crate) struct Options {
     /// Count a skipped part as a failure, as under CI=true.
     #[arg(long)]
     no_skip: bool,
-    /// Kernel for the virtual machine; may be given more than once.
-    #[arg(long = "kernel", default_values = ["5.10", "6.1", "6.12"])]
+    /// Kernel of the matrix, all if none is given: 5.10, 6.1, 6.12, sid or host; may be given more
+    /// than once.
+    #[arg(long = "kernel", value_name = "NAME")]
     kernels: Vec<String>,
-}
-
-enum Outcome {
-    Passed,
-    Failed(String),
-    Skipped(String),
 }
 
 /// What has run so far.
@@ -53,23 +48,21 @@ pub(crate) fn main(options: &Options) -> Result<()> {
     report.cargo_test("workspace", &["--workspace", "--no-fail-fast"], &[])?;
     if is_root() {
         let arguments = ["--include-ignored", "--test-threads=1"];
-        let suites = ["--test", "live", "--test", "cli", "--test", "replay"];
+        let suites = TARGETS.map(|target| ["--test", target]).concat();
         report.cargo_test("live", &[&["-p", "tracer"][..], &suites].concat(), &arguments)?;
     } else {
         let reason = "loading BPF programs needs root".to_owned();
         report.add("live", Outcome::Skipped(reason), Tally::default());
     }
-    for kernel in &options.kernels {
-        let mut tally = Tally::default();
-        let outcome = match vm::missing() {
-            Some(reason) => Outcome::Skipped(reason),
-            None => match vm::run_all(&workspace, kernel, &mut tally) {
-                Ok(()) => Outcome::Passed,
-                Err(error) if error.is::<Unavailable>() => Outcome::Skipped(format!("{error:#}")),
-                Err(error) => Outcome::Failed(format!("{error:#}")),
-            },
-        };
-        report.add(&format!("vm {kernel}"), outcome, tally);
+    match vm::run_all(&workspace, &options.kernels) {
+        Ok(columns) => {
+            for (name, outcome, tally) in columns {
+                report.add(&name, outcome, tally);
+            }
+        }
+        Err(error) => {
+            report.add("vm", Outcome::Failed(format!("{error:#}")), Tally::default());
+        }
     }
     let strict = options.no_skip || std::env::var("CI").is_ok_and(|ci| ci == "true");
     report.finish(strict)
@@ -79,6 +72,7 @@ fn unless_root(reason: String) -> Outcome {
     if is_root() { Outcome::Failed(reason) } else { Outcome::Skipped(reason) }
 }
 
+/// A target that is lost from Cargo.toml must not be passed over.
 fn missing_targets(workspace: &Workspace) -> Vec<&'static str> {
     let packages = &workspace.metadata.packages;
     let exists = |name: &str| {
@@ -86,7 +80,7 @@ fn missing_targets(workspace: &Workspace) -> Vec<&'static str> {
             package.targets.iter().any(|target| target.is_test() && target.name == name)
         })
     };
-    TARGETS.into_iter().filter(|name| !exists(name)).collect()
+    TARGETS.into_iter().chain(vm::targets()).filter(|name| !exists(name)).collect()
 }
 
 impl Part {
@@ -108,7 +102,9 @@ impl Report {
         let mut command = cargo();
         command.args(["test", "--locked"]).args(what).arg("--").args(arguments);
         let mut tally = Tally::default();
-        let passed = watch(&mut command, |line| tally.line(line))?;
+        let passed = watch(&mut command, |line| {
+            tally.line(line);
+        })?;
         let outcome = if !passed {
             Outcome::Failed("see its output above".to_owned())
         } else if tally.passed == 0 {
@@ -133,10 +129,8 @@ impl Report {
         say("test: summary");
         for part in &self.parts {
             let line = match &part.outcome {
-                Outcome::Passed => "passed".to_owned(),
-                Outcome::Failed(reason) => format!("FAILED: {reason}"),
                 Outcome::Skipped(reason) if strict => format!("FAILED, not run: {reason}"),
-                Outcome::Skipped(reason) => format!("SKIPPED: {reason}"),
+                outcome => outcome.to_string(),
             };
             let Tally { passed, failed, ignored } = part.tally;
             say(format!(

@@ -9,7 +9,7 @@ use std::os::unix::fs::PermissionsExt as _;
 use std::path::Path;
 use std::process::Command;
 
-const PACKAGES: [&str; 8] = [
+const PACKAGES: [&str; 9] = [
     "nginx-light",
     "golang-go",
     "curl",
@@ -18,6 +18,7 @@ const PACKAGES: [&str; 8] = [
     "qemu-system-x86",
     "busybox-static",
     "cpio",
+    "xz-utils",
 ];
 
 /// Makes every package present; an error names those that are not.

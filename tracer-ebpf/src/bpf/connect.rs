@@ -47,6 +47,8 @@ pub(super) unsafe fn on_begin(
         if (*addr).protocol != u32::from(IPPROTO_TCP) {
             return;
         }
+        let cookie = bpf_get_socket_cookie(ctx.as_ptr());
+        let mut reopened = 0;
         if let Some(before) = before {
             if (*before).old_state == 0 && i32::from((*before).state) != tcp::CLOSE {
                 // connect() of a socket that is connecting or connected.
@@ -55,12 +57,16 @@ pub(super) unsafe fn on_begin(
             // A socket that has dialled before: its record may wait for us.
             sock::close_begun(before);
             send(before);
+            if cookie != 0 && (*before).cookie == cookie {
+                reopened = flags::REOPENED;
+            }
         }
         let Some(conn) = blank() else { return refuse() };
         (*conn).opened = opened::ACTIVE;
         (*conn).state = tcp::CLOSE as u8;
+        (*conn).flags |= reopened;
         (*conn).open_ns = sock::now();
-        (*conn).cookie = bpf_get_socket_cookie(ctx.as_ptr());
+        (*conn).cookie = cookie;
         (*conn).family = family;
         (*conn).dport = u16::from_be((*addr).user_port as u16);
         if family == AF_INET {

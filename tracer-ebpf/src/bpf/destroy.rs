@@ -8,6 +8,7 @@ use tracer_ebpf::{Conn, flags};
 use super::kernel::tcp;
 use super::maps::{CONNS, find, send};
 use super::sock;
+use super::task::{set_owner, tgid};
 
 /// Arguments: `struct sock *sk`.
 #[btf_tracepoint(function = "tcp_destroy_sock")]
@@ -29,6 +30,10 @@ fn on_destroy(sk: *const u8) -> i32 {
             if (*conn).old_state == 0 {
                 if i32::from((*conn).state) == tcp::CLOSE {
                     sock::netns(conn, sk);
+                    // The cgroup hook that saw it begin cannot read the task's start.
+                    if (*conn).owner_tgid == tgid() {
+                        set_owner(conn);
+                    }
                     sock::close_begun(conn);
                 } else {
                     missed(conn, sk);

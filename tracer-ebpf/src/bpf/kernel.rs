@@ -128,6 +128,7 @@ pub(super) const PF_EXITING: u32 = 0x0000_0004;
 pub(super) const PF_KTHREAD: u32 = 0x0020_0000;
 /// `signal_struct.flags`.
 pub(super) const SIGNAL_GROUP_EXIT: u32 = 0x0000_0004;
+pub(super) const ECONNABORTED: u32 = 103;
 pub(super) const EINPROGRESS: i32 = 115;
 /// `sk_shutdown`: both directions.
 pub(super) const SHUTDOWN_MASK: u8 = 3;

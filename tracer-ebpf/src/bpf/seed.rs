@@ -1,5 +1,5 @@
-//! `iter/task_file`: read once at start. Adds the connections that are there already, in every
-//! network namespace, with the process that holds each.
+//! `iter/task_file`: read at start, and when accepted connections have no owner yet. Adds the
+//! connections that are there already, in every network namespace, with the process that holds each.
 
 use core::ffi::c_void;
 use core::ptr;
@@ -74,8 +74,14 @@ unsafe fn connection(sk: *const u8, task: *const u8, state: i32) {
         }
         if let Some(conn) = find(sk as u64) {
             let tgid: u32 = load(task, off::TASK_TGID);
-            // Two processes hold it: whoever uses it next is the owner.
-            if (*conn).flags & flags::SEEDED != 0 && (*conn).owner_tgid != tgid {
+            if (*conn).flags & flags::SEEDED == 0 {
+                // Accepted, and not used since.
+                if (*conn).owner_tgid == 0 {
+                    (*conn).flags |= flags::SEEDED;
+                    set_holder(conn, task);
+                }
+            } else if (*conn).owner_tgid != tgid && (*conn).flags & flags::OWNER_AT_USE == 0 {
+                // Two processes hold it: whoever uses it next is the owner.
                 (*conn).owner_tgid = 0;
             }
             return;

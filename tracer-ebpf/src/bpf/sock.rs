@@ -9,7 +9,6 @@ use super::kernel::{
     AF_INET6, SOCK_DEAD, SOCK_DONE, SOCK_KEEPOPEN, SOCK_LINGER, have_cookie, load, load16, tcp,
 };
 use super::maps::{CONNS, find, mark_full};
-use super::mptcp;
 
 /// `CLOCK_MONOTONIC`, nanoseconds.
 #[inline(always)]
@@ -225,18 +224,28 @@ pub(super) unsafe fn last_facts(conn: *mut Conn, sk: *const u8, tp: *const u8) {
         let received: u32 = load(tp, off::RCV_NXT);
         let sent: u32 = load(tp, off::SND_NXT);
         (*conn).unread = received.wrapping_sub(load(tp, off::COPIED_SEQ));
-        (*conn).unacked = sent.wrapping_sub(load(tp, off::SND_UNA));
+        let acked: u32 = load(tp, off::SND_UNA);
+        (*conn).unacked = sent.wrapping_sub(acked);
         (*conn).sk_err = load(sk, off::ERR);
         (*conn).shutdown = load(sk, off::SHUTDOWN);
         let bits: u64 = load(sk, off::FLAGS);
+        // Our FIN is the last number written.
+        if matches!(
+            i32::from((*conn).old_state),
+            tcp::FIN_WAIT1 | tcp::FIN_WAIT2 | tcp::CLOSING | tcp::LAST_ACK
+        ) {
+            let written: u32 = load(tp, off::WRITE_SEQ);
+            if acked == written {
+                (*conn).flags |= flags::FIN_ACKED;
+            } else if sent == written {
+                (*conn).unacked = (*conn).unacked.wrapping_sub(1);
+            }
+        }
         if (*conn).first == first::PEER {
             let sent: u64 = load(tp, off::BYTES_SENT);
             (*conn).sent_after_peer_fin = sent.wrapping_sub((*conn).sent_after_peer_fin);
         }
         let mut facts = 0;
-        if mptcp::is_subflow(tp) {
-            facts |= flags::MPTCP;
-        }
         if bits & SOCK_DEAD != 0 {
             facts |= flags::DEAD;
         }

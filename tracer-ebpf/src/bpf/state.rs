@@ -6,7 +6,8 @@ use aya_log_ebpf::trace;
 use tracer_ebpf::{Conn, first, flags, off, opened};
 
 use super::kernel::{
-    AF_INET, AF_INET6, IPPROTO_MPTCP, IPPROTO_TCP, SEND_SHUTDOWN, SHUTDOWN_MASK, load, tcp,
+    AF_INET, AF_INET6, ECONNABORTED, IPPROTO_MPTCP, IPPROTO_TCP, SEND_SHUTDOWN, SHUTDOWN_MASK,
+    load, tcp,
 };
 use super::maps::{find, refuse, send, was_full};
 use super::task::{Holder, set_owner};
@@ -142,13 +143,11 @@ unsafe fn accept(sk: *const u8, tp: *const u8) {
                 let state = i32::from((*before).state);
                 // Both ends dialled at once, so that ours went through SYN_RECV too; or TCP Fast
                 // Open, whose data was read before the handshake was over.
-                if state == tcp::SYN_SENT || state == tcp::SYN_RECV {
-                    let written = (*before).write_seq;
-                    established(sk, tp);
-                    if state == tcp::SYN_RECV {
-                        (*before).write_seq = written;
-                    }
-                    return;
+                if state == tcp::SYN_SENT {
+                    return established(sk, tp);
+                }
+                if state == tcp::SYN_RECV {
+                    return set_established(before, sk, tp);
                 }
             } else {
                 // Left by a socket whose freeing we missed.
@@ -160,8 +159,10 @@ unsafe fn accept(sk: *const u8, tp: *const u8) {
             let now = sock::now();
             (*conn).open_ns = now;
             (*conn).established_ns = now;
-            (*conn).write_seq = load(tp, off::WRITE_SEQ);
+            // Not `write_seq`: a server may answer the data of a SYN before the handshake is over.
+            (*conn).write_seq = first_unacked(tp);
             sock::local(conn, sk, tp);
+            mark_subflow(conn, tp);
         } else {
             refuse();
         }
@@ -175,11 +176,38 @@ unsafe fn established(sk: *const u8, tp: *const u8) {
         if let Some(conn) = find(sk as u64)
             && (*conn).old_state == 0
         {
-            (*conn).state = tcp::ESTABLISHED as u8;
-            (*conn).established_ns = sock::now();
-            (*conn).write_seq = load(tp, off::WRITE_SEQ);
-            sock::local(conn, sk, tp);
+            // Our SYN counts as one. Not `write_seq`: it may have carried data (TCP Fast Open).
+            (*conn).write_seq = first_unacked(tp).wrapping_add(1);
+            set_established(conn, sk, tp);
         }
+    }
+}
+
+#[inline(always)]
+unsafe fn set_established(conn: *mut Conn, sk: *const u8, tp: *const u8) {
+    unsafe {
+        (*conn).state = tcp::ESTABLISHED as u8;
+        (*conn).established_ns = sock::now();
+        sock::local(conn, sk, tp);
+        mark_subflow(conn, tp);
+    }
+}
+
+#[inline(always)]
+unsafe fn mark_subflow(conn: *mut Conn, tp: *const u8) {
+    unsafe {
+        if mptcp::is_subflow(tp) {
+            (*conn).flags |= flags::MPTCP;
+        }
+    }
+}
+
+/// The sequence number from which `bytes_acked` counts.
+#[inline(always)]
+unsafe fn first_unacked(tp: *const u8) -> u32 {
+    unsafe {
+        let (unacked, acked): (u32, u64) = (load(tp, off::SND_UNA), load(tp, off::BYTES_ACKED));
+        unacked.wrapping_sub(acked as u32)
     }
 }
 
@@ -291,8 +319,11 @@ unsafe fn ended(sk: *const u8, tp: *const u8, old: i32) {
         if task {
             (*conn).flags |= flags::TASK;
         }
-        if task && is_ended_by_us(conn, old) {
+        if task && is_ended_by_call(conn, old) {
             own_and_close(conn, sk, tp);
+        } else if task && (*conn).sk_err == ECONNABORTED {
+            // `ss -K`: not by its owner.
+            Holder::current().close(conn);
         }
         if !has_sequel(conn, old) {
             send(conn);
@@ -301,16 +332,18 @@ unsafe fn ended(sk: *const u8, tp: *const u8, old: i32) {
 }
 
 /// Whether a call of the current task ends it: close() of one that is not finished, shutdown() of a
-/// dial, connect(AF_UNSPEC), or a connect() that fails before its SYN.
+/// dial, connect(AF_UNSPEC). Not connect() itself, when it fails before its SYN.
 #[inline(always)]
-unsafe fn is_ended_by_us(conn: *const Conn, old: i32) -> bool {
+unsafe fn is_ended_by_call(conn: *const Conn, old: i32) -> bool {
     unsafe {
-        (*conn).sk_err == 0
-            && (*conn).flags & flags::RST_RECEIVED == 0
-            && matches!(
-                old,
-                tcp::ESTABLISHED | tcp::CLOSE_WAIT | tcp::SYN_SENT | tcp::SYN_RECV
-            )
+        if (*conn).sk_err != 0 || (*conn).flags & flags::RST_RECEIVED != 0 {
+            return false;
+        }
+        match old {
+            tcp::ESTABLISHED | tcp::CLOSE_WAIT | tcp::SYN_RECV => true,
+            tcp::SYN_SENT => (*conn).shutdown == SHUTDOWN_MASK || (*conn).segs_out != 0,
+            _ => false,
+        }
     }
 }
 

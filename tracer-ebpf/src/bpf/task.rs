@@ -140,11 +140,11 @@ impl Holder {
 pub(super) unsafe fn exit_code(task: *const u8) -> i32 {
     unsafe {
         let signal: *const u8 = load(task, off::TASK_SIGNAL);
-        if load::<u32>(signal, off::SIGNAL_FLAGS) & SIGNAL_GROUP_EXIT != 0 {
-            load(signal, off::EXIT_CODE)
-        } else {
-            load(task, off::TASK_EXIT_CODE)
-        }
+        // Both are read in any case: a load that may be of either has no one type.
+        let (of_group, own): (i32, i32) =
+            (load(signal, off::EXIT_CODE), load(task, off::TASK_EXIT_CODE));
+        let is_group_exit = load::<u32>(signal, off::SIGNAL_FLAGS) & SIGNAL_GROUP_EXIT != 0;
+        if is_group_exit { of_group } else { own }
     }
 }
 

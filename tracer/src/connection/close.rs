@@ -52,12 +52,15 @@ pub(super) fn close(conn: &Conn, late: Option<&Late>, context: &Context<'_>) -> 
     // A reset we are said to have received, yet we answered a packet on the dead socket: the
     // kernel reset itself because data came after our close.
     let own_reset = late.is_some() && matches!(conn.old_state, FIN_WAIT1 | FIN_WAIT2);
-    let received = has(flags::RST_RECEIVED) && !own_reset;
+    // A handshake may have no entry yet when the reset is reported.
+    let of_handshake = conn.old_state == SYN_RECV && conn.sk_err == ECONNRESET;
+    let received = (has(flags::RST_RECEIVED) || of_handshake) && !own_reset;
     let cause = cause(conn, received);
     let initiator = initiator(cause);
     let local_call = conn.closer_tgid != 0 && !matches!(initiator, Initiator::Admin);
     let sent = (has(flags::RST_SENT) || late.is_some()) && !received;
     let reason = late.map_or(conn.rst_reason, |late| late.rst_reason);
+    let was_established = !matches!(conn.old_state, SYN_SENT | SYN_RECV | CLOSE);
     let unread = conn.unread.saturating_sub(u32::from(has(flags::PEER_FIN)));
     Close {
         cause,
@@ -70,10 +73,12 @@ pub(super) fn close(conn: &Conn, late: Option<&Late>, context: &Context<'_>) -> 
         after_peer_fin: conn.first == first::PEER,
         late_peer_data: late.is_some(),
         unread_bytes: (cause == CloseCause::LocalAbortUnread).then_some(unread),
-        unacked_bytes: matches!(conn.old_state, ESTABLISHED | CLOSE_WAIT).then_some(conn.unacked),
+        unacked_bytes: was_established.then_some(conn.unacked),
+        sent_after_peer_fin: (cause == CloseCause::ResetAfterPeerFin)
+            .then_some(conn.sent_after_peer_fin),
         at_ns: conn.first_close_ns,
-        // A failed dial was never busy, so it was never idle.
-        idle_s: (!matches!(conn.old_state, SYN_SENT | CLOSE))
+        // What never was busy never was idle.
+        idle_s: was_established
             .then(|| u64::from(conn.idle_jiffies).saturating_mul(context.tick_ns) as f64 / 1e9),
         closer: (conn.closer_tgid != 0)
             .then_some(ProcessId { pid: conn.closer_tgid, start_ns: conn.closer_start_ns }),
@@ -210,11 +215,10 @@ const fn initiator(cause: CloseCause) -> Initiator {
         | CloseCause::KeepaliveTimeout
         | CloseCause::ZeroWindowTimeout
         | CloseCause::CloseUnackedTimeout
+        | CloseCause::HandshakeFailed
         | CloseCause::NetError => Initiator::Kernel,
         CloseCause::AdminAbort => Initiator::Admin,
-        CloseCause::DialAborted | CloseCause::HandshakeFailed | CloseCause::Unknown => {
-            Initiator::Unknown
-        }
+        CloseCause::DialAborted | CloseCause::Unknown => Initiator::Unknown,
     }
 }
 

@@ -24,7 +24,7 @@ pub(super) fn name(conn: &Conn, sees_close: bool) -> Option<String> {
     }
     // The system call number means nothing in a task that never was in user mode.
     if conn.close_task_flags & (PF_KTHREAD | PF_IO_WORKER) == 0 {
-        return call(conn.close_nr, half);
+        return call(conn.close_nr, conn.shutdown, half);
     }
     Some(if conn.close_task_flags & PF_KTHREAD != 0 {
         "kernel".into()
@@ -72,7 +72,7 @@ const HOLDERS: &[&str] = &[
 ];
 
 /// `None` for a call that cannot have closed a socket: a 32-bit task has other numbers.
-fn call(number: i32, half: bool) -> Option<String> {
+fn call(number: i32, shut: u8, half: bool) -> Option<String> {
     let call = usize::try_from(number).ok().and_then(Sysno::new)?;
     Some(match call.name() {
         "shutdown" => "shutdown".into(),
@@ -80,6 +80,8 @@ fn call(number: i32, half: bool) -> Option<String> {
         "io_uring_enter" if half => "shutdown".into(),
         "close" | "close_range" | "io_uring_enter" => "close".into(),
         "dup2" | "dup3" => "dup2".into(),
+        // With AF_UNSPEC. As the last holder of a socket that another thread closed it shuts it down.
+        "connect" if shut == 0 => "connect".into(),
         other if HOLDERS.contains(&other) => format!("lastref:{other}"),
         _ => return None,
     })
@@ -113,6 +115,16 @@ mod tests {
         assert_eq!(named(0, Sysno::recvfrom, 0).as_deref(), Some("lastref:recvfrom"));
         assert_eq!(named(PF_IO_WORKER, Sysno::recvfrom, 0).as_deref(), Some("close"));
         assert_eq!(named(PF_KTHREAD, Sysno::close, 0).as_deref(), Some("kernel"));
+    }
+
+    #[test]
+    fn a_disconnect_is_told_from_a_connect_that_held_the_socket_last() {
+        let named = |shutdown| {
+            let close_nr = Sysno::connect as i32;
+            name(&Conn { flags: flags::TASK_FACTS, close_nr, shutdown, ..blank() }, false)
+        };
+        assert_eq!(named(0).as_deref(), Some("connect"));
+        assert_eq!(named(3).as_deref(), Some("lastref:connect"));
     }
 
     #[test]

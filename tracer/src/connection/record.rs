@@ -241,6 +241,8 @@ pub struct Close {
     pub unread_bytes: Option<u32>,
     /// Sent bytes never acknowledged, at the end.
     pub unacked_bytes: Option<u32>,
+    /// Bytes sent after the peer's FIN, retransmissions included, where a reset answered them.
+    pub sent_after_peer_fin: Option<u64>,
     /// First close transition, monotonic nanoseconds.
     pub at_ns: u64,
     /// Time since the last data segment either way, at the first close transition.

@@ -11,9 +11,9 @@ use super::record::OpenCause;
 use super::served::Served;
 use super::tick::Tick;
 
-/// How long an ended connection waits for data that arrives after our close: longer than most
-/// round trips, short against a tick.
-pub const LATE_WAIT_NS: u64 = 200_000_000;
+/// How long an ended connection waits for data that arrives after our close: longer than nearly all
+/// round trips, shorter than a tick.
+pub const LATE_WAIT_NS: u64 = 500_000_000;
 
 /// Identity of a connection: a cookie is per socket, and a socket may dial again. Where the kernel
 /// gives no cookie (5.10), the peer, and our port if it was there before us, must do.
@@ -305,10 +305,11 @@ mod tests {
 
     #[test]
     fn a_redial_after_our_close_is_no_parallel_dial_though_the_record_comes_later() {
-        // FIN sent at 1.78 s, acknowledged (delayed ACK) at 1.82 s; the cut is at 1.8 s.
+        // The FIN is sent before the cut, and acknowledged (delayed ACK) after it.
         let mut stage = stage();
-        let fin = 1_780_000_000;
-        stage.ended(Conn { first_close_ns: fin, ..conn(1, S, 1_820_000_000) });
+        let cut = 2 * S - LATE_WAIT_NS;
+        let fin = cut - 20_000_000;
+        stage.ended(Conn { first_close_ns: fin, ..conn(1, S, cut + 20_000_000) });
         stage.live(conn(2, fin + 10_000_000, 0));
         let tick = stage.tick(2 * S, false);
         assert_eq!(tick.live[1].open_cause, OpenCause::AfterLocalClose);

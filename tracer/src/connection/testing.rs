@@ -44,6 +44,7 @@ pub(crate) fn close(at_ns: u64, cause: CloseCause) -> Close {
         late_peer_data: false,
         unread_bytes: None,
         unacked_bytes: None,
+        sent_after_peer_fin: None,
         at_ns,
         idle_s: None,
         closer: None,

@@ -1,7 +1,10 @@
 //! The attached programs' maps as a source.
 
+use std::mem::offset_of;
+
 use aya::maps::{MapData, MapError, RingBuf};
-use tracer_ebpf::Loss;
+use bytes::Buf as _;
+use tracer_ebpf::{Conn, Loss, flags, opened};
 
 use super::namespaces::Namespaces;
 use super::{Input, Lost};
@@ -9,6 +12,18 @@ use crate::probe::Attached;
 
 /// Table entries between two drains of the ring buffer: a few milliseconds.
 const DRAIN_EVERY: usize = 4096;
+const ESTABLISHED: u8 = 1;
+
+/// Whether an entry is an established connection that was accepted and has no owner. Those that two
+/// processes hold were looked up before.
+fn is_unowned(bytes: &[u8]) -> bool {
+    let word = |at: usize| bytes.get(at..).and_then(|mut rest| rest.try_get_u32_ne().ok());
+    let byte = |at: usize| bytes.get(at).copied();
+    byte(offset_of!(Conn, opened)) == Some(opened::PASSIVE)
+        && byte(offset_of!(Conn, state)) == Some(ESTABLISHED)
+        && word(offset_of!(Conn, owner_tgid)) == Some(0)
+        && word(offset_of!(Conn, flags)).is_some_and(|bits| bits & flags::SEEDED == 0)
+}
 
 fn drain(records: &mut RingBuf<MapData>, yield_input: &mut dyn FnMut(Input)) {
     while let Some(record) = records.next() {
@@ -20,13 +35,15 @@ fn drain(records: &mut RingBuf<MapData>, yield_input: &mut dyn FnMut(Input)) {
 pub struct Kernel {
     attached: Attached,
     namespaces: Namespaces,
+    /// The last snapshot showed accepted connections whose owner is not known.
+    has_unowned: bool,
 }
 
 impl Kernel {
     /// Takes over attached programs; dropping it detaches them.
     #[must_use]
     pub fn new(attached: Attached) -> Self {
-        Self { attached, namespaces: Namespaces::new() }
+        Self { attached, namespaces: Namespaces::new(), has_unowned: false }
     }
 
     /// What is attached.
@@ -52,6 +69,12 @@ impl Kernel {
         if let Err(error) = self.attached.poll(&self.namespaces.due()) {
             tracing::warn!(%error, "open connections could not be checked for idleness");
         }
+        // Before the table is read: the walk names the holders of those that nobody has used yet.
+        if std::mem::take(&mut self.has_unowned)
+            && let Err(error) = self.attached.seed()
+        {
+            tracing::warn!(%error, "owners of accepted connections could not be looked up");
+        }
         self.namespaces.begin();
         let Attached { table, records, max_connections, .. } = &mut self.attached;
         // The walk begins anew where its place was deleted; entries it yields twice count once.
@@ -59,6 +82,7 @@ impl Kernel {
         for (nth, entry) in table.iter().enumerate().take(most) {
             let (_, bytes) = entry?;
             self.namespaces.meet(&bytes);
+            self.has_unowned |= is_unowned(&bytes);
             yield_input(Input::Live(bytes.to_vec()));
             // The walk may take longer than the ring buffer lasts.
             if nth % DRAIN_EVERY == 0 {
@@ -84,5 +108,28 @@ impl Kernel {
             };
         }
         Ok(lost)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn only_accepted_connections_without_owner_are_looked_up() {
+        let entry = |opened: u8, state: u8, owner: u32, bits: u32| {
+            let mut bytes = vec![0; Conn::SIZE];
+            bytes[offset_of!(Conn, opened)] = opened;
+            bytes[offset_of!(Conn, state)] = state;
+            bytes[offset_of!(Conn, owner_tgid)..][..4].copy_from_slice(&owner.to_ne_bytes());
+            bytes[offset_of!(Conn, flags)..][..4].copy_from_slice(&bits.to_ne_bytes());
+            is_unowned(&bytes)
+        };
+        assert!(entry(opened::PASSIVE, 1, 0, 0));
+        assert!(!entry(opened::ACTIVE, 1, 0, 0));
+        assert!(!entry(opened::PASSIVE, 8, 0, 0), "the peer has closed it");
+        assert!(!entry(opened::PASSIVE, 1, 7, 0));
+        assert!(!entry(opened::PASSIVE, 1, 0, flags::SEEDED), "looked up before");
+        assert!(!is_unowned(&[]));
     }
 }

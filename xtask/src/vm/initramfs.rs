@@ -1,38 +1,49 @@
-//! What the guest sees: busybox, the test binary, `tracer`, and an init that runs the tests and
-//! reports on the serial line in words that [`super::guest`] reads.
+//! What a guest sees: busybox, the suites, `tracer`, kernel modules, and an init that prepares the
+//! machine, then runs [`super::script`].
 
+use super::column::Column;
 use super::cpio::Cpio;
+use super::script::{FACT, FAULT, script};
+use super::suites::{self, Programs};
 use anyhow::{Context as _, Result};
 use std::fs;
 use std::path::Path;
 
-/// Printed when the guest is able to run tests; the kernel release follows.
-pub(crate) const READY: &str = "GUEST-READY";
-/// Printed after the tests; the exit status follows.
-pub(crate) const EXIT: &str = "GUEST-EXIT";
-
 /// From the package busybox-static.
 pub(crate) const BUSYBOX: &str = "/bin/busybox";
 
-/// The archive: `test` runs with `arguments`, finding `tracer` through `TRACER_BIN`.
-pub(crate) fn build(test: &Path, tracer: &Path, arguments: &[String]) -> Result<Vec<u8>> {
+/// Where the archive of a kernel has its modules, to be loaded in the order of their names.
+pub(crate) const MODULES: &str = "modules";
+
+/// The archive that all guests share. A kernel's modules and [`init`] are to follow it.
+pub(crate) fn base(programs: &Programs) -> Result<Vec<u8>> {
     let read =
         |path: &Path| fs::read(path).with_context(|| format!("cannot read {}", path.display()));
     let mut cpio = Cpio::default();
-    for folder in ["bin", "dev", "etc", "proc", "run", "sys", "tmp"] {
+    for folder in ["bin", "dev", "etc", "proc", "run", "suites", "sys", "tmp"] {
         cpio.folder(folder);
     }
     // The kernel opens it for init before anything is mounted.
     cpio.character_device("dev/console", 5, 1);
     cpio.executable("bin/busybox", &read(Path::new(BUSYBOX))?);
-    cpio.executable("bin/tracer", &read(tracer)?);
-    cpio.executable("bin/guest-tests", &read(test)?);
-    cpio.executable("init", init(arguments).as_bytes());
+    cpio.executable("bin/tracer", &read(&programs.tracer)?);
+    for (target, program) in &programs.suites {
+        cpio.executable(&format!("suites/{target}"), &read(program)?);
+    }
     Ok(cpio.finish())
 }
 
-fn init(arguments: &[String]) -> String {
-    let arguments: Vec<String> = arguments.iter().map(|word| quoted(word)).collect();
+/// The archive that makes a guest run `column`.
+pub(crate) fn init(column: &Column, filter: Option<&str>) -> Vec<u8> {
+    let mut cpio = Cpio::default();
+    cpio.executable("init", init_script(column, filter).as_bytes());
+    cpio.finish()
+}
+
+fn init_script(column: &Column, filter: Option<&str>) -> String {
+    let suites: Vec<_> =
+        suites::on(column).map(|target| (target, format!("/suites/{target}"))).collect();
+    // From 6.6 on io_uring can be off by default.
     format!(
         "#!/bin/busybox sh
 /bin/busybox --install -s /bin
@@ -47,34 +58,34 @@ mount -t bpf bpf /sys/fs/bpf
 mount -t cgroup2 cgroup2 /sys/fs/cgroup
 ip link set lo up
 cd /tmp
-echo {READY} $(uname -r)
-guest-tests --include-ignored --test-threads=1 {} </dev/null 2>&1
-echo {EXIT} $?
-sync
+fault() {{ echo {FAULT} $*; poweroff -f; }}
+for file in /{MODULES}/*; do
+    name=${{file##*-}}
+    name=${{name%.ko}}
+    insmod $file || fault module $name does not load
+    echo {FACT} module $name
+done
+uring=/proc/sys/kernel/io_uring_disabled
+[ ! -e $uring ] || echo 0 >$uring
+{}sync
 poweroff -f
 ",
-        arguments.join(" ")
+        script(column, &suites, filter)
     )
-}
-
-/// `word` as one word of a shell.
-fn quoted(word: &str) -> String {
-    format!("'{}'", word.replace('\'', "'\\''"))
 }
 
 #[cfg(test)]
 mod tests {
-    use super::{init, quoted};
+    use super::init_script;
+    use crate::vm::column::{Choice, columns};
 
     #[test]
-    fn a_quote_in_an_argument_cannot_end_the_word() {
-        assert_eq!(quoted("it's"), r"'it'\''s'");
-    }
-
-    #[test]
-    fn arguments_reach_the_test_binary() {
-        assert!(
-            init(&["some_test".to_owned()]).contains("--test-threads=1 'some_test' </dev/null")
-        );
+    fn a_guest_runs_the_suites_of_its_column() {
+        let columns = columns(&Choice::default()).unwrap();
+        let inits = columns.iter().map(|column| init_script(column, None));
+        let inits: Vec<_> = inits.collect();
+        assert!(inits[0].contains("'/suites/vm' --include-ignored"));
+        assert!(inits[0].contains("'/suites/scenarios' --include-ignored"));
+        assert!(!inits[1].contains("'/suites/vm'"), "lockdown");
     }
 }

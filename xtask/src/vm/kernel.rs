@@ -1,15 +1,17 @@
-//! Stock Debian cloud kernels, unpacked and never installed. A kernel more is a row more.
+//! Stock Debian cloud kernels and their modules, unpacked and never installed. A kernel more is a row more.
 
+use super::modules;
 use crate::apt::PrivateApt;
 use crate::process::{pipe, say};
 use crate::toolchain::Unavailable;
-use anyhow::{Context as _, Result, bail};
+use anyhow::{Context as _, Result};
 use std::fs;
+use std::io::ErrorKind;
 use std::path::{Path, PathBuf};
 use std::process::Command;
 
 /// A kernel line that a Debian suite carries.
-#[derive(Debug)]
+#[derive(Debug, PartialEq, Eq)]
 pub(crate) struct Kernel {
     /// What `--kernel` takes.
     pub(crate) name: &'static str,
@@ -18,7 +20,7 @@ pub(crate) struct Kernel {
     pub(crate) memory: u32,
 }
 
-const KERNELS: [Kernel; 4] = [
+pub(crate) const KERNELS: [Kernel; 4] = [
     Kernel { name: "5.10", suite: "bullseye", memory: 512 },
     Kernel { name: "6.1", suite: "bookworm", memory: 512 },
     Kernel { name: "6.12", suite: "trixie", memory: 512 },
@@ -30,19 +32,18 @@ const KERNELS: [Kernel; 4] = [
 const META_PACKAGE: &str = "linux-image-cloud-amd64";
 
 impl Kernel {
-    pub(crate) fn named(name: &str) -> Result<&'static Self> {
-        let known = || KERNELS.map(|kernel| kernel.name).join(", ");
-        KERNELS
-            .iter()
-            .find(|kernel| kernel.name == name)
-            .with_context(|| format!("no kernel {name}; there are {}", known()))
-    }
-
-    /// The path of its bzImage, downloaded on first use.
-    pub(crate) fn image(&self, tools: &Path) -> Result<PathBuf> {
+    /// Its files, downloaded on first use.
+    pub(crate) fn files(&self, tools: &Path) -> Result<Files> {
         let dir = tools.join("kernels").join(self.name);
-        if let Some(image) = image_in(&dir) {
-            return Ok(image);
+        if let Some(files) = Files::find(&dir) {
+            return Ok(files);
+        }
+        // A kernel without its modules is of no use: the mirror may have a newer one by now.
+        match fs::remove_dir_all(&dir) {
+            Err(error) if error.kind() != ErrorKind::NotFound => {
+                return Err(error).with_context(|| format!("cannot remove {}", dir.display()));
+            }
+            _ => {}
         }
         fs::create_dir_all(&dir).with_context(|| format!("cannot make {}", dir.display()))?;
         say(format!("vm: no kernel {} yet; looking in Debian {}", self.name, self.suite));
@@ -51,26 +52,61 @@ impl Kernel {
         let apt = PrivateApt::open(&dir.join("apt"))?.ok_or_else(unavailable)?;
         apt.select(self.suite).ok_or_else(unavailable)?;
         let image = apt.dependency(META_PACKAGE, "linux-image-").ok_or_else(unavailable)?;
-        // After trixie the image package is empty and its kernel in a package of its own.
-        let package = apt.dependency(&image, "linux-binary-").unwrap_or(image);
-        let package = apt.download(&package).ok_or_else(unavailable)?;
-        pipe(
-            Command::new("dpkg-deb").arg("--fsys-tarfile").arg(&package),
-            Command::new("tar").arg("-x").arg("-C").arg(&dir).args([
-                "--wildcards",
-                "*/vmlinuz*",
-                "--transform=s,.*/,,",
-            ]),
-        )?;
+        // After trixie the image package is empty: its kernel and its modules have their own.
+        let part = |prefix| apt.dependency(&image, prefix).unwrap_or_else(|| image.clone());
+        let (kernel, modules) = (part("linux-binary-"), part("linux-modules-"));
+        let unpacked = dir.join("unpacked");
+        fs::create_dir_all(&unpacked)?;
+        unpack(&apt.download(&kernel).ok_or_else(unavailable)?, &unpacked)?;
+        if modules != kernel {
+            unpack(&apt.download(&modules).ok_or_else(unavailable)?, &unpacked)?;
+        }
         apt.remove()?;
-        let Some(image) = image_in(&dir) else { bail!("the kernel package has no vmlinuz") };
-        Ok(image)
+        let image = image_in(&unpacked)?.context("the kernel package has no vmlinuz")?;
+        fs::rename(image, dir.join(IMAGE))?;
+        fs::write(dir.join(MODULES), modules::pack(&unpacked)?)?;
+        fs::remove_dir_all(&unpacked)?;
+        Files::find(&dir).context("the kernel cannot be found again")
     }
 }
 
-fn image_in(dir: &Path) -> Option<PathBuf> {
-    let mut files = fs::read_dir(dir).ok()?.filter_map(|entry| Some(entry.ok()?.path()));
-    files.find(|file| {
-        file.file_name().and_then(|name| name.to_str()).is_some_and(|n| n.starts_with("vmlinuz"))
-    })
+/// A kernel, ready to boot.
+pub(crate) struct Files {
+    /// The bzImage.
+    pub(crate) image: PathBuf,
+    /// The archive of its modules.
+    pub(crate) modules: PathBuf,
+}
+
+const IMAGE: &str = "vmlinuz";
+/// Written last, so that it stands for a complete download.
+const MODULES: &str = "modules.cpio";
+
+impl Files {
+    fn find(dir: &Path) -> Option<Self> {
+        let files = Self { image: dir.join(IMAGE), modules: dir.join(MODULES) };
+        (files.image.exists() && files.modules.exists()).then_some(files)
+    }
+}
+
+fn unpack(package: &Path, dir: &Path) -> Result<()> {
+    pipe(
+        Command::new("dpkg-deb").arg("--fsys-tarfile").arg(package),
+        Command::new("tar").arg("-x").arg("-C").arg(dir),
+    )
+}
+
+fn image_in(dir: &Path) -> Result<Option<PathBuf>> {
+    for entry in fs::read_dir(dir)? {
+        let entry = entry?;
+        let name = entry.file_name();
+        if entry.file_type()?.is_dir() {
+            if let Some(image) = image_in(&entry.path())? {
+                return Ok(Some(image));
+            }
+        } else if name.to_str().is_some_and(|name| name.starts_with(IMAGE)) {
+            return Ok(Some(entry.path()));
+        }
+    }
+    Ok(None)
 }

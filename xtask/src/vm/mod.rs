@@ -1,132 +1,121 @@
-//! `cargo xtask vm`: runs the tests of `tests/vm.rs` as root on a stock kernel in an emulated
-//! machine, so that they need neither root nor a particular kernel here.
+//! `cargo xtask vm`: runs test suites as root on stock kernels in an emulated machine, so that they
+//! need neither root nor a particular kernel here, and on this host; prints what ran where.
 
-mod binaries;
+mod column;
 mod cpio;
+mod follow;
 mod guest;
+mod host;
 mod initramfs;
+mod judge;
 mod kernel;
+mod matrix;
+mod modules;
+mod runner;
+mod schedule;
+mod script;
+mod suites;
+mod transcript;
 
-use crate::process::{probe, say};
+use crate::outcome::Outcome;
+use crate::process::{print_line, say};
 use crate::tally::Tally;
-use crate::toolchain::Rustc;
 use crate::workspace::Workspace;
 use anyhow::{Context as _, Result, bail};
-use guest::Ending;
-use kernel::Kernel;
+use column::{Btf, Choice, Lockdown, columns};
+use matrix::Matrix;
+use runner::Runner;
 use std::fs;
-use std::path::{Path, PathBuf};
-use std::process::Command;
-use std::time::{Duration, Instant};
-
-/// A guest that dies before it can run tests says nothing of them; emulation is not perfect.
-const BOOTS: u32 = 3;
+use std::time::Duration;
 
 #[derive(clap::Args)]
 pub(crate) struct Options {
-    /// Kernel to boot: 5.10, 6.1, 6.12 or sid; may be given more than once.
-    #[arg(long = "kernel", default_value = "6.1")]
+    /// Every kernel, with lockdown and without, once with its BTF hidden, and this host. Without
+    /// it, what is not chosen below is kernel 6.1, no lockdown, BTF shown.
+    #[arg(long)]
+    matrix: bool,
+    /// Kernel: 5.10, 6.1, 6.12, sid or host; may be given more than once.
+    #[arg(long = "kernel", value_name = "NAME")]
     kernels: Vec<String>,
-    /// Seconds that one boot and its tests may take.
-    #[arg(long, default_value_t = 600)]
+    /// Lockdown mode of the guests; may be given more than once. This host's is as found.
+    #[arg(long = "lockdown", value_name = "MODE")]
+    lockdowns: Vec<Lockdown>,
+    /// Whether the kernel's BTF can be seen; may be given more than once.
+    #[arg(long = "btf", value_name = "STATE")]
+    btfs: Vec<Btf>,
+    /// Run only the tests whose name contains this.
+    #[arg(long, value_name = "NAME")]
+    scenario: Option<String>,
+    /// Seconds that one column may take, each of its boots by itself.
+    #[arg(long, default_value_t = SECONDS)]
     timeout: u64,
-    /// Arguments of the test binary, such as the name of a test.
-    #[arg(last = true)]
-    arguments: Vec<String>,
+    /// Guests at a time. Each keeps one processor busy.
+    #[arg(long, default_value_t = JOBS)]
+    jobs: usize,
 }
+
+const SECONDS: u64 = 600;
+
+/// On two processors two guests took as long as one.
+const JOBS: usize = 2;
 
 pub(crate) fn main(options: &Options) -> Result<()> {
     let workspace = Workspace::open()?;
-    if let Some(reason) = missing() {
-        bail!("{reason}");
-    }
-    let guests = Guests::prepare(&workspace, &options.arguments)?;
+    let choice = Choice {
+        kernels: &unless(options.matrix, &options.kernels, || "6.1".to_owned()),
+        lockdowns: &unless(options.matrix, &options.lockdowns, || Lockdown::Off),
+        btfs: &unless(options.matrix, &options.btfs, || Btf::Shown),
+    };
     let timeout = Duration::from_secs(options.timeout);
-    for name in &options.kernels {
-        let (ending, tally) = guests.run(&workspace, Kernel::named(name)?, timeout)?;
-        judge(&ending, tally).with_context(|| format!("kernel {name}"))?;
+    let filter = options.scenario.as_deref();
+    let matrix = run(&workspace, &choice, filter, timeout, options.jobs)?;
+    let faults = matrix.faults();
+    if !faults.is_empty() {
+        bail!("{} of {} columns did not pass", faults.len(), matrix.0.len());
     }
     Ok(())
 }
 
-/// Why no guest can be run on this machine, if so.
-pub(crate) fn missing() -> Option<String> {
-    let emulator = probe(Command::new(guest::QEMU).arg("--version"));
-    if emulator.is_none() {
-        return Some(format!("there is no {}: run `cargo xtask setup --tests`", guest::QEMU));
-    }
-    let busybox = Path::new(initramfs::BUSYBOX);
-    (!busybox.exists())
-        .then(|| format!("there is no {}: run `cargo xtask setup --tests`", busybox.display()))
+/// What was chosen, or the default where no matrix is asked for.
+fn unless<T: Clone>(matrix: bool, chosen: &[T], default: impl Fn() -> T) -> Vec<T> {
+    if matrix || !chosen.is_empty() { chosen.to_vec() } else { vec![default()] }
 }
 
-/// Runs every test on kernel `name`; an error says why it did not end well.
-pub(crate) fn run_all(workspace: &Workspace, name: &str, tally: &mut Tally) -> Result<()> {
-    let guests = Guests::prepare(workspace, &[])?;
-    let (ending, counted) = guests.run(workspace, Kernel::named(name)?, Duration::from_mins(10))?;
-    *tally = counted;
-    judge(&ending, counted)
+/// Test targets that the columns run.
+pub(crate) fn targets() -> impl Iterator<Item = &'static str> {
+    suites::SUITES.iter().map(|suite| suite.target)
 }
 
-fn judge(ending: &Ending, tally: Tally) -> Result<()> {
-    if *ending != Ending::Exited(0) {
-        bail!("{}", describe(ending));
-    }
-    if tally.passed == 0 {
-        bail!("no test ran");
-    }
-    Ok(())
+/// Runs the matrix, narrowed to `kernels` if there are any: name, outcome and tally per column.
+pub(crate) fn run_all(
+    workspace: &Workspace,
+    kernels: &[String],
+) -> Result<Vec<(String, Outcome, Tally)>> {
+    let choice = Choice { kernels, ..Choice::default() };
+    let matrix = run(workspace, &choice, None, Duration::from_secs(SECONDS), JOBS)?;
+    let parts = matrix.0.into_iter();
+    Ok(parts.map(|done| (format!("vm {}", done.column), done.outcome, done.said.tally)).collect())
 }
 
-/// The initramfs that every kernel boots.
-struct Guests {
-    initramfs: PathBuf,
-}
-
-impl Guests {
-    fn prepare(workspace: &Workspace, arguments: &[String]) -> Result<Self> {
-        let dir = workspace.target().join("vm");
-        fs::create_dir_all(&dir)?;
-        let rustc = Rustc::current()?;
-        let (test, tracer) = binaries::build(workspace, &rustc)?;
-        // Debug sections are most of a test binary and would fill the guest's memory.
-        let (small_test, small_tracer) = (dir.join("guest-tests"), dir.join("tracer"));
-        rustc.strip_debug(&test, &small_test, &[])?;
-        rustc.strip_debug(&tracer, &small_tracer, &[])?;
-        let archive = initramfs::build(&small_test, &small_tracer, arguments)?;
-        let initramfs = dir.join("initramfs.cpio");
-        fs::write(&initramfs, &archive)?;
-        say(format!("vm: initramfs of {} KiB", archive.len() / 1024));
-        Ok(Self { initramfs })
+/// Runs the chosen columns and tells what came of it.
+fn run(
+    workspace: &Workspace,
+    choice: &Choice<'_>,
+    filter: Option<&str>,
+    timeout: Duration,
+    jobs: usize,
+) -> Result<Matrix> {
+    let columns = columns(choice)?;
+    let runner = Runner::prepare(workspace, &columns, filter, timeout)?;
+    let matrix = Matrix(schedule::run_all(&runner, &columns, jobs));
+    let file = runner.dir().join("matrix.json");
+    let json = serde_json::to_string_pretty(&matrix.json())?;
+    fs::write(&file, json + "\n").with_context(|| format!("cannot write {}", file.display()))?;
+    print_line(&format!("\n{}\n", matrix.text()));
+    for fault in matrix.faults() {
+        print_line(&fault);
     }
-
-    fn run(
-        &self,
-        workspace: &Workspace,
-        kernel: &Kernel,
-        timeout: Duration,
-    ) -> Result<(Ending, Tally)> {
-        let image = kernel.image(&workspace.tools())?;
-        for attempt in 1..=BOOTS {
-            say(format!("vm: kernel {}, boot {attempt} of at most {BOOTS}", kernel.name));
-            let started = Instant::now();
-            let (ending, tally) = guest::boot(&image, &self.initramfs, kernel.memory, timeout)?;
-            let (took, how) = (started.elapsed().as_secs_f64(), describe(&ending));
-            say(format!("vm: kernel {}, {took:.1} s: {how}", kernel.name));
-            if !matches!(ending, Ending::NotReady(_)) || attempt == BOOTS {
-                return Ok((ending, tally));
-            }
-        }
-        bail!("no boot was tried")
-    }
-}
-
-fn describe(ending: &Ending) -> String {
-    match ending {
-        Ending::Exited(0) => "tests passed".to_owned(),
-        Ending::Exited(status) => format!("tests failed with status {status}"),
-        Ending::NotReady(why) => format!("guest died before its tests could run: {why}"),
-        Ending::Died(why) => format!("guest died while tests ran: {why}"),
-        Ending::TimedOut => "guest took too long".to_owned(),
-    }
+    print_line(&matrix.sentence());
+    say(format!("vm: the same as JSON is in {}", file.display()));
+    Ok(matrix)
 }

@@ -111,5 +111,15 @@ unsafe fn on_state(ctx: &SockOpsContext, conn: *mut Conn, old: i32, new: i32) {
         (*conn).data_segs_out = (*ops).data_segs_out;
         (*conn).retransmits = (*ops).total_retrans;
         (*conn).unacked = (*ops).snd_nxt.wrapping_sub((*ops).snd_una);
+        if new == tcp::CLOSE
+            && matches!(old, tcp::FIN_WAIT1 | tcp::FIN_WAIT2 | tcp::CLOSING | tcp::LAST_ACK)
+        {
+            // Our FIN is the last number sent.
+            if (*conn).unacked == 0 {
+                (*conn).flags |= flags::FIN_ACKED;
+            } else {
+                (*conn).unacked -= 1;
+            }
+        }
     }
 }

@@ -32,6 +32,7 @@ pub(super) fn put(line: &mut Line, ended: &Ended<'_>, clock: &Clock) {
 
     line.known("tracer.unread_bytes", close.unread_bytes);
     line.known("tracer.unacked_bytes", close.unacked_bytes);
+    line.known("tracer.bytes_sent_after_peer_fin", close.sent_after_peer_fin);
     line.known("tracer.bytes_sent", connection.bytes_sent);
     line.known("tracer.bytes_received", connection.bytes_received);
     line.put("tracer.exchanges", connection.exchanges);

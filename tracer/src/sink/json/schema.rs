@@ -36,6 +36,7 @@ fn connection_lines() -> Vec<Value> {
         errno: Some(104),
         unread_bytes: Some(1),
         unacked_bytes: Some(0),
+        sent_after_peer_fin: Some(0),
         ..testing::close()
     };
     let nothing = Close {
