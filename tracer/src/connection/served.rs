@@ -31,15 +31,24 @@ impl Served {
     /// The role of a connection that was there before us. One that the walk at start did not find
     /// may have been waiting to be accepted then.
     pub(super) fn role(&self, conn: &Conn) -> Option<Role> {
-        if self.listeners.contains(&(conn.netns, conn.sport)) {
+        if self.is_listened(conn, conn.sport) {
             Some(Role::Server)
         } else if conn.flags & flags::SEEDED == 0 {
             None
         } else {
             let is_served = !self.dial_ports.contains(&conn.dport)
-                || self.listeners.contains(&(conn.netns, conn.dport));
+                || self.is_listened(conn, conn.dport);
             (self.dial_ports.contains(&conn.sport) && is_served).then_some(Role::Client)
         }
+    }
+
+    /// Whether a port is listened on in the network namespace of `conn`; in any, if that is not
+    /// known.
+    fn is_listened(&self, conn: &Conn, port: u16) -> bool {
+        if conn.netns != 0 {
+            return self.listeners.contains(&(conn.netns, port));
+        }
+        self.listeners.iter().any(|(_, listened)| *listened == port)
     }
 }
 
@@ -63,5 +72,8 @@ mod tests {
         let later = |sport| Conn { sport, dport: 5432, netns: 1, ..blank() };
         assert_eq!(served.role(&later(80)), Some(Role::Server));
         assert_eq!(served.role(&later(50_000)), None, "found after the start");
+        let nowhere = |sport| Conn { netns: 0, ..later(sport) };
+        assert_eq!(served.role(&nowhere(80)), Some(Role::Server), "its namespace is not known");
+        assert_eq!(served.role(&nowhere(81)), None);
     }
 }

@@ -7,6 +7,8 @@ use std::path::{Path, PathBuf};
 
 use tracer_ebpf::{EVENT_COUNT, EVENT_FIELDS, MISSING};
 
+use super::plain;
+
 /// Where tracefs may be mounted.
 const ROOTS: [&str; 2] = ["/sys/kernel/tracing", "/sys/kernel/debug/tracing"];
 
@@ -41,7 +43,7 @@ impl Formats {
     fn read(events: &Path) -> Self {
         let file = |event: &str| -> PathBuf { events.join(event).join("format") };
         let read = |event| Some((event, parse(&fs::read_to_string(file(event)).ok()?)));
-        Self(EVENT_FIELDS.iter().map(|field| field.event).filter_map(read).collect())
+        Self(plain::events().filter_map(read).collect())
     }
 
     /// Whether the kernel has this tracepoint.

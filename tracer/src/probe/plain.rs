@@ -3,7 +3,7 @@
 use super::hook::{Hook, Kind, Need};
 
 /// Tells the error that a connection ended with.
-pub(super) const ERROR_REPORT: &str = "sock/inet_sk_error_report";
+pub const ERROR_REPORT: &str = "sock/inet_sk_error_report";
 /// Tells a close from a shutdown.
 pub const RELEASE: &str = "cgroup/sock_release";
 
@@ -105,3 +105,23 @@ pub const PLAIN_LACKS: &[&str] = &[
     "who holds connections that were there before, until they read or close",
     "proof that an open connection is idle: no `idle_available`, no `hoard`",
 ];
+
+/// The tracepoints among the hooks.
+pub(super) fn events() -> impl Iterator<Item = &'static str> {
+    PLAIN_HOOKS
+        .iter()
+        .filter(|hook| hook.candidates.iter().any(|(kind, _)| *kind == Kind::Tracepoint))
+        .map(|hook| hook.name)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn each_tracepoint_whose_record_is_read_is_a_hook() {
+        for field in tracer_ebpf::EVENT_FIELDS {
+            assert!(events().any(|event| event == field.event), "{}", field.event);
+        }
+    }
+}

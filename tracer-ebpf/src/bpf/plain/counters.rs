@@ -14,7 +14,7 @@ use tracer_ebpf::{Conn, first, flags};
 
 use super::super::kernel::tcp;
 use super::super::sock::now;
-use super::table::{By, find, number};
+use super::table::{self, By, Note, find, number};
 
 #[sock_ops]
 fn plain_counters(ctx: SockOpsContext) -> u32 {
@@ -28,6 +28,11 @@ fn plain_counters(ctx: SockOpsContext) -> u32 {
             let _unknown = ctx.set_cb_flags((ctx.cb_flags() | wanted) as i32);
             if let Some(conn) = entry(&ctx) {
                 unsafe { (*conn).flags |= flags::COUNTERS };
+            } else if ctx.op() == BPF_SOCK_OPS_PASSIVE_ESTABLISHED_CB {
+                // Its entry is made next.
+                let sk = unsafe { (*ctx.ops).__bindgen_anon_2.sk };
+                let cookie = unsafe { bpf_get_socket_cookie(ctx.as_ptr()) };
+                table::note(Note::Counted, number(sk.cast::<u8>(), By::Sockops), cookie);
             }
         }
         BPF_SOCK_OPS_RTT_CB => {

@@ -10,7 +10,7 @@ use super::super::maps::send;
 use super::super::sock::{close_begun, now};
 use super::event::Event;
 use super::state::first_close;
-use super::table::{self, find};
+use super::table::{self, Note, find};
 
 #[tracepoint]
 fn plain_destroy(ctx: TracePointContext) -> u32 {
@@ -33,7 +33,7 @@ fn plain_destroy(ctx: TracePointContext) -> u32 {
             }
             send(conn);
         }
-        table::keep_freed(sk, event.long(at::FREED_COOKIE));
+        table::note(Note::Freed, sk, event.long(at::FREED_COOKIE));
         table::remove(sk);
     }
     0

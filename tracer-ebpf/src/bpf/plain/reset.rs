@@ -9,7 +9,7 @@ use super::super::kernel::tcp;
 use super::super::maps::{send, send_late};
 use super::super::sock::now;
 use super::event::Event;
-use super::table::{self, find};
+use super::table::{self, Note, find};
 
 #[tracepoint]
 fn plain_recv_reset(ctx: TracePointContext) -> u32 {
@@ -40,7 +40,7 @@ fn plain_send_reset(ctx: TracePointContext) -> u32 {
 #[inline(always)]
 unsafe fn on_send_reset(sk: u64, answers: bool, reason: u32) {
     let Some(conn) = find(sk) else {
-        if answers && let Some(cookie) = table::freed(sk) {
+        if answers && let Some(cookie) = table::noted(Note::Freed, sk) {
             send_late(&Late {
                 kind: KIND_LATE,
                 abi: ABI_VERSION,

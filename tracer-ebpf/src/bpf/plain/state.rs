@@ -13,7 +13,7 @@ use super::super::maps::{refuse, send, was_full};
 use super::super::sock::now;
 use super::super::task::{Holder, set_owner, tgid};
 use super::event::{Event, sees_errors};
-use super::table::{self, Tuple, find};
+use super::table::{self, Note, Tuple, find};
 
 /// A listener that its task has just closed, by `pid_tgid`: it closes the connections that wait to
 /// be accepted next.
@@ -116,6 +116,10 @@ unsafe fn accept(ends: &Tuple, sk: u64) {
         (*conn).open_ns = now();
         (*conn).established_ns = (*conn).open_ns;
         ends.write_to(conn);
+        if let Some(cookie) = table::noted(Note::Counted, sk) {
+            (*conn).flags |= flags::COUNTERS;
+            (*conn).cookie = cookie;
+        }
     }
 }
 
@@ -265,14 +269,14 @@ unsafe fn ended(ends: &Tuple, sk: u64, old: i32) {
 #[inline(always)]
 unsafe fn ends_without_error(conn: *mut Conn, ends: &Tuple, sk: u64) -> bool {
     unsafe {
-        if let Some(errno) = sees_errors().then(|| table::error_of(ends, sk)).flatten() {
-            (*conn).sk_err = errno;
-            return true;
-        }
         // No call of the current task, if a timer or a packet ends it: userspace decides.
         if (*conn).flags & flags::SAW_RELEASE == 0 {
             let holder = Holder::current();
             holder.close(conn);
+        }
+        if let Some(errno) = sees_errors().then(|| table::error_of(ends, sk)).flatten() {
+            (*conn).sk_err = errno;
+            return true;
         }
         if (*conn).flags & flags::SAW_RELEASE == 0
             && i32::from((*conn).old_state) != tcp::SYN_SENT

@@ -22,10 +22,9 @@ static BLANK: Array<Conn, 1> = Array::new();
 #[btf_map]
 static MEETINGS: LruHashMap<Tuple, Meeting, 4096> = LruHashMap::new();
 
-/// A socket that was just freed: a packet that the kernel still holds may yet be answered with a
-/// reset in its name.
+/// What one hook leaves to another that follows within the same call of the kernel, per [`Note`].
 #[btf_map]
-static FREED: PerCpuArray<Freed, 1> = PerCpuArray::new();
+static NOTES: PerCpuArray<Noted, 2> = PerCpuArray::new();
 
 /// Slots through which a pointer becomes a number, see [`number`].
 #[btf_map]
@@ -103,9 +102,19 @@ struct Meeting {
 }
 
 #[repr(C)]
-struct Freed {
+struct Noted {
     sk: u64,
     cookie: u64,
+}
+
+/// Why a socket's cookie is kept for a moment.
+#[derive(Clone, Copy)]
+pub(super) enum Note {
+    /// It was just freed: a packet that the kernel still holds may yet be answered with a reset in
+    /// its name.
+    Freed = 0,
+    /// Its counters will be told: it is about to be established.
+    Counted = 1,
 }
 
 /// The table's entry for a socket.
@@ -179,18 +188,18 @@ pub(super) fn end_of(tuple: &Tuple, errno: u32) -> Option<u64> {
     None
 }
 
-/// Keeps the cookie of a socket that is being freed.
+/// Keeps the cookie of a socket.
 #[inline(always)]
-pub(super) fn keep_freed(sk: u64, cookie: u64) {
-    if let Some(slot) = FREED.get_ptr_mut(0) {
-        unsafe { *slot = Freed { sk, cookie } };
+pub(super) fn note(why: Note, sk: u64, cookie: u64) {
+    if let Some(slot) = NOTES.get_ptr_mut(why as u32) {
+        unsafe { *slot = Noted { sk, cookie } };
     }
 }
 
-/// The cookie of the socket that this CPU freed last, if it is that one.
+/// The cookie of the socket that was noted last on this CPU, if it is that one.
 #[inline(always)]
-pub(super) fn freed(sk: u64) -> Option<u64> {
-    let slot = FREED.get_ptr(0)?;
+pub(super) fn noted(why: Note, sk: u64) -> Option<u64> {
+    let slot = NOTES.get_ptr(why as u32)?;
     unsafe { ((*slot).sk == sk && (*slot).cookie != 0).then_some((*slot).cookie) }
 }
 
