@@ -9,6 +9,8 @@ use super::record::{Basis, Connection, OpenCause, Phase, Role, TcpState};
 use crate::process::ProcessId;
 
 const AF_INET6: u16 = 10;
+const SYN_SENT: u8 = 2;
+const CLOSE: u8 = 7;
 
 /// Builds the record. An ended one has `old_state`; `late` only belongs to those.
 pub(super) fn connection(
@@ -26,7 +28,7 @@ pub(super) fn connection(
     let ended = conn.old_state != 0;
     let is_plain = has(flags::PLAIN);
     // What only the counters of the socket tell.
-    let is_counted = !is_plain || has(flags::COUNTERS);
+    let is_counted = !is_plain || has(flags::COUNTERS) || never_sent(conn);
     let pending = if ended {
         has(flags::WRITE_PENDING)
     } else {
@@ -78,6 +80,11 @@ pub(super) fn connection(
             }
         },
     }
+}
+
+/// A dial that ended before its SYN: its counters are 0 for certain.
+const fn never_sent(conn: &Conn) -> bool {
+    conn.old_state == CLOSE || (conn.old_state == SYN_SENT && conn.sport == 0)
 }
 
 fn known(ns: u64) -> Option<u64> {

@@ -79,7 +79,7 @@ pub(super) fn close(conn: &Conn, late: Option<&Late>, context: &Context<'_>) -> 
 /// only if a call of that task ended it.
 fn closer(conn: &Conn, cause: CloseCause) -> Option<ProcessId> {
     let by_call = matches!(initiator(cause), Initiator::Local | Initiator::Admin)
-        && cause != CloseCause::ConnectNoPort;
+        && !matches!(cause, CloseCause::ConnectNoPort | CloseCause::NeverAccepted);
     let has_fin = matches!(conn.old_state, FIN_WAIT1 | FIN_WAIT2 | LAST_ACK | CLOSING);
     (conn.closer_tgid != 0 && (by_call || has_fin))
         .then_some(ProcessId { pid: conn.closer_tgid, start_ns: conn.closer_start_ns })
@@ -121,6 +121,7 @@ fn cause(conn: &Conn, is_late: bool, sees: Sees) -> CloseCause {
         CLOSE => CloseCause::DialAborted,
         SYN_SENT => dial_cause(conn, sees),
         SYN_RECV if is_reset(conn) => CloseCause::HandshakeReset,
+        SYN_RECV if conn.sk_err != 0 => CloseCause::HandshakeFailed,
         SYN_RECV => match quiet_cause(conn, sees) {
             CloseCause::Unknown | CloseCause::Disconnect => CloseCause::HandshakeFailed,
             cause => cause,
@@ -221,6 +222,10 @@ fn how(conn: &Conn, sees: Sees) -> Option<String> {
     let has = |flag: u32| conn.flags & flag != 0;
     if has(flags::EXITING) {
         return Some("exit:unknown".into());
+    }
+    // What the kernel does for an MPTCP application comes after its call.
+    if has(flags::MPTCP) {
+        return None;
     }
     // The FIN is sent at the release, or by shutdown() before it.
     let by_fin = conn.first == first::LOCAL || conn.old_state == LAST_ACK;

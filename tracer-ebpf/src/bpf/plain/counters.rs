@@ -10,7 +10,7 @@ use aya_ebpf::bindings::{
 use aya_ebpf::helpers::bpf_get_socket_cookie;
 use aya_ebpf::macros::sock_ops;
 use aya_ebpf::programs::SockOpsContext;
-use tracer_ebpf::{Conn, first, flags};
+use tracer_ebpf::{Conn, first, flags, opened};
 
 use super::super::kernel::tcp;
 use super::super::sock::now;
@@ -90,8 +90,9 @@ unsafe fn on_state(ctx: &SockOpsContext, conn: *mut Conn, old: i32, new: i32) {
             (*conn).cookie = bpf_get_socket_cookie(ctx.as_ptr());
         }
         if new == tcp::ESTABLISHED {
+            // Our SYN counts as one. Not all that was sent: it may have carried data (Fast Open).
             (*conn).polled_write_seq = sent(ops);
-            (*conn).write_seq = (*conn).polled_write_seq;
+            (*conn).write_seq = u32::from((*conn).opened == opened::ACTIVE);
         }
         if (*conn).first_close_ns == 0 {
             (*conn).srtt_8us = (*ops).srtt_us;

@@ -8,11 +8,12 @@ use aya_ebpf::macros::{btf_map, tracepoint};
 use aya_ebpf::programs::TracePointContext;
 use tracer_ebpf::{Conn, at, first, flags, opened};
 
-use super::super::kernel::{AF_INET, AF_INET6, IPPROTO_TCP, tcp};
+use super::super::kernel::{AF_INET, AF_INET6, IPPROTO_MPTCP, IPPROTO_TCP, tcp};
 use super::super::maps::{refuse, send, was_full};
 use super::super::sock::now;
 use super::super::task::{Holder, set_owner, tgid};
 use super::event::{Event, sees_errors};
+use super::{mptcp, release};
 use super::table::{self, Note, Tuple, find};
 
 /// A listener that its task has just closed, by `pid_tgid`: it closes the connections that wait to
@@ -34,11 +35,18 @@ const UNLISTEN_NS: u64 = 2_000_000;
 fn plain_state(ctx: TracePointContext) -> u32 {
     let event = unsafe { Event::new(ctx.as_ptr().cast::<u8>()) };
     let family = event.half(at::STATE_FAMILY);
-    if event.half(at::STATE_PROTOCOL) == IPPROTO_TCP && (family == AF_INET || family == AF_INET6) {
-        let (old, new) = (event.word(at::STATE_OLD), event.word(at::STATE_NEW));
+    let protocol = event.half(at::STATE_PROTOCOL);
+    if (protocol == IPPROTO_TCP || protocol == IPPROTO_MPTCP)
+        && (family == AF_INET || family == AF_INET6)
+    {
+        let (old, new) = (event.word(at::STATE_OLD) as i32, event.word(at::STATE_NEW) as i32);
         let ends =
             Tuple::of(event, [at::STATE_SADDR, at::STATE_DADDR, at::STATE_SPORT, at::STATE_DPORT]);
-        unsafe { on_state(&ends, event.long(at::STATE_SK), old as i32, new as i32) };
+        if protocol == IPPROTO_MPTCP {
+            mptcp::on_state(&ends, new);
+        } else {
+            unsafe { on_state(&ends, event.long(at::STATE_SK), old, new) };
+        }
     }
     0
 }
@@ -160,6 +168,10 @@ unsafe fn known(ends: &Tuple, sk: u64, old: i32) -> Option<*mut Conn> {
             (*conn).open_ns = now();
         }
         ends.write_to(conn);
+        if release::was_released(sk) {
+            (*conn).flags |= flags::SAW_RELEASE;
+            close_by(conn, &Holder::current());
+        }
         Some(conn)
     }
 }
@@ -189,7 +201,9 @@ pub(super) unsafe fn first_close(conn: *mut Conn) {
             return;
         }
         (*conn).first_close_ns = now();
-        let active_ns = (*conn).polled_ns;
+        // Data that came and was not read is not seen.
+        let read_ns = (*conn).polled_ns;
+        let active_ns = if read_ns == 0 { (*conn).established_ns } else { read_ns };
         if active_ns != 0 {
             (*conn).flags |= flags::ACTIVE_KNOWN;
             let idle_us = (*conn).first_close_ns.wrapping_sub(active_ns) / 1000;
@@ -210,18 +224,25 @@ unsafe fn closing(ends: &Tuple, sk: u64, old: i32, new: i32) {
         first_close(conn);
         match new {
             // In the closing task, always.
-            tcp::FIN_WAIT1 | tcp::LAST_ACK => close_by_current(conn),
+            tcp::FIN_WAIT1 | tcp::LAST_ACK => {
+                if let Some(holder) = mptcp::closer(ends) {
+                    // Not by the worker of the kernel that does it now.
+                    (*conn).flags |= flags::MPTCP;
+                    close_by(conn, &*holder);
+                } else {
+                    close_by(conn, &Holder::current());
+                }
+            }
             tcp::CLOSING => (*conn).flags |= flags::SIMULTANEOUS,
             _ => {}
         }
     }
 }
 
-/// The current task closes it; if nobody was seen to use it before, it is the owner too.
+/// If nobody was seen to use it before, who closes it is the owner too.
 #[inline(always)]
-unsafe fn close_by_current(conn: *mut Conn) {
+pub(super) unsafe fn close_by(conn: *mut Conn, holder: &Holder) {
     unsafe {
-        let holder = Holder::current();
         holder.close(conn);
         if (*conn).owner_tgid == 0 {
             holder.own(conn);
@@ -245,6 +266,7 @@ unsafe fn ended(ends: &Tuple, sk: u64, old: i32) {
         if (*conn).sport == 0 {
             (*conn).sport = ends.sport();
         }
+        mptcp::forget(ends);
         let is_reset = (*conn).flags & flags::RST_RECEIVED != 0;
         match old {
             tcp::SYN_SENT | tcp::ESTABLISHED | tcp::CLOSE_WAIT | tcp::SYN_RECV => {
