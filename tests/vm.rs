@@ -39,7 +39,8 @@ fn every_hook_is_attached_but_those_that_the_kernel_is_too_old_for() {
     assert_eq!(text(health, "tracer.tier"), "full");
     for (hook, verdict) in hooks {
         let verdict = verdict.as_str().expect("a verdict");
-        let is_too_old = hook == "iter/task_file" && text(health, "tracer.kernel").starts_with("5.10");
+        let is_too_old =
+            hook == "iter/task_file" && text(health, "tracer.kernel").starts_with("5.10");
         let wanted = if is_too_old { "unsupported" } else { "attached:" };
         assert!(verdict.starts_with(wanted), "{hook}: {hooks:#?}");
     }

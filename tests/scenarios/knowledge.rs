@@ -4,6 +4,7 @@
 use serde_json::Value;
 
 use crate::expect::{Record, Want};
+use crate::plain;
 use crate::support::report::text;
 use crate::sys;
 
@@ -50,6 +51,9 @@ impl Knowledge {
 
     /// `record` without what cannot be known here.
     pub(crate) fn temper(&self, mut record: Record) -> Record {
+        if self.tier == "plain" {
+            record = plain::temper(record);
+        }
         if !self.has_reasons {
             record = record.without("tracer.close.rst_reason");
         }

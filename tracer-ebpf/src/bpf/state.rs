@@ -225,8 +225,7 @@ unsafe fn known(sk: *const u8, tp: *const u8, state: i32) -> Option<*mut Conn> {
             return None;
         }
         // A handshake that is over had an entry, if it was made while we watched.
-        let opened =
-            if state == tcp::SYN_RECV { opened::PASSIVE } else { opened::PREEXISTING };
+        let opened = if state == tcp::SYN_RECV { opened::PASSIVE } else { opened::PREEXISTING };
         let Some(conn) = sock::open(sk, opened, state, sock::ANY) else {
             refuse();
             return None;

@@ -59,8 +59,7 @@ pub(super) fn connection(
         exchanges: if is_bound {
             conn.data_segs_in.min(conn.data_segs_out)
         } else {
-            (conn.exchanges + u32::from(last_answer))
-                .saturating_sub(u32::from(unanswered_request))
+            (conn.exchanges + u32::from(last_answer)).saturating_sub(u32::from(unanswered_request))
         },
         // Without counters each read may be one.
         exchanges_basis: if is_bound || !is_counted { Basis::Bound } else { Basis::Measured },

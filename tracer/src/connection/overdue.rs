@@ -6,6 +6,10 @@ use std::collections::HashSet;
 
 use tracer_ebpf::{Conn, flags};
 
+/// Age of an end whose record is late: the kernel tells what follows at once within microseconds,
+/// unless it is preempted in between.
+const LATE_NS: u64 = 100_000_000;
+
 /// Most remembered; past that all are forgotten, and their records may count twice.
 const CAPACITY: usize = 65_536;
 
@@ -17,11 +21,11 @@ type Id = (u64, u64, [u8; 16], u16, u16);
 pub(super) struct Overdue(HashSet<Id>);
 
 impl Overdue {
-    /// Whether an entry of the snapshot is one to take now. The snapshot comes long after the end,
-    /// or the record is out: a socket that is freed at once takes part in few.
-    pub(super) fn take(&mut self, entry: &Conn) -> bool {
+    /// Whether an entry of the snapshot of `now_ns` is one to take.
+    pub(super) fn take(&mut self, entry: &Conn, now_ns: u64) -> bool {
         let has = |flag: u32| entry.flags & flag != 0;
-        if !has(flags::PLAIN) || entry.old_state == 0 || has(flags::SENT) {
+        let is_late = entry.end_ns.saturating_add(LATE_NS) <= now_ns;
+        if !has(flags::PLAIN) || entry.old_state == 0 || has(flags::SENT) || !is_late {
             return false;
         }
         if self.0.len() >= CAPACITY {
@@ -45,6 +49,8 @@ mod tests {
     use super::*;
     use crate::decode::testing::blank;
 
+    const NOW: u64 = 2 + LATE_NS;
+
     fn waiting() -> Conn {
         Conn { flags: flags::PLAIN, old_state: 1, open_ns: 1, end_ns: 2, ..blank() }
     }
@@ -52,8 +58,9 @@ mod tests {
     #[test]
     fn an_ended_entry_whose_record_waits_is_taken_once() {
         let mut overdue = Overdue::default();
-        assert!(overdue.take(&waiting()));
-        assert!(!overdue.take(&waiting()), "in the next snapshot");
+        assert!(!overdue.take(&waiting(), LATE_NS), "its record may be under way");
+        assert!(overdue.take(&waiting(), NOW));
+        assert!(!overdue.take(&waiting(), NOW), "in the next snapshot");
         let record = Conn { cookie: 7, flags: flags::PLAIN | flags::SENT, ..waiting() };
         assert!(overdue.was_taken(&record), "with what was learned since");
         assert!(!overdue.was_taken(&record));
@@ -62,9 +69,9 @@ mod tests {
     #[test]
     fn nothing_else_is_taken() {
         let mut overdue = Overdue::default();
-        assert!(!overdue.take(&Conn { flags: 0, ..waiting() }), "its record comes by itself");
-        assert!(!overdue.take(&Conn { old_state: 0, ..waiting() }), "open");
-        assert!(!overdue.take(&Conn { flags: flags::PLAIN | flags::SENT, ..waiting() }));
+        assert!(!overdue.take(&Conn { flags: 0, ..waiting() }, NOW), "its record comes by itself");
+        assert!(!overdue.take(&Conn { old_state: 0, ..waiting() }, NOW), "open");
+        assert!(!overdue.take(&Conn { flags: flags::PLAIN | flags::SENT, ..waiting() }, NOW));
         assert!(!overdue.was_taken(&waiting()));
     }
 }

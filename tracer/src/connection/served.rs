@@ -36,8 +36,8 @@ impl Served {
         } else if conn.flags & flags::SEEDED == 0 {
             None
         } else {
-            let is_served = !self.dial_ports.contains(&conn.dport)
-                || self.is_listened(conn, conn.dport);
+            let is_served =
+                !self.dial_ports.contains(&conn.dport) || self.is_listened(conn, conn.dport);
             (self.dial_ports.contains(&conn.sport) && is_served).then_some(Role::Client)
         }
     }

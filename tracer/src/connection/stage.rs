@@ -91,11 +91,7 @@ impl Connections {
 
     /// Takes one entry of the snapshot that belongs to the next tick.
     pub fn live(&mut self, conn: Conn) {
-        if self.overdue.take(&conn) {
-            self.ended.push(conn);
-        } else {
-            self.live.push(conn);
-        }
+        self.live.push(conn);
     }
 
     /// Late facts that found no connection: it ended before observation began, or in an earlier
@@ -112,6 +108,7 @@ impl Connections {
         let wait_ns = if is_last { 0 } else { LATE_WAIT_NS };
         let cut_ns = now_ns.saturating_sub(wait_ns).max(self.previous_ns);
         let mut all = Vec::new();
+        self.ended.extend(self.live.iter().filter(|conn| self.overdue.take(conn, now_ns)));
         let (done, waiting): (Vec<_>, Vec<_>) =
             self.ended.drain(..).partition(|conn| conn.end_ns <= cut_ns);
         // Not ended yet as of the cut; if not even opened, not part of this interval at all. One that

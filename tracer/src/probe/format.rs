@@ -205,13 +205,16 @@ print fmt: \"state=%s reason=%s\", REC->state ? __print_symbolic(REC->state, \
     fn an_offset_that_no_program_tries_is_a_fault() {
         for other in ["offset:12;", "offset:160;"] {
             let text = SEND_RESET.replace("offset:16;", other);
-            assert!(formats(&[("tcp/tcp_send_reset", &text)]).fault("tcp/tcp_send_reset").is_some());
+            assert!(
+                formats(&[("tcp/tcp_send_reset", &text)]).fault("tcp/tcp_send_reset").is_some()
+            );
         }
     }
 
     #[test]
     fn reset_reasons_are_named_by_number() {
-        let named: Vec<_> = formats(&[("tcp/tcp_send_reset", SEND_RESET)]).reset_reasons().collect();
+        let named: Vec<_> =
+            formats(&[("tcp/tcp_send_reset", SEND_RESET)]).reset_reasons().collect();
         assert_eq!(named, [(0, "not_specified".into()), (11, "tcp_abort_on_close".into())]);
         assert_eq!(formats(&[("tcp/tcp_send_reset", DESTROY)]).reset_reasons().count(), 0);
     }

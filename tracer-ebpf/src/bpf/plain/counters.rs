@@ -57,8 +57,7 @@ fn entry(ctx: &SockOpsContext) -> Option<*mut Conn> {
     if sk.is_null() {
         return None;
     }
-    find(number(sk.cast::<u8>(), By::Sockops))
-        .filter(|conn| unsafe { (**conn).old_state == 0 })
+    find(number(sk.cast::<u8>(), By::Sockops)).filter(|conn| unsafe { (**conn).old_state == 0 })
 }
 
 /// All that was sent so far, modulo 2³²: acknowledged and not.
@@ -105,8 +104,7 @@ unsafe fn on_state(ctx: &SockOpsContext, conn: *mut Conn, old: i32, new: i32) {
         let received = (*ops).bytes_received;
         // The FIN counts as a byte. One that ends FIN_WAIT2 is told from its mere timer that way.
         let fin_ends_it = old == tcp::FIN_WAIT2 && received != (*conn).bytes_received;
-        if new == tcp::CLOSE
-            && ((*conn).first == first::PEER || old == tcp::CLOSING || fin_ends_it)
+        if new == tcp::CLOSE && ((*conn).first == first::PEER || old == tcp::CLOSING || fin_ends_it)
         {
             (*conn).flags |= flags::PEER_FIN;
         }

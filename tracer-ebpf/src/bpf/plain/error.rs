@@ -22,10 +22,8 @@ fn plain_error(ctx: TracePointContext) -> u32 {
     {
         return 0;
     }
-    let tuple = Tuple::of(
-        event,
-        [at::ERROR_SADDR, at::ERROR_DADDR, at::ERROR_SPORT, at::ERROR_DPORT],
-    );
+    let tuple =
+        Tuple::of(event, [at::ERROR_SADDR, at::ERROR_DADDR, at::ERROR_SPORT, at::ERROR_DPORT]);
     if let Some(conn) = table::end_of(&tuple, errno).and_then(find) {
         unsafe {
             if (*conn).old_state != 0 && (*conn).flags & flags::SENT == 0 {

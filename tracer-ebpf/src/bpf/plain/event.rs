@@ -91,7 +91,8 @@ impl Event {
     /// A field of 4 bytes, the same way.
     #[inline(always)]
     pub(super) fn word(self, field: usize) -> u32 {
-        load!(self, field, "{value} = *(u32 *)({ctx} + {at})", 8 12 16 20 24 28 32 36 40 44 48) as u32
+        load!(self, field, "{value} = *(u32 *)({ctx} + {at})", 8 12 16 20 24 28 32 36 40 44 48)
+            as u32
     }
 
     /// A field of 2 bytes, the same way.

@@ -13,8 +13,8 @@ use super::super::maps::{refuse, send, was_full};
 use super::super::sock::now;
 use super::super::task::{Holder, set_owner, tgid};
 use super::event::{Event, sees_errors};
-use super::{mptcp, release};
 use super::table::{self, Note, Tuple, find};
+use super::{mptcp, release};
 
 /// A listener that its task has just closed, by `pid_tgid`: it closes the connections that wait to
 /// be accepted next.
@@ -324,8 +324,8 @@ fn unlistened(port: u16) {
 fn is_unlistened(port: u16) -> bool {
     UNLISTENED.get_ptr_mut(&bpf_get_current_pid_tgid()).is_some_and(|closed| unsafe {
         let now_ns = now();
-        let is_it = (*closed).port == u64::from(port)
-            && now_ns.wrapping_sub((*closed).at_ns) < UNLISTEN_NS;
+        let is_it =
+            (*closed).port == u64::from(port) && now_ns.wrapping_sub((*closed).at_ns) < UNLISTEN_NS;
         if is_it {
             // The next one follows this one.
             (*closed).at_ns = now_ns;
