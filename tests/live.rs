@@ -6,8 +6,12 @@
 
 #![expect(clippy::expect_used, reason = "a test that cannot set its scene fails, with that reason")]
 
+#[path = "support/load/mod.rs"]
+mod load;
 mod support;
 
+#[path = "live/churn.rs"]
+mod churn;
 #[path = "live/cli.rs"]
 mod cli;
 #[path = "live/closes.rs"]
@@ -24,5 +28,7 @@ mod namespaces;
 mod owners;
 #[path = "live/peers.rs"]
 mod peers;
+#[path = "live/pids.rs"]
+mod pids;
 #[path = "live/python.rs"]
 mod python;

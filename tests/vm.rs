@@ -112,6 +112,12 @@ fn a_connection_that_was_there_before_is_known_as_such() {
 
 #[test]
 #[ignore = "needs root"]
+fn a_connection_that_was_there_before_and_is_not_used_since_has_its_holder() {
+    support::before::a_connection_that_was_there_before_and_is_not_used_since();
+}
+
+#[test]
+#[ignore = "needs root"]
 fn a_close_with_unread_bytes_is_an_abort() {
     let records = play(|client, mut server| {
         server.write_all(&[b'x'; 1000]).expect("more than asked for");

@@ -119,3 +119,9 @@ fn a_port_filter_shows_only_that_destination() {
 fn a_connection_that_was_there_before_is_known_as_such() {
     crate::support::before::a_connection_that_was_there_before();
 }
+
+#[test]
+#[ignore = "needs root"]
+fn a_connection_that_was_there_before_and_is_not_used_since_has_its_holder() {
+    crate::support::before::a_connection_that_was_there_before_and_is_not_used_since();
+}

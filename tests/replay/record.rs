@@ -5,50 +5,28 @@
 //! growth from tick to tick: on a busy host ticks come less often. The live suite judges them too.
 
 use std::path::{Path, PathBuf};
-use std::process::{Child, Command, Stdio};
-use std::sync::mpsc::Receiver;
+use std::process::Command;
 use std::{env, fs};
-
-use rustix::process::{Pid, Signal, kill_process};
 
 use crate::case::{CASES, Case, Note, fixture, quiet_stdout, replay};
 use crate::reduce::reduce;
 use crate::support::nginx::Nginx;
 use crate::support::peer::{Script, Server};
-use crate::support::tracer::{binary, lines};
-use crate::support::wait::{self, PATIENCE};
+use crate::support::recording::Recording;
+use crate::support::wait;
 use crate::support::workload::{Did, Workload};
 use crate::support::{port, tool};
 
 /// Requests of each bounded client: above what any finding asks for, and few, as each is kept.
 const REQUESTS: u64 = 12;
 
-/// A running `tracer record`, attached.
-struct Recording {
-    child: Child,
-    said: Receiver<String>,
+fn record_to(file: &Path) -> Recording {
+    Recording::start(file, &["--strict"])
 }
 
-impl Recording {
-    fn start(file: &Path) -> Self {
-        let mut child = Command::new(binary())
-            .args(["record", "--strict", "--duration", "600s"])
-            .arg(file)
-            .stderr(Stdio::piped())
-            .spawn()
-            .expect("the tracer binary starts");
-        let said = lines(child.stderr.take().expect("stderr is piped"));
-        let first = said.recv_timeout(PATIENCE).expect("it says that it records");
-        assert!(first.contains("recording to"), "{first}");
-        Self { child, said }
-    }
-
-    fn finish(mut self) {
-        kill_process(Pid::from_child(&self.child), Signal::INT).expect("it still runs");
-        let status = wait::until("the recording's end", || self.child.try_wait().expect("wait"));
-        let last = self.said.recv_timeout(PATIENCE).expect("it says what it wrote");
-        assert!(status.success() && last.contains("0 lost"), "{status}: {last}");
-    }
+fn finish(recording: Recording) {
+    let last = recording.finish();
+    assert!(last.contains("0 lost"), "{last}");
 }
 
 /// What was recorded: the port, the client's PIDs, and what the client counted.
@@ -56,18 +34,18 @@ type Played = (u16, Vec<u32>, Did);
 
 fn to_its_end(file: &Path, port: u16, client: Workload) -> Played {
     let pid = client.pid;
-    let recording = Recording::start(file);
+    let recording = record_to(file);
     let did = client.run();
     wait::quiet(port);
-    recording.finish();
+    finish(recording);
     (port, vec![pid], did)
 }
 
 fn until(file: &Path, port: u16, mut client: Workload, dials: u64) -> Played {
     let pid = client.pid;
-    let recording = Recording::start(file);
+    let recording = record_to(file);
     client.go_on_until(dials);
-    recording.finish();
+    finish(recording);
     (port, vec![pid], client.end())
 }
 
@@ -80,7 +58,7 @@ fn go(mode: &str, port: u16, path: &str) -> Workload {
 }
 
 fn curls(file: &Path, port: u16) -> Played {
-    let recording = Recording::start(file);
+    let recording = record_to(file);
     let curl = || {
         let mut child = Command::new(tool::path("curl"))
             .args(["--silent", "--fail", "--noproxy", "*", "--output", "/dev/null"])
@@ -93,7 +71,7 @@ fn curls(file: &Path, port: u16) -> Played {
     };
     let pids = (0..REQUESTS).map(|_| curl()).collect();
     wait::quiet(port);
-    recording.finish();
+    finish(recording);
     (port, pids, Did { dials: REQUESTS, requests: REQUESTS })
 }
 

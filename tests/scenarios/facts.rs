@@ -203,6 +203,7 @@ impl Facts {
             .is("tracer.bytes_sent", 1)
             .is("tracer.bytes_received", 1)
             .is("tracer.exchanges", 1)
+            .unacked(0)
             .want("tracer.idle_before_close_s", Want::Seconds(Duration::ZERO))
             .want("tracer.srtt_s", Want::SomeSeconds);
         if self.role == "client" {

@@ -24,6 +24,8 @@ pub(crate) struct Knowledge {
     has_reasons: bool,
     /// `tcp_close` is watched, so a close is told from a shutdown without the system call.
     sees_close: bool,
+    /// Dials are seen to begin.
+    sees_dials: bool,
     /// Open descriptors were walked at the start.
     is_seeded: bool,
 }
@@ -41,6 +43,7 @@ impl Knowledge {
             has_task: kernel >= (5, 15),
             has_reasons: kernel >= (6, 10),
             sees_close: is_attached("tcp_close"),
+            sees_dials: is_attached("cgroup/connect4"),
             is_seeded: is_attached("iter/task_file"),
         }
     }
@@ -66,11 +69,9 @@ impl Knowledge {
         if !self.is_full() && record.says("tracer.close.cause", "connect_no_route") {
             // Its errno is what tcp_v4_connect returns; the socket never leaves CLOSE.
             record = record
-                .want(
-                    "tracer.close.cause",
-                    Want::OneOf(vec!["connect_no_route".into(), "dial_aborted".into()]),
-                )
-                .may_lack("tracer.close.errno");
+                .want("tracer.close.cause", Want::Is("dial_aborted".into()))
+                .is("tracer.close.initiator", "unknown")
+                .without("tracer.close.errno");
         }
         record
     }
@@ -79,9 +80,12 @@ impl Knowledge {
     fn without_task(&self, record: Record) -> Record {
         let is_known = match record.get("tracer.close.how") {
             Some(Want::Is(Value::String(how))) if how.starts_with("exit:") => true,
-            Some(Want::Is(Value::String(how))) => {
-                self.sees_close && ["close", "shutdown"].contains(&how.as_str())
+            // Of a connection; a dial may also be ended by connect().
+            Some(Want::Is(Value::String(how))) if how == "shutdown" => {
+                self.sees_close && !record.says("tracer.close.cause", "dial_cancelled")
             }
+            // close(), dup2(), exec and the last reference look the same.
+            Some(_) => false,
             _ => true,
         };
         let record = if is_known { record } else { record.may_lack("tracer.close.how") };
@@ -97,11 +101,8 @@ impl Knowledge {
 
     /// Whether nothing at all can be known of this one.
     pub(crate) fn may_be_missing(&self, record: &Record) -> bool {
-        let is_no_route = matches!(
-            record.get("tracer.close.cause"),
-            Some(Want::OneOf(causes)) if causes.contains(&"connect_no_route".into())
-        );
-        is_no_route && !self.is_full()
+        // Only a hook on the control group sees a dial that ends before its SYN begin.
+        !self.sees_dials && record.says("tracer.close.cause", "dial_aborted")
     }
 
     /// Whether connections that were there before are known with their processes.

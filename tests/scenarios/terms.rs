@@ -37,7 +37,7 @@ impl Record {
 
     /// A reset came while it was open.
     pub(crate) fn reset_by_peer(self) -> Self {
-        self.ended("reset_by_peer", "peer").reset_received().errno(104).unacked(0)
+        self.ended("reset_by_peer", "peer").reset_received().errno(104)
     }
 
     /// The peer's FIN came first.
@@ -73,6 +73,19 @@ impl Record {
     /// Bytes that the peer never acknowledged.
     pub(crate) fn unacked(self, bytes: u32) -> Self {
         self.is("tracer.unacked_bytes", bytes)
+    }
+
+    /// A reset answered so many bytes that we sent after the peer's FIN, retransmissions included.
+    pub(crate) fn reset_after_peer_fin(self, bytes: u32) -> Self {
+        self.ended("reset_after_peer_fin", "peer")
+            .after_peer_fin()
+            .reset_received()
+            .errno(32)
+            .unacked(bytes)
+            .want(
+                "tracer.bytes_sent_after_peer_fin",
+                Want::Count(bytes.into()..=(2 * bytes).into()),
+            )
     }
 
     /// Payload both ways, and exchanges.

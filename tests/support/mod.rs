@@ -5,6 +5,7 @@ pub(crate) mod before;
 pub(crate) mod nginx;
 pub(crate) mod peer;
 pub(crate) mod port;
+pub(crate) mod recording;
 pub(crate) mod report;
 pub(crate) mod scene;
 pub(crate) mod tool;

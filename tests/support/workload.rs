@@ -1,5 +1,6 @@
 //! Real clients in processes of their own, which count what they do independently of the tracer.
 
+use std::fs;
 use std::io::Write;
 use std::path::{Path, PathBuf};
 use std::process::{Child, ChildStdin, Command, Stdio};
@@ -48,6 +49,20 @@ impl Workload {
         let mut command = Command::new(tool::path("unshare"));
         command.arg("--net").arg(tool::path("python3")).arg("-B");
         Self::start(command.arg(source(script)).args(args))
+    }
+
+    /// The same in a PID namespace of its own: `pid` is then the one it knows itself by.
+    pub(crate) fn python_inside(script: &str, args: &[&str]) -> Self {
+        let mut command = Command::new(tool::path("unshare"));
+        command.args(["--pid", "--fork", "--kill-child"]).arg(tool::path("python3")).arg("-B");
+        Self::start(command.arg(source(script)).args(args))
+    }
+
+    /// The pid of the only child of the process that was started.
+    pub(crate) fn child_pid(&self) -> u32 {
+        let own = self.child.id();
+        let children = fs::read_to_string(format!("/proc/{own}/task/{own}/children"));
+        children.expect("its children").trim().parse().expect("one child")
     }
 
     /// `tests/workloads/fetch.go`, built once a run.

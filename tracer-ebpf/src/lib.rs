@@ -65,14 +65,6 @@ pub struct Listener {
 
 const _: () = assert!(size_of::<Listener>() == 8);
 
-/// What the map that the two copies of a program share holds in place of a socket.
-pub mod turn {
-    /// Tracing has not begun, as the kernel creates it.
-    pub const OFF: u64 = 0;
-    /// No event is between the two copies.
-    pub const FREE: u64 = 1;
-}
-
 /// Names that the loader and the programs share.
 pub mod names {
     /// Read-only global: `[u16; FIELD_COUNT]`, byte offsets of [`super::FIELDS`].
@@ -91,8 +83,6 @@ pub mod names {
     /// The same for the plain programs, allocated at once: before 6.1 the kernel warns of tracepoint
     /// programs whose table grows on demand.
     pub const PLAIN_CONNS: &str = "PLAIN_CONNS";
-    /// Per-CPU array of `[u64; 2]`, see [`super::turn`].
-    pub const TURNS: &str = "TURNS";
     /// Ring buffer of [`super::Conn`] and [`super::Late`].
     pub const RECORDS: &str = "RECORDS";
     /// Iterator program over the TCP sockets of the reader's network namespace.

@@ -3,7 +3,7 @@
 
 use std::collections::BTreeMap;
 
-use tracer_ebpf::{Conn, Listener, Loss};
+use tracer_ebpf::{Conn, Loss};
 
 use crate::aggregate::Limits;
 use crate::clock::Clock;
@@ -13,7 +13,7 @@ use crate::detect::{Judge, Thresholds};
 use crate::probe::hook::Kind;
 use crate::probe::plain::{ERROR_REPORT, RELEASE};
 use crate::probe::{Attached, Status};
-use crate::process::{Identity, Lookup, ProcessId, Table};
+use crate::process::{Identity, Lookup, ProcessId, Scan, Table};
 use crate::sink::{Health, Origin};
 use crate::source::{Input, Lost};
 
@@ -41,7 +41,7 @@ pub struct Setting {
 impl Setting {
     /// The setting of a live observation that begins now.
     #[must_use]
-    pub fn live(attached: &Attached, listeners: &[Listener]) -> Self {
+    pub fn live(attached: &Attached, sockets: Scan) -> Self {
         let system = rustix::system::uname();
         let text = |part: &std::ffi::CStr| part.to_string_lossy().into_owned();
         // Walks, and hooks on control groups, belong to both tiers.
@@ -65,26 +65,38 @@ impl Setting {
                 (false, false) => "btf",
             }
             .into(),
-            served: served(listeners),
+            served: served(sockets, attached.knows_starts),
             reset_reasons: attached.reset_reasons.clone(),
         }
     }
 }
 
-fn served(listeners: &[Listener]) -> Served {
+/// `knows_starts`: records carry start times. Where they do not, a process must not be told from
+/// itself by one.
+fn served(sockets: Scan, knows_starts: bool) -> Served {
     let range = std::fs::read_to_string("/proc/sys/net/ipv4/ip_local_port_range").ok();
     let range = range.and_then(|text| {
         let mut ports = text.split_whitespace().map(str::parse);
         Some(ports.next()?.ok()?..=ports.next()?.ok()?)
     });
     let default = Served::default();
-    Served {
-        listeners: listeners
+    let mut served = Served {
+        listeners: sockets
+            .listeners
             .iter()
             .filter_map(|listener| Some((listener.netns, listener.port.try_into().ok()?)))
             .collect(),
         dial_ports: range.unwrap_or(default.dial_ports),
-    }
+        known_ns: Clock::monotonic_ns(),
+        ..default
+    };
+    served.hold(sockets.held.into_iter().map(|mut held| {
+        if let Some(holder) = held.holder.as_mut().filter(|_| !knows_starts) {
+            holder.id.start_ns = 0;
+        }
+        held
+    }));
+    served
 }
 
 /// Which connections are judged and shown; an empty list lets all pass.
@@ -163,8 +175,8 @@ impl Pipeline {
     pub fn feed(&mut self, input: &Input) -> Fed {
         match input {
             Input::Record(bytes) => match decode::decode(bytes) {
-                Ok(Event::Conn(conn)) => {
-                    let met = self.meet(&conn);
+                Ok(Event::Conn(mut conn)) => {
+                    let met = self.meet(&mut conn);
                     self.connections.ended(*conn);
                     return met;
                 }
@@ -172,8 +184,8 @@ impl Pipeline {
                 Err(error) => self.count_error(error),
             },
             Input::Live(bytes) => match decode::decode(bytes) {
-                Ok(Event::Conn(conn)) => {
-                    let met = self.meet(&conn);
+                Ok(Event::Conn(mut conn)) => {
+                    let met = self.meet(&mut conn);
                     self.connections.live(*conn);
                     return met;
                 }
@@ -209,7 +221,8 @@ impl Pipeline {
         self.count_unreadable(error.name());
     }
 
-    fn meet(&mut self, conn: &Conn) -> Fed {
+    fn meet(&mut self, conn: &mut Conn) -> Fed {
+        self.setting.served.adopt(conn);
         let met = connection::owner(conn)
             .and_then(|id| self.processes.observe(id, &connection::owner_comm(conn)));
         met.map_or(Fed::Taken, |identity| Fed::Met(identity.clone()))

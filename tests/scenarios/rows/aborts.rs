@@ -37,8 +37,7 @@ fn unread(stage: &Stage) -> Vec<Record> {
             .ended("local_abort_unread", "local")
             .by_owner("close")
             .reset_sent("tcp_abort_on_close")
-            .unread(1000)
-            .unacked(0),
+            .unread(1000),
         ends.server.record().carried(1001, 1, 1).reset_by_peer(),
     ]
 }
@@ -57,8 +56,7 @@ fn unread_after_fin(stage: &Stage) -> Vec<Record> {
             .by_owner("close")
             .after_peer_fin()
             .reset_sent("tcp_abort_on_close")
-            .unread(10)
-            .unacked(0),
+            .unread(10),
         ends.server.record().carried(11, 1, 1).local_close("close"),
     ]
 }
@@ -73,8 +71,7 @@ fn linger0(stage: &Stage) -> Vec<Record> {
             .record()
             .ended("local_abort_linger0", "local")
             .by_owner("close")
-            .reset_sent("tcp_state")
-            .unacked(0),
+            .reset_sent("tcp_state"),
     ]
 }
 
@@ -88,12 +85,7 @@ fn never_accepted(stage: &Stage) -> Vec<Record> {
     let server = facts.other_end();
     vec![
         facts.record().carried(0, 0, 0).reset_by_peer(),
-        server
-            .record()
-            .carried(0, 0, 0)
-            .ended("never_accepted", "local")
-            .reset_sent("tcp_state")
-            .unacked(0),
+        server.record().carried(0, 0, 0).ended("never_accepted", "local").reset_sent("tcp_state"),
     ]
 }
 
@@ -105,9 +97,8 @@ fn disconnect(stage: &Stage) -> Vec<Record> {
         ends.client
             .record()
             .ended("disconnect", "local")
-            .is("tracer.close.pid", ends.client.process.pid)
-            .reset_sent("tcp_state")
-            .unacked(0),
+            .by_owner("connect")
+            .reset_sent("tcp_state"),
         ends.server.record().reset_by_peer(),
     ]
 }
@@ -129,9 +120,8 @@ fn disconnect_and_redial(stage: &Stage) -> Vec<Record> {
             .client
             .record()
             .ended("disconnect", "local")
-            .is("tracer.close.pid", first.client.process.pid)
-            .reset_sent("tcp_state")
-            .unacked(0),
+            .by_owner("connect")
+            .reset_sent("tcp_state"),
         first.server.record().reset_by_peer(),
         second.client.record().opened("reopen_same_socket").local_close("close"),
         second.server.record().peer_close("close"),

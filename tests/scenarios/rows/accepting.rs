@@ -59,8 +59,7 @@ fn peer_resets(stage: &Stage) -> Vec<Record> {
             .carried(0, 0, 0)
             .ended("local_abort_linger0", "local")
             .by_owner("close")
-            .reset_sent("tcp_state")
-            .unacked(0),
+            .reset_sent("tcp_state"),
         served.record().carried(0, 0, 0).reset_by_peer().never_used(),
     ]
 }

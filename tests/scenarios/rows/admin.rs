@@ -22,8 +22,7 @@ fn destroyed(stage: &Stage) -> Vec<Record> {
             .ended("admin_abort", "admin")
             .is("tracer.close.pid", std::process::id())
             .reset_sent("tcp_state")
-            .errno(103)
-            .unacked(0),
+            .errno(103),
         ends.server.record().reset_by_peer(),
     ]
 }

@@ -95,7 +95,6 @@ fn reset(stage: &Stage) -> Vec<Record> {
             .is("tracer.exchanges", 0)
             .ended("local_abort_linger0", "local")
             .by_owner("close")
-            .reset_sent("tcp_state")
-            .unacked(0),
+            .reset_sent("tcp_state"),
     ]
 }

@@ -100,8 +100,7 @@ fn queue_full(stage: &Stage) -> Vec<Record> {
             .carried(0, 0, 0)
             .ended("never_accepted", "local")
             .after_peer_fin()
-            .reset_sent("tcp_state")
-            .unacked(0),
+            .reset_sent("tcp_state"),
     ]
 }
 
@@ -195,5 +194,11 @@ fn no_port(stage: &Stage) -> Vec<Record> {
     let socket = socket(to);
     let facts = Facts::of_dial(&socket, to);
     assert_eq!(connect_error(&socket, to).kind(), ErrorKind::AddrNotAvailable);
-    vec![facts.failed_dial().without("network.local.port").ended("connect_no_port", "local")]
+    vec![
+        facts
+            .failed_dial()
+            .without("network.local.port")
+            .ended("connect_no_port", "local")
+            .errno(99),
+    ]
 }

@@ -74,8 +74,7 @@ fn exit_with_unread_data(stage: &Stage) -> Vec<Record> {
             .ended("local_abort_unread", "local")
             .by_owner("exit:4")
             .reset_sent("tcp_abort_on_close")
-            .unread(1000)
-            .unacked(0),
+            .unread(1000),
         ends.server.record().carried(1001, 1, 1).reset_by_peer(),
     ]
 }
@@ -93,8 +92,7 @@ fn exit_with_linger0(stage: &Stage) -> Vec<Record> {
             .record()
             .ended("local_abort_linger0", "local")
             .by_owner("exit:SIGKILL")
-            .reset_sent("tcp_state")
-            .unacked(0),
+            .reset_sent("tcp_state"),
         ends.server.record().reset_by_peer(),
     ]
 }

@@ -122,6 +122,7 @@ fn half_opened(facts: &Facts) -> Record {
         .carried(0, 1, 0)
         .without("tracer.srtt_s")
         .without("tracer.idle_before_close_s")
+        .without("tracer.unacked_bytes")
         .never_used()
 }
 

@@ -64,7 +64,6 @@ fn gone(stage: &Stage) -> Vec<Record> {
             .record()
             .ended("local_abort_linger0", "local")
             .by_owner("close")
-            .reset_sent("tcp_state")
-            .unacked(0),
+            .reset_sent("tcp_state"),
     ]
 }

@@ -37,14 +37,7 @@ fn stale_reuse(stage: &Stage, ready: impl FnOnce(&TcpStream), reason: &str) -> V
     assert_eq!(error.kind(), ErrorKind::BrokenPipe);
     drop(client);
     vec![
-        ends.client
-            .record()
-            .ended("reset_after_peer_fin", "peer")
-            .after_peer_fin()
-            .reset_received()
-            .errno(32)
-            .unacked(100)
-            .unanswered(),
+        ends.client.record().reset_after_peer_fin(100).unanswered(),
         ends.server.record().local_close("close").late_data(reason),
     ]
 }
@@ -62,8 +55,7 @@ fn reset_while_idle(stage: &Stage) -> Vec<Record> {
             .record()
             .ended("local_abort_linger0", "local")
             .by_owner("close")
-            .reset_sent("tcp_state")
-            .unacked(0),
+            .reset_sent("tcp_state"),
     ]
 }
 
@@ -99,8 +91,7 @@ fn reset_before_accept(stage: &Stage) -> Vec<Record> {
             .carried(0, 0, 0)
             .ended("local_abort_linger0", "local")
             .by_owner("close")
-            .reset_sent("tcp_state")
-            .unacked(0),
+            .reset_sent("tcp_state"),
         facts.other_end().of_nobody().record().carried(0, 0, 0).reset_by_peer(),
     ]
 }

@@ -49,7 +49,6 @@ fn forsaken(ends: &Ends) -> Record {
         .ended("local_abort_linger0", "local")
         .by_owner("close")
         .reset_sent("tcp_state")
-        .unacked(0)
 }
 
 /// The client whose 10 bytes were lost.
@@ -93,7 +92,6 @@ fn keepalive(stage: &Stage) -> Vec<Record> {
         .ended("keepalive_timeout", "kernel")
         .errno(110)
         .reset_sent("tcp_keepalive_timeout")
-        .unacked(0)
         .want("tracer.duration_s", Want::Seconds(at_least))
         .want("tracer.idle_before_close_s", Want::Seconds(at_least));
     vec![client, forsaken(&ends)]
@@ -113,6 +111,7 @@ fn close_unacked(stage: &Stage) -> Vec<Record> {
         .ended("close_unacked_timeout", "kernel")
         .by_owner("close")
         .errno(110)
+        .unacked(10)
         .unanswered()
         .want("tracer.retransmits", Want::Count(1..=8));
     vec![client, forsaken(&ends)]
@@ -152,7 +151,6 @@ fn zero_window(stage: &Stage) -> Vec<Record> {
             .carried(1 + acknowledged, 1, 1)
             .ended("zero_window_timeout", "kernel")
             .errno(110)
-            .unacked(0)
             .unanswered(),
         ends.server
             .record()
@@ -160,8 +158,7 @@ fn zero_window(stage: &Stage) -> Vec<Record> {
             .ended("local_abort_unread", "local")
             .by_owner("close")
             .reset_sent("tcp_abort_on_close")
-            .is("tracer.unread_bytes", acknowledged)
-            .unacked(0),
+            .is("tracer.unread_bytes", acknowledged),
     ]
 }
 

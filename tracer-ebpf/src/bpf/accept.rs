@@ -7,20 +7,23 @@ use tracer_ebpf::opened;
 use super::maps::find;
 use super::task::set_owner;
 
-/// Before 6.10: `struct sock *inet_csk_accept(struct sock *sk, int flags, int *err, bool kern)`.
-/// A kernel with fewer arguments refuses it.
-#[fexit(function = "inet_csk_accept")]
-fn accepted_of_four(ctx: FExitContext) -> i32 {
-    unsafe { on_accept(ctx.arg::<*const u8>(4) as u64) };
-    0
+macro_rules! accepted {
+    ($name:ident, $arguments:literal) => {
+        #[fexit(function = "inet_csk_accept")]
+        fn $name(ctx: FExitContext) -> i32 {
+            // What the function returns comes after its arguments.
+            unsafe { on_accept(ctx.arg::<*const u8>($arguments) as u64) };
+            0
+        }
+    };
 }
-
-/// Since 6.10: `struct sock *inet_csk_accept(struct sock *sk, struct proto_accept_arg *arg)`.
-#[fexit(function = "inet_csk_accept")]
-fn accepted_of_two(ctx: FExitContext) -> i32 {
-    unsafe { on_accept(ctx.arg::<*const u8>(2) as u64) };
-    0
-}
+// Before 6.10: `struct sock *inet_csk_accept(struct sock *sk, int flags, int *err, bool kern)`. A
+// kernel with fewer arguments refuses it. Twice, see [`super::copies`].
+accepted!(accepted_of_four, 4);
+accepted!(accepted_of_four_again, 4);
+// Since 6.10: `struct sock *inet_csk_accept(struct sock *sk, struct proto_accept_arg *arg)`.
+accepted!(accepted_of_two, 2);
+accepted!(accepted_of_two_again, 2);
 
 /// The same point as a kretprobe.
 #[kretprobe]

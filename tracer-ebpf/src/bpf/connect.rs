@@ -87,10 +87,18 @@ pub(super) unsafe fn on_begin(
 }
 
 macro_rules! returned {
-    ($fexit:ident, $enter:ident, $leave:ident, $function:literal) => {
+    ($fexit:ident, $again:ident, $enter:ident, $leave:ident, $function:literal) => {
         /// Arguments: `struct sock *sk, struct sockaddr *uaddr, int addr_len`.
         #[fexit(function = $function)]
         fn $fexit(ctx: FExitContext) -> i32 {
+            let sk: *const u8 = ctx.arg(0);
+            unsafe { on_return(sk as u64, ctx.arg(3), |conn| sock::netns(conn, sk)) };
+            0
+        }
+
+        /// The second copy, see [`super::copies`].
+        #[fexit(function = $function)]
+        fn $again(ctx: FExitContext) -> i32 {
             let sk: *const u8 = ctx.arg(0);
             unsafe { on_return(sk as u64, ctx.arg(3), |conn| sock::netns(conn, sk)) };
             0
@@ -118,8 +126,8 @@ macro_rules! returned {
         }
     };
 }
-returned!(connected4_fe, connecting4_kp, connected4_kp, "tcp_v4_connect");
-returned!(connected6_fe, connecting6_kp, connected6_kp, "tcp_v6_connect");
+returned!(connected4_fe, connected4_fe_again, connecting4_kp, connected4_kp, "tcp_v4_connect");
+returned!(connected6_fe, connected6_fe_again, connecting6_kp, connected6_kp, "tcp_v6_connect");
 
 /// The SYN is out, or the dial has failed without an answer. `place` adds what is read of the socket.
 #[inline(always)]

@@ -16,7 +16,7 @@ fn destroy(ctx: BtfTracePointContext) -> i32 {
     on_destroy(ctx.arg(0))
 }
 
-/// The second copy, see [`super::turn`]: the entry is gone where the first ran.
+/// The second copy, see [`super::copies`]: the entry is gone where the first ran.
 #[btf_tracepoint(function = "tcp_destroy_sock")]
 fn destroy_again(ctx: BtfTracePointContext) -> i32 {
     on_destroy(ctx.arg(0))

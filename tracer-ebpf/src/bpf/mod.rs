@@ -5,8 +5,8 @@
 //! the owner of accepted sockets; `reset` adds resets; `accept`, `connect` and `dial` add what only
 //! those functions tell, `exit` what a kernel without task helpers hides; `seed` finds the ones that
 //! are there at start and `poll` refreshes open ones, both when userspace asks; `destroy` sends
-//! what is left and frees the entry. `turn` is why some programs are there twice. `plain` does the same
-//! for kernels without BTF.
+//! what is left and frees the entry. `copies` is why some programs are there more than once. `plain`
+//! does the same for kernels without BTF.
 #![expect(
     clippy::inline_always,
     reason = "the verifier follows a value through inlined code only; a call loses its type"
@@ -31,6 +31,7 @@
 
 mod accept;
 mod connect;
+mod copies;
 mod destroy;
 mod dial;
 mod exit;
@@ -45,7 +46,6 @@ mod seed;
 mod sock;
 mod state;
 mod task;
-mod turn;
 
 #[panic_handler]
 fn panic(_: &core::panic::PanicInfo<'_>) -> ! {

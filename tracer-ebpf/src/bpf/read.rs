@@ -5,6 +5,7 @@ use aya_ebpf::macros::btf_tracepoint;
 use aya_ebpf::programs::BtfTracePointContext;
 use tracer_ebpf::{Conn, flags, off, opened};
 
+use super::copies::{self, Program};
 use super::kernel::{AF_INET, AF_INET6, IPPROTO_TCP, load, tcp};
 use super::maps::{find, refuse, was_full};
 use super::sock;
@@ -13,7 +14,16 @@ use super::task::set_owner;
 /// Arguments: `struct sock *sk`.
 #[btf_tracepoint(function = "tcp_rcv_space_adjust")]
 fn read(ctx: BtfTracePointContext) -> i32 {
-    unsafe { on_read(ctx.arg(0)) };
+    let sk: *const u8 = ctx.arg(0);
+    copies::once(Program::Read, false, (sk, 0), || unsafe { on_read(sk) });
+    0
+}
+
+/// The second copy, see [`copies`].
+#[btf_tracepoint(function = "tcp_rcv_space_adjust")]
+fn read_again(ctx: BtfTracePointContext) -> i32 {
+    let sk: *const u8 = ctx.arg(0);
+    copies::once(Program::Read, true, (sk, 0), || unsafe { on_read(sk) });
     0
 }
 

@@ -5,12 +5,13 @@
 
 use aya_ebpf::macros::btf_tracepoint;
 use aya_ebpf::programs::BtfTracePointContext;
-use tracer_ebpf::{ABI_VERSION, KIND_LATE, Late, flags, off};
+use tracer_ebpf::{ABI_VERSION, Conn, KIND_LATE, Late, flags, off};
 
-use super::kernel::{load, tcp};
+use super::copies::{self, Program};
+use super::kernel::{IPPROTO_TCP, load, tcp};
 use super::maps::{find, send, send_late};
 use super::sock;
-use super::turn::{self, Program};
+use super::state::{is_connection, known};
 
 /// Arguments: `struct sock *sk`.
 #[btf_tracepoint(function = "tcp_receive_reset")]
@@ -18,7 +19,7 @@ fn recv_reset(ctx: BtfTracePointContext) -> i32 {
     on_receive_reset(ctx.arg(0))
 }
 
-/// The second copy, see [`turn`]; running twice does no harm.
+/// The second copy, see [`copies`].
 #[btf_tracepoint(function = "tcp_receive_reset")]
 fn recv_reset_again(ctx: BtfTracePointContext) -> i32 {
     on_receive_reset(ctx.arg(0))
@@ -26,35 +27,50 @@ fn recv_reset_again(ctx: BtfTracePointContext) -> i32 {
 
 #[inline(always)]
 fn on_receive_reset(sk: *const u8) -> i32 {
-    if let Some(conn) = find(sk as u64) {
-        unsafe {
-            if (*conn).old_state == 0 {
-                (*conn).flags |= flags::RST_RECEIVED;
-            }
+    unsafe {
+        if let Some(conn) = find(sk as u64).or_else(|| unseen(sk))
+            && (*conn).old_state == 0
+        {
+            (*conn).flags |= flags::RST_RECEIVED;
         }
     }
     0
 }
 
+/// There before us, and a reset is the first that we see of it.
+#[inline(always)]
+unsafe fn unseen(sk: *const u8) -> Option<*mut Conn> {
+    unsafe {
+        let tp = sock::tcp_sock(sk);
+        if tp.is_null() || load::<u16>(sk, off::PROTOCOL) != IPPROTO_TCP {
+            return None;
+        }
+        let state = i32::from(load::<u8>(sk, off::STATE));
+        if is_connection(state) { known(sk, tp, state) } else { None }
+    }
+}
+
 macro_rules! send_reset {
-    ($name:ident, $turn:path, $reason:expr) => {
+    ($name:ident, $is_last:literal, $reason:expr) => {
         #[btf_tracepoint(function = "tcp_send_reset")]
         fn $name(ctx: BtfTracePointContext) -> i32 {
             let sk: *const u8 = ctx.arg(0);
-            if !sk.is_null() && $turn(Program::SendReset, sk, 0) {
+            if !sk.is_null() {
                 let reason: fn(&BtfTracePointContext) -> u32 = $reason;
-                unsafe { on_send_reset(sk, ctx.arg(1), reason(&ctx)) };
+                copies::once(Program::SendReset, $is_last, (sk, 0), || unsafe {
+                    on_send_reset(sk, ctx.arg(1), reason(&ctx));
+                });
             }
             0
         }
     };
 }
 // Since 6.10: `const struct sock *sk, const struct sk_buff *skb, const enum sk_rst_reason reason`.
-send_reset!(send_reset_why, turn::first, |ctx| ctx.arg(2));
-send_reset!(send_reset_why_again, turn::second, |ctx| ctx.arg(2));
+send_reset!(send_reset_why, false, |ctx| ctx.arg(2));
+send_reset!(send_reset_why_again, true, |ctx| ctx.arg(2));
 // Before 6.10: `const struct sock *sk, const struct sk_buff *skb`.
-send_reset!(send_reset, turn::first, |_| 0);
-send_reset!(send_reset_again, turn::second, |_| 0);
+send_reset!(send_reset, false, |_| 0);
+send_reset!(send_reset_again, true, |_| 0);
 
 /// `skb` is the packet that the reset answers, NULL if it answers none.
 #[inline(always)]

@@ -48,8 +48,9 @@ pub(super) const ANY: u64 = 0;
 /// Only if there is none yet.
 pub(super) const NEW: u64 = 1;
 
-/// Adds an empty table entry and returns it; `None` if there is no room, or none that is new.
-#[inline(always)]
+/// Adds an empty table entry and returns it; `None` if there is no room, or none that is new. A function
+/// of its own in the kernel too: it needs most of the stack, and its arguments have no type to lose.
+#[inline(never)]
 pub(super) fn blank(key: u64, how: u64) -> Option<*mut Conn> {
     const WORDS: usize = Conn::SIZE / 8;
     let mut blank = core::mem::MaybeUninit::<[u64; WORDS]>::uninit();
@@ -57,20 +58,19 @@ pub(super) fn blank(key: u64, how: u64) -> Option<*mut Conn> {
     for word in 0..WORDS {
         unsafe { blank.as_mut_ptr().cast::<u64>().add(word).write_volatile(0) };
     }
-    let blank = blank.as_ptr().cast::<Conn>();
+    let blank = blank.as_mut_ptr().cast::<Conn>();
+    unsafe {
+        (*blank).kind = KIND_CONN;
+        (*blank).abi = ABI_VERSION;
+        (*blank).len = Conn::LEN;
+    }
     if let Err(errno) = unsafe { CONNS.insert(&key, &*blank, how) } {
         if errno == -E2BIG {
             mark_full();
         }
         return None;
     }
-    let conn = find(key)?;
-    unsafe {
-        (*conn).kind = KIND_CONN;
-        (*conn).abi = ABI_VERSION;
-        (*conn).len = Conn::LEN;
-    }
-    Some(conn)
+    find(key)
 }
 
 /// Adds a table entry for a connection and returns it; `None` if there is no room, or none that is

@@ -5,32 +5,29 @@ use aya_ebpf::programs::BtfTracePointContext;
 use aya_log_ebpf::trace;
 use tracer_ebpf::{Conn, first, flags, off, opened};
 
+use super::copies::{self, Program};
 use super::kernel::{
     AF_INET, AF_INET6, ECONNABORTED, IPPROTO_MPTCP, IPPROTO_TCP, SEND_SHUTDOWN, SHUTDOWN_MASK,
     load, tcp,
 };
 use super::maps::{find, refuse, send, was_full};
 use super::task::{Holder, set_owner};
-use super::turn::{self, Program};
 use super::{mptcp, sock};
 
-/// Arguments: `const struct sock *sk, const int oldstate, const int newstate`.
-#[btf_tracepoint(function = "inet_sock_set_state")]
-fn set_state(ctx: BtfTracePointContext) -> i32 {
-    if turn::first(Program::State, ctx.arg(0), ctx.arg(2)) {
-        act(&ctx);
-    }
-    0
+macro_rules! copy {
+    ($name:ident, $is_last:literal) => {
+        /// Arguments: `const struct sock *sk, const int oldstate, const int newstate`.
+        #[btf_tracepoint(function = "inet_sock_set_state")]
+        fn $name(ctx: BtfTracePointContext) -> i32 {
+            let what = (ctx.arg(0), ctx.arg(2));
+            copies::once(Program::State, $is_last, what, || act(&ctx));
+            0
+        }
+    };
 }
-
-/// The second copy, see [`turn`].
-#[btf_tracepoint(function = "inet_sock_set_state")]
-fn set_state_again(ctx: BtfTracePointContext) -> i32 {
-    if turn::second(Program::State, ctx.arg(0), ctx.arg(2)) {
-        act(&ctx);
-    }
-    0
-}
+copy!(set_state, false);
+copy!(set_state_again, false);
+copy!(set_state_at_last, true);
 
 #[inline(always)]
 fn act(ctx: &BtfTracePointContext) {
@@ -46,6 +43,7 @@ fn log(ctx: &BtfTracePointContext) {
     trace!(ctx, "socket cookie {} state {} to {}", unsafe { sock::cookie(sk) }, old, new);
 }
 
+/// Doing it twice changes nothing: an entry tells by its state whether it was done.
 #[inline(always)]
 unsafe fn on_state(sk: *const u8, old: i32, new: i32) {
     // A passive child is born in SYN_RECV with, on some kernels, the listener's tuple and cookie.
@@ -82,8 +80,9 @@ unsafe fn on_state(sk: *const u8, old: i32, new: i32) {
     }
 }
 
+/// Whether a socket in that state is, or is about to be, a connection.
 #[inline(always)]
-fn is_connection(state: i32) -> bool {
+pub(super) fn is_connection(state: i32) -> bool {
     matches!(
         state,
         tcp::ESTABLISHED
@@ -114,6 +113,8 @@ unsafe fn dial(sk: *const u8, tp: *const u8) {
                 send(before);
             } else if i32::from((*before).state) == tcp::CLOSE {
                 begun = Some(before);
+            } else if i32::from((*before).state) == tcp::SYN_SENT && is_of(before, sk) {
+                return;
             }
         }
         let conn = if let Some(conn) = begun {
@@ -149,6 +150,9 @@ unsafe fn accept(sk: *const u8, tp: *const u8) {
                 if state == tcp::SYN_RECV {
                     return set_established(before, sk, tp);
                 }
+                if (*before).opened == opened::PASSIVE && is_of(before, sk) {
+                    return;
+                }
             } else {
                 // Left by a socket whose freeing we missed.
                 send(before);
@@ -175,6 +179,7 @@ unsafe fn established(sk: *const u8, tp: *const u8) {
     unsafe {
         if let Some(conn) = find(sk as u64)
             && (*conn).old_state == 0
+            && i32::from((*conn).state) != tcp::ESTABLISHED
         {
             // Our SYN counts as one. Not `write_seq`: it may have carried data (TCP Fast Open).
             (*conn).write_seq = first_unacked(tp).wrapping_add(1);
@@ -211,9 +216,18 @@ unsafe fn first_unacked(tp: *const u8) -> u32 {
     }
 }
 
-/// The entry of a connection, made now if it was there before us.
+/// Whether an entry belongs to this socket, not to one at the same address whose freeing we missed.
 #[inline(always)]
-unsafe fn known(sk: *const u8, tp: *const u8, state: i32) -> Option<*mut Conn> {
+unsafe fn is_of(conn: *const Conn, sk: *const u8) -> bool {
+    unsafe { (*conn).cookie == sock::cookie(sk) }
+}
+
+/// The entry of a connection, made now if it was there before us.
+///
+/// # Safety
+/// `sk` and `tp` typed.
+#[inline(always)]
+pub(super) unsafe fn known(sk: *const u8, tp: *const u8, state: i32) -> Option<*mut Conn> {
     unsafe {
         if let Some(conn) = find(sk as u64) {
             if (*conn).old_state == 0 {
@@ -244,6 +258,12 @@ unsafe fn known(sk: *const u8, tp: *const u8, state: i32) -> Option<*mut Conn> {
 #[inline(always)]
 unsafe fn closing(sk: *const u8, tp: *const u8, old: i32, new: i32) {
     unsafe {
+        if let Some(conn) = find(sk as u64)
+            && (*conn).old_state == 0
+            && i32::from((*conn).state) == new
+        {
+            return;
+        }
         let state = if old == tcp::SYN_RECV { old } else { new };
         let Some(conn) = known(sk, tp, state) else { return };
         (*conn).state = new as u8;
@@ -302,15 +322,26 @@ unsafe fn close_by(conn: *mut Conn, holder: &Holder) {
 #[inline(always)]
 unsafe fn ended(sk: *const u8, tp: *const u8, old: i32) {
     unsafe {
+        if let Some(conn) = find(sk as u64)
+            && i32::from((*conn).old_state) == old
+            && is_of(conn, sk)
+        {
+            return;
+        }
         let Some(conn) = known(sk, tp, old) else { return };
         (*conn).state = tcp::CLOSE as u8;
         (*conn).old_state = old as u8;
         sock::first_close(conn, tp);
-        if old == tcp::ESTABLISHED || old == tcp::CLOSE_WAIT {
+        if old == tcp::SYN_SENT {
+            (*conn).write_seq = first_unacked(tp).wrapping_add(1);
+        }
+        if matches!(old, tcp::ESTABLISHED | tcp::CLOSE_WAIT)
+            || (old == tcp::SYN_SENT && load::<u32>(tp, off::SEGS_OUT) != 0)
+        {
             sock::mark_pending(conn, tp);
         }
         (*conn).end_ns = sock::now();
-        if (*conn).sport == 0 {
+        if (*conn).established_ns == 0 {
             sock::local(conn, sk, tp);
         }
         sock::last_facts(conn, sk, tp);

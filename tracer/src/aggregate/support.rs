@@ -245,6 +245,7 @@ pub(crate) fn running(
         .map(|pid| {
             let identity = Identity {
                 id: process(pid),
+                vpid: None,
                 comm: "comm".into(),
                 exe: Some(PathBuf::from(exe)),
                 command: None,

@@ -10,7 +10,7 @@ use crate::pipeline::{Pipeline, Selection, Setting};
 use crate::probe::hook::Need;
 use crate::probe::plain::PLAIN_LACKS;
 use crate::probe::{self, Settings, Survey};
-use crate::process::Lookup;
+use crate::process::{Lookup, Scan};
 
 const SETTINGS: Settings =
     Settings { max_connections: 1024, ring_bytes: 1 << 20, kernel_log: false, no_fentry: false };
@@ -18,7 +18,7 @@ const SETTINGS: Settings =
 /// Attaches everything, says what became of it, and detaches.
 pub(super) fn run(args: &Check) -> Result<Outcome, Error> {
     if args.output == Output::Json {
-        let setting = Setting::live(&probe::attach(&SETTINGS)?, &[]);
+        let setting = Setting::live(&probe::attach(&SETTINGS)?, Scan::default());
         let mut sink = report::sink(Output::Json, &setting);
         let (selection, thresholds) = (Selection::default(), Thresholds::default());
         let pipeline = Pipeline::new(setting, Lookup::Recorded, selection, thresholds);

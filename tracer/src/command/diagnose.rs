@@ -7,6 +7,7 @@ use super::{Error, Outcome, report, terminal, written};
 use crate::cli::{Diagnose, Filter, Output};
 use crate::clock::Clock;
 use crate::pipeline::Selection;
+use crate::process;
 
 /// Observes and reports.
 pub(super) fn run(args: &Diagnose) -> Result<Outcome, Error> {
@@ -34,9 +35,11 @@ pub(super) fn run(args: &Diagnose) -> Result<Outcome, Error> {
     })())
 }
 
-/// The filter, once every PID in it is known to exist: an empty report would look like good news.
+/// The filter, once every PID in it is known to exist, as far as that can be known: an empty report would look like good news.
 pub(super) fn selection(filter: &Filter) -> Result<Selection, Error> {
-    for pid in &filter.pids {
+    // Where /proc has other processes under the kernel's pids it cannot tell.
+    let known = if process::sees_kernel_pids() { filter.pids.as_slice() } else { &[] };
+    for pid in known {
         let process = i32::try_from(*pid).ok().and_then(|pid| Process::new(pid).ok());
         // /proc has an entry for each thread too, under its own number.
         let leader = process.and_then(|process| process.status().ok()).map(|status| status.tgid);

@@ -9,14 +9,14 @@ use tokio::runtime::{Builder, Runtime};
 use tokio::signal::unix::{Signal, SignalKind, signal};
 use tokio::time::{MissedTickBehavior, interval, sleep};
 
-use super::Error;
+use super::{Error, terminal};
 use crate::cli;
 use crate::clock::Clock;
 use crate::connection::Tick;
 use crate::detect::Thresholds;
 use crate::pipeline::{Fed, Pipeline, Selection, Setting};
 use crate::probe;
-use crate::process::{self, Identity, Lookup};
+use crate::process::{self, Identity, Lookup, Scan};
 use crate::source::{Input, Kernel};
 
 /// How often the buffer is drained. Kernel-side wakeups cost more than all hooks together; this
@@ -64,14 +64,18 @@ impl Observation {
             tracing::warn!(%error, "connections that were open before are not known");
             None
         });
-        let setting = Setting::live(&attached, &listeners.unwrap_or_else(process::listeners));
-        let pipeline = Pipeline::new(
-            setting,
-            Lookup::Proc { commands: args.command_lines },
-            selection,
-            thresholds,
+        let sockets = listeners.map_or_else(
+            || process::scan(process::sees_kernel_pids()),
+            |listeners| Scan { listeners, held: Vec::new() },
         );
-        Ok(Self { runtime, signals, kernel: Kernel::new(attached), pipeline })
+        let setting = Setting::live(&attached, sockets);
+        let pipeline = Pipeline::new(setting, lookup(args), selection, thresholds);
+        Ok(Self {
+            runtime,
+            signals,
+            kernel: Kernel::new(attached, process::sees_kernel_pids()),
+            pipeline,
+        })
     }
 
     /// Observes until `duration` is over, or SIGINT or SIGTERM comes.
@@ -147,6 +151,19 @@ impl Loop<'_> {
         }
         Ok(())
     }
+}
+
+/// Where processes are looked up. Says so if nowhere: names would be those of others.
+fn lookup(args: &cli::Tracing) -> Lookup {
+    if process::sees_kernel_pids() {
+        return Lookup::Proc { commands: args.command_lines };
+    }
+    terminal::say(
+        "this is not the initial PID namespace: pids are those of the host, not those seen here, \
+         and processes are known by their comm only; run it with the host's PID namespace \
+         (--pid=host, hostPID: true) to have all",
+    );
+    Lookup::Foreign
 }
 
 /// What the loader is asked for.

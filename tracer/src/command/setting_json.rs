@@ -1,12 +1,14 @@
 //! The setting of an observation as a JSON object, the head of a recorded file.
 
 use std::collections::BTreeMap;
+use std::net::SocketAddr;
 
 use serde_json::{Value, json};
 
 use crate::clock::Clock;
 use crate::connection::Served;
 use crate::pipeline::Setting;
+use crate::process::{Holder, ProcessId};
 use crate::sink::Origin;
 
 /// Records are in the layout and byte order of the host that made them.
@@ -31,6 +33,8 @@ impl Setting {
             "tier": self.tier,
             "listeners": self.served.listeners,
             "dial_ports": [self.served.dial_ports.start(), self.served.dial_ports.end()],
+            "held": held_json(&self.served),
+            "known_ns": self.served.known_ns,
             "reset_reasons": self.reset_reasons.iter().collect::<BTreeMap<_, _>>().iter().collect::<Vec<_>>(),
         })
         .to_string()
@@ -69,6 +73,13 @@ impl Setting {
                     .map(|pair| Some((number(&pair[0])?, number(&pair[1])?)))
                     .collect::<Option<_>>()?,
                 dial_ports: ports(&value["dial_ports"]).unwrap_or(Served::default().dial_ports),
+                // Absent from recordings of versions that did not look.
+                held: pairs("held").iter().map(held).collect::<Option<_>>()?,
+                namespaces: pairs("held")
+                    .iter()
+                    .map(|row| Some(held(row)?.0.0))
+                    .collect::<Option<_>>()?,
+                known_ns: value["known_ns"].as_u64().unwrap_or(0),
             },
             reset_reasons: pairs("reset_reasons")
                 .iter()
@@ -78,6 +89,30 @@ impl Setting {
                 .collect::<Option<_>>()?,
         })
     }
+}
+
+/// One row each, in the order of their places: the same host gives the same file.
+fn held_json(served: &Served) -> Vec<Value> {
+    let held: BTreeMap<_, _> = served.held.iter().collect();
+    held.into_iter()
+        .map(|((netns, local, peer), holder)| {
+            let place = (netns, local.to_string(), peer.to_string());
+            let holder = holder.as_ref().map(|Holder { id, comm }| (id.pid, id.start_ns, comm));
+            json!([place, holder])
+        })
+        .collect()
+}
+
+fn held(row: &Value) -> Option<((u32, SocketAddr, SocketAddr), Option<Holder>)> {
+    let address = |at: usize| row[0][at].as_str()?.parse().ok();
+    let holder = match &row[1] {
+        Value::Null => None,
+        holder => Some(Holder {
+            id: ProcessId { pid: number(&holder[0])?, start_ns: holder[1].as_u64()? },
+            comm: holder[2].as_str()?.to_owned(),
+        }),
+    };
+    Some(((number(&row[0][0])?, address(1)?, address(2)?), holder))
 }
 
 fn ports(value: &Value) -> Option<std::ops::RangeInclusive<u16>> {
@@ -95,6 +130,8 @@ mod tests {
 
     #[test]
     fn a_setting_survives_the_way_through_a_file() {
+        let id = ProcessId { pid: 9, start_ns: u64::MAX };
+        let holder = Some(Holder { id, comm: "\"x\"".into() });
         let setting = Setting {
             start_ns: 1,
             origin: Origin {
@@ -109,7 +146,14 @@ mod tests {
             version: "0".into(),
             hooks: vec![("tcp_close".into(), "attached:fentry".into())],
             tier: "full".into(),
-            served: Served { listeners: [(1, 80)].into(), dial_ports: 5..=6 },
+            served: Served {
+                listeners: [(1, 80)].into(),
+                dial_ports: 5..=6,
+                held: [((1, "[::1]:2".parse().unwrap(), "[::1]:3".parse().unwrap()), holder)]
+                    .into(),
+                namespaces: [1].into(),
+                known_ns: 8,
+            },
             reset_reasons: [(7, "x".to_owned())].into(),
         };
         let json = setting.to_json();

@@ -92,7 +92,7 @@ fn known(ns: u64) -> Option<u64> {
 
 /// `bytes_acked` counts our SYN, and our FIN once it is acknowledged.
 fn payload_sent(conn: &Conn) -> u64 {
-    let syn = conn.opened == opened::ACTIVE && conn.established_ns != 0;
+    let syn = conn.opened == opened::ACTIVE && conn.old_state != SYN_SENT;
     let fin = conn.flags & flags::FIN_ACKED != 0;
     conn.bytes_acked.saturating_sub(u64::from(syn) + u64::from(fin))
 }
@@ -137,7 +137,7 @@ pub fn owner_comm(conn: &Conn) -> String {
     String::from_utf8_lossy(&bytes[..len]).into_owned()
 }
 
-fn address(family: u16, bytes: [u8; 16], port: u16) -> SocketAddr {
+pub(super) fn address(family: u16, bytes: [u8; 16], port: u16) -> SocketAddr {
     let ip = if family == AF_INET6 {
         IpAddr::V6(Ipv6Addr::from(bytes)).to_canonical()
     } else {

@@ -1,33 +1,101 @@
-//! Which end of a connection we are, if it was there before us.
+//! Which end of a connection we are, and whose it is, if it was there before us.
 //!
 //! The kernel does not remember who dialled. A local port that is listened on was accepted. A local
 //! port from the range of dials, towards a port that is not or that is listened on here, was
 //! dialled. Anything else is not known: its listener may have been closed since.
 
-use std::collections::BTreeSet;
+use std::collections::{BTreeSet, HashMap};
+use std::net::SocketAddr;
 use std::ops::RangeInclusive;
 
-use tracer_ebpf::{Conn, flags};
+use tracer_ebpf::{Conn, flags, opened};
 
+use super::build::address;
 use super::record::Role;
+use crate::process::{Held, Holder};
 
-/// Listening sockets at the start of the observation.
+/// Network namespace, own address, the other end's.
+type Place = (u32, SocketAddr, SocketAddr);
+
+/// Sockets at the start of the observation.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Served {
     /// Network namespace and port.
     pub listeners: BTreeSet<(u32, u16)>,
     /// `ip_local_port_range`.
     pub dial_ports: RangeInclusive<u16>,
+    /// Connections found in /proc, where the kernel cannot walk over open files.
+    pub held: HashMap<Place, Option<Holder>>,
+    /// Network namespaces of these.
+    pub namespaces: BTreeSet<u32>,
+    /// When all that is known here was known, monotonic nanoseconds.
+    pub known_ns: u64,
 }
 
 impl Default for Served {
     /// Nothing is known to listen; the kernel's default range.
     fn default() -> Self {
-        Self { listeners: BTreeSet::new(), dial_ports: 32768..=60999 }
+        Self {
+            listeners: BTreeSet::new(),
+            dial_ports: 32768..=60999,
+            held: HashMap::new(),
+            namespaces: BTreeSet::new(),
+            known_ns: 0,
+        }
     }
 }
 
 impl Served {
+    /// Adds what was found in /proc.
+    pub fn hold(&mut self, held: impl IntoIterator<Item = Held>) {
+        for held in held {
+            self.namespaces.insert(held.netns);
+            self.held.insert((held.netns, held.local, held.peer), held.holder);
+        }
+    }
+
+    /// Completes the record of a connection that was there before us and was found in /proc, as the
+    /// kernel's own walk would have: it then has an owner, if it was used by none since.
+    pub fn adopt(&self, conn: &mut Conn) {
+        // One that ended before is another one than was found at its place.
+        let is_other = conn.end_ns != 0 && conn.end_ns < self.known_ns;
+        if self.held.is_empty()
+            || conn.opened != opened::PREEXISTING
+            || conn.flags & flags::SEEDED != 0
+            || is_other
+        {
+            return;
+        }
+        let local = address(conn.family, conn.saddr, conn.sport);
+        let peer = address(conn.family, conn.daddr, conn.dport);
+        let Some((netns, holder)) = self.found(conn.netns, local, peer) else { return };
+        conn.flags |= flags::SEEDED;
+        conn.netns = netns;
+        if let Some(holder) = holder.filter(|_| conn.owner_tgid == 0) {
+            conn.owner_tgid = holder.id.pid;
+            conn.owner_start_ns = holder.id.start_ns;
+            conn.owner_comm = [0; 16];
+            for (byte, of) in conn.owner_comm.iter_mut().zip(holder.comm.bytes().take(15)) {
+                *byte = of;
+            }
+        }
+    }
+
+    /// What was found at a place; in the one namespace that has it, if that is not known.
+    fn found(
+        &self,
+        netns: u32,
+        local: SocketAddr,
+        peer: SocketAddr,
+    ) -> Option<(u32, Option<&Holder>)> {
+        let at = |netns| Some((netns, self.held.get(&(netns, local, peer))?.as_ref()));
+        if netns != 0 {
+            return at(netns);
+        }
+        let mut all = self.namespaces.iter().filter_map(|netns| at(*netns));
+        all.next().filter(|_| all.next().is_none())
+    }
+
     /// The role of a connection that was there before us. One that the walk at start did not find
     /// may have been waiting to be accepted then.
     pub(super) fn role(&self, conn: &Conn) -> Option<Role> {
@@ -56,6 +124,83 @@ impl Served {
 mod tests {
     use super::*;
     use crate::decode::testing::blank;
+    use crate::process::ProcessId;
+
+    const PLACE: Place = (
+        1,
+        SocketAddr::new(std::net::IpAddr::V4(std::net::Ipv4Addr::LOCALHOST), 40_000),
+        SocketAddr::new(std::net::IpAddr::V4(std::net::Ipv4Addr::LOCALHOST), 5432),
+    );
+
+    fn found() -> Conn {
+        Conn {
+            netns: 1,
+            saddr: [127, 0, 0, 1, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0],
+            daddr: [127, 0, 0, 1, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0],
+            sport: 40_000,
+            dport: 5432,
+            end_ns: 9,
+            ..blank()
+        }
+    }
+
+    fn served(holder: Option<Holder>) -> Served {
+        Served {
+            held: [(PLACE, holder)].into(),
+            namespaces: [1].into(),
+            known_ns: 5,
+            ..Served::default()
+        }
+    }
+
+    fn adopted(conn: &Conn, served: &Served) -> (u32, u64, bool) {
+        let mut conn = *conn;
+        served.adopt(&mut conn);
+        (conn.owner_tgid, conn.owner_start_ns, conn.flags & flags::SEEDED != 0)
+    }
+
+    #[test]
+    fn one_that_was_found_in_proc_belongs_to_its_one_holder() {
+        let id = ProcessId { pid: 7, start_ns: 3 };
+        let one = served(Some(Holder { id, comm: "a name beyond 15 bytes".into() }));
+        assert_eq!(adopted(&found(), &one), (7, 3, true));
+        let mut conn = found();
+        one.adopt(&mut conn);
+        assert_eq!(crate::connection::owner_comm(&conn), "a name beyond 1");
+        assert_eq!(one.role(&conn), Some(Role::Client));
+        assert_eq!(adopted(&found(), &served(None)), (0, 0, true), "several hold it");
+    }
+
+    #[test]
+    fn nothing_is_pinned_on_the_holder_of_another_connection() {
+        let id = ProcessId { pid: 7, start_ns: 3 };
+        let one = served(Some(Holder { id, comm: "x".into() }));
+        for other in [
+            Conn { sport: 40_001, ..found() },
+            Conn { dport: 5433, ..found() },
+            Conn { netns: 2, ..found() },
+            Conn { opened: opened::ACTIVE, ..found() },
+            Conn { end_ns: 4, ..found() },
+        ] {
+            assert_eq!(adopted(&other, &one), (0, 0, false), "{other:?}");
+        }
+        let used = Conn { owner_tgid: 8, owner_start_ns: 2, ..found() };
+        assert_eq!(adopted(&used, &one), (8, 2, true), "whoever used it since is the owner");
+    }
+
+    #[test]
+    fn one_without_a_namespace_is_found_in_the_one_that_has_it() {
+        let id = ProcessId { pid: 7, start_ns: 3 };
+        let holder = || Some(Holder { id, comm: "x".into() });
+        let mut served = served(holder());
+        let mut conn = Conn { netns: 0, ..found() };
+        served.adopt(&mut conn);
+        assert_eq!((conn.owner_tgid, conn.netns), (7, 1));
+        served.held.insert((2, PLACE.1, PLACE.2), holder());
+        served.namespaces.insert(2);
+        let conn = Conn { netns: 0, ..found() };
+        assert_eq!(adopted(&conn, &served), (0, 0, false), "two have it");
+    }
 
     #[test]
     fn the_end_is_told_by_listeners_and_the_range_of_dials_or_not_at_all() {

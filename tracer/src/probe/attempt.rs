@@ -2,11 +2,10 @@
 
 use std::collections::HashMap;
 
-use aya::maps::{MapData, PerCpuArray, PerCpuValues, RingBuf};
-use aya::util::nr_cpus;
+use aya::maps::{PerCpuArray, RingBuf};
 use aya::{Btf as AttachBtf, Ebpf, EbpfLoader};
 use aya_log::EbpfLogger;
-use tracer_ebpf::{FIELD_COUNT, names, turn};
+use tracer_ebpf::{FIELD_COUNT, names};
 
 use super::attach::attach_program;
 use super::format::Formats;
@@ -47,6 +46,7 @@ pub(super) struct Attempt {
     programs: Ebpf,
     hooks: Vec<HookStatus>,
     is_plain: bool,
+    knows_starts: bool,
 }
 
 impl Attempt {
@@ -76,7 +76,7 @@ impl Attempt {
             .filter(|hook| hook.need != Need::Substitute || helpers == Helpers::Oldest)
             .map(|hook| (hook, attach_hook(&mut programs, hook, Some(&kernel.btf), &skip)))
             .collect();
-        Ok(Self { programs, hooks, is_plain: false })
+        Ok(Self { programs, hooks, is_plain: false, knows_starts: helpers == Helpers::All })
     }
 
     /// Tries those of the plain tier.
@@ -104,7 +104,7 @@ impl Attempt {
                 (hook, status)
             })
             .collect();
-        Ok(Self { programs, hooks, is_plain: true })
+        Ok(Self { programs, hooks, is_plain: true, knows_starts: false })
     }
 
     pub(super) fn is_complete(&self) -> bool {
@@ -129,11 +129,11 @@ impl Attempt {
         let mut map = |name| self.programs.take_map(name).ok_or(Error::NoMap(name));
         let conns = if self.is_plain { names::PLAIN_CONNS } else { names::CONNS };
         let (records, table) = (map(names::RECORDS)?, map(conns)?);
-        let (lost, turns) = (map(names::LOST)?, map(names::TURNS)?);
-        begin(PerCpuArray::try_from(turns)?)?;
+        let lost = map(names::LOST)?;
         Ok(Attached {
             records: RingBuf::try_from(records)?,
             table: Table::try_from(table)?,
+            knows_starts: self.knows_starts,
             max_connections: settings.max_connections,
             lost: PerCpuArray::try_from(lost)?,
             hooks: self.hooks,
@@ -169,16 +169,6 @@ pub(super) fn error(hooks: &[HookStatus]) -> Error {
         Some((hook, _)) => Error::Unsupported { hook: hook.name },
         None => Error::NoObject,
     }
-}
-
-/// Lets the programs act: until both copies of each are attached, none does.
-fn begin(mut turns: PerCpuArray<MapData, [u64; 2]>) -> Result<(), Error> {
-    let cpus = nr_cpus().map_err(|(_, error)| Error::Cpus(error))?;
-    for program in 0..turns.len() {
-        let free = PerCpuValues::try_from(vec![[turn::FREE; 2]; cpus]).map_err(Error::Cpus)?;
-        turns.set(program, free, 0)?;
-    }
-    Ok(())
 }
 
 /// Tries each candidate; the first that attaches wins. The verdict on the best one is kept if none

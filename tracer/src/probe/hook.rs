@@ -84,8 +84,8 @@ pub struct Hook {
     pub gives: &'static str,
 }
 
-/// Every hook, in attach order: what frees table entries comes before what makes them. BTF-typed
-/// programs that both tasks and softirqs run are there twice, in the order in which they must run.
+/// Every hook, in attach order: what frees table entries comes before what makes them. Programs whose
+/// events must not be lost are there more than once (`tracer-ebpf`'s `copies` says why).
 pub const HOOKS: &[Hook] = &[
     Hook {
         name: "tcp_destroy_sock",
@@ -112,7 +112,7 @@ pub const HOOKS: &[Hook] = &[
     Hook {
         name: "tcp_rcv_space_adjust",
         need: Need::Required,
-        candidates: &[(Kind::TpBtf, &["read"])],
+        candidates: &[(Kind::TpBtf, &["read", "read_again"])],
         gives: "exchanges, and the owner of accepted sockets once they read",
     },
     Hook {
@@ -144,8 +144,8 @@ pub const HOOKS: &[Hook] = &[
         need: Need::Optional,
         // The function had four arguments before 6.10.
         candidates: &[
-            (Kind::Fexit, &["accepted_of_four"]),
-            (Kind::Fexit, &["accepted_of_two"]),
+            (Kind::Fexit, &["accepted_of_four", "accepted_of_four_again"]),
+            (Kind::Fexit, &["accepted_of_two", "accepted_of_two_again"]),
             (Kind::Kprobe, &["accepted_kp"]),
         ],
         gives: "the owner of an accepted socket at accept(), before it reads or closes",
@@ -154,7 +154,7 @@ pub const HOOKS: &[Hook] = &[
         name: "tcp_v4_connect",
         need: Need::Optional,
         candidates: &[
-            (Kind::Fexit, &["connected4_fe"]),
+            (Kind::Fexit, &["connected4_fe", "connected4_fe_again"]),
             (Kind::Kprobe, &["connecting4_kp", "connected4_kp"]),
         ],
         gives: "the errno of an IPv4 dial that failed before its SYN: no route, no port",
@@ -163,7 +163,7 @@ pub const HOOKS: &[Hook] = &[
         name: "tcp_v6_connect",
         need: Need::Optional,
         candidates: &[
-            (Kind::Fexit, &["connected6_fe"]),
+            (Kind::Fexit, &["connected6_fe", "connected6_fe_again"]),
             (Kind::Kprobe, &["connecting6_kp", "connected6_kp"]),
         ],
         gives: "the same for IPv6",
@@ -195,16 +195,7 @@ pub const HOOKS: &[Hook] = &[
     Hook {
         name: "inet_sock_set_state",
         need: Need::Required,
-        candidates: &[(Kind::TpBtf, &["set_state", "set_state_again"])],
+        candidates: &[(Kind::TpBtf, &["set_state", "set_state_again", "set_state_at_last"])],
         gives: "opens, closes, owners: the backbone",
     },
 ];
-
-/// Programs that are attached twice, so that a run of one that the kernel skips does no harm.
-pub fn twins() -> impl Iterator<Item = &'static str> {
-    HOOKS
-        .iter()
-        .flat_map(|hook| hook.candidates)
-        .filter(|(kind, programs)| *kind == Kind::TpBtf && programs.len() > 1)
-        .flat_map(|(_, programs)| programs.iter().copied())
-}

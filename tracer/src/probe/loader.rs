@@ -39,6 +39,8 @@ pub struct Attached {
     pub records: RingBuf<MapData>,
     /// Connections that are open, or whose socket is not freed yet.
     pub table: Table,
+    /// Records carry the start times of processes.
+    pub knows_starts: bool,
     /// Most entries of the table.
     pub max_connections: u32,
     /// Kernel-side losses, by `tracer_ebpf::Loss`.

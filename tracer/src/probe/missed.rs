@@ -5,20 +5,33 @@ use std::os::fd::{AsFd as _, AsRawFd as _};
 
 use aya::programs::ProgramFd;
 
-use super::hook;
+use super::hook::{HOOKS, Kind};
 use super::loader::Attached;
 
 impl Attached {
-    /// Events missed so far. Of a program that is there twice the other copy saw what one did not.
-    /// Kernels that do not count them do not skip them either.
+    /// Events missed so far, at most: one of which several copies run is missed only if the kernel
+    /// skipped each of them. Kernels that do not count skips do not skip either.
     #[must_use]
     pub fn missed(&self) -> u64 {
-        self.programs
-            .programs()
-            .filter(|(name, _)| hook::twins().all(|twin| twin != *name))
-            .filter_map(|(_, program)| program.fd().ok())
-            .map(skipped)
+        HOOKS
+            .iter()
+            .flat_map(|hook| hook.candidates)
+            // What these tell is not needed where the kernel skips programs.
+            .filter(|(kind, _)| *kind != Kind::Fentry)
+            .map(|(kind, programs)| {
+                let skipped = programs.iter().filter_map(|name| self.skipped(name));
+                // A pair of probes is one at the entry and one at the return.
+                let all: Vec<u64> = skipped.collect();
+                let of_copies = all.iter().copied().min().unwrap_or(0);
+                if *kind == Kind::Kprobe { all.iter().sum() } else { of_copies }
+            })
             .sum()
+    }
+
+    /// Skipped runs of a program, if it is loaded.
+    fn skipped(&self, name: &str) -> Option<u64> {
+        let fd = self.programs.program(name)?.fd().ok()?;
+        Some(skipped(fd))
     }
 }
 

@@ -94,9 +94,6 @@ pub enum Error {
     /// The kernel log cannot be read.
     #[error("kernel-side diagnostics cannot be read: {0}; run without --kernel-log")]
     KernelLog(#[source] Box<aya_log::Error>),
-    /// The number of processors is not known.
-    #[error("the number of processors cannot be read ({0}): is /sys mounted?")]
-    Cpus(#[source] std::io::Error),
     /// This build has no BPF object.
     #[error("this build of tracer carries no BPF object: run `cargo xtask ebpf` and build again")]
     NoObject,

@@ -13,6 +13,7 @@ impl Identity {
         json!({
             "pid": self.id.pid,
             "start_ns": self.id.start_ns,
+            "vpid": self.vpid,
             "comm": self.comm,
             "exe": self.exe.as_ref().map(|path| path.to_string_lossy()),
             "command": self.command,
@@ -32,6 +33,8 @@ impl Identity {
         let optional = |key: &str| value[key].as_str().map(str::to_owned);
         Some(Self {
             id,
+            // Absent from recordings of versions that did not look.
+            vpid: value["vpid"].as_u64().and_then(|vpid| vpid.try_into().ok()),
             comm: value["comm"].as_str()?.to_owned(),
             exe: optional("exe").map(PathBuf::from),
             command: optional("command"),
@@ -48,6 +51,7 @@ mod tests {
     fn an_identity_survives_the_way_through_a_file() {
         let identity = Identity {
             id: ProcessId { pid: 7, start_ns: u64::MAX },
+            vpid: Some(1),
             comm: "a \"b\"\n".into(),
             exe: Some("/bin/x".into()),
             command: None,

@@ -1,12 +1,15 @@
 //! Stage 4: who owns a connection. A process is its thread group id *and* its start time.
 
 mod identity_json;
-mod listeners;
+mod namespace;
+mod scan;
 mod table;
 
+use std::net::SocketAddr;
 use std::path::PathBuf;
 
-pub use listeners::listeners;
+pub use namespace::sees_kernel_pids;
+pub use scan::{Scan, scan};
 pub use table::{Lookup, Table};
 
 /// One process, safe against PID reuse.
@@ -25,10 +28,34 @@ pub struct Identity {
     pub id: ProcessId,
     /// `comm` of the thread group leader, taken in the kernel when it dialled.
     pub comm: String,
+    /// Its pid within the innermost PID namespace it is in, where that is another than `id.pid`.
+    pub vpid: Option<u32>,
     /// Executable path, if the process still lived when it was looked up.
     pub exe: Option<PathBuf>,
     /// Command line, if it was asked for, the same way: arguments may hold secrets.
     pub command: Option<String>,
     /// Control group path, the same way.
     pub cgroup: Option<String>,
+}
+
+/// A connection that was there before us, and whose it is.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Held {
+    /// Inode number of its network namespace.
+    pub netns: u32,
+    /// Its own address, IPv4-mapped ones as IPv4.
+    pub local: SocketAddr,
+    /// The other end's.
+    pub peer: SocketAddr,
+    /// The one process that holds it; `None` if several do, or none that can be named.
+    pub holder: Option<Holder>,
+}
+
+/// A process that holds a socket.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Holder {
+    /// Which process.
+    pub id: ProcessId,
+    /// Its `comm`.
+    pub comm: String,
 }

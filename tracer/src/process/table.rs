@@ -12,7 +12,7 @@ const CAPACITY: usize = 16_384;
 /// Most look-ups in one tick: a fork storm must not keep us busy. The rest keep their `comm` only.
 const LOOKUPS_PER_TICK: usize = 1_000;
 /// `/proc` gives start times in ticks of `USER_HZ`, which is 100 on every Linux.
-const USER_TICK_NS: u64 = 10_000_000;
+pub(super) const USER_TICK_NS: u64 = 10_000_000;
 
 /// Where unknown processes are looked up.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -24,6 +24,9 @@ pub enum Lookup {
     },
     /// Nowhere: everything known is in the recording.
     Recorded,
+    /// Nowhere: our /proc has other processes under the numbers that the kernel tells. The kernel's
+    /// `comm` is all that is known.
+    Foreign,
 }
 
 /// The identities.
@@ -52,8 +55,14 @@ impl Table {
         if self.known.contains_key(&id) {
             return None;
         }
-        let mut identity =
-            Identity { id, comm: comm.to_owned(), exe: None, command: None, cgroup: None };
+        let mut identity = Identity {
+            id,
+            vpid: None,
+            comm: comm.to_owned(),
+            exe: None,
+            command: None,
+            cgroup: None,
+        };
         if let Lookup::Proc { commands } = self.lookup
             && self.budget > 0
         {
@@ -97,6 +106,7 @@ fn look_up(identity: &mut Identity, commands: bool) {
     if identity.id.start_ns != 0 && identity.id.start_ns / USER_TICK_NS != started {
         return;
     }
+    identity.vpid = innermost(&process).filter(|vpid| *vpid != identity.id.pid);
     identity.exe = process.exe().ok();
     if commands {
         identity.command = process.cmdline().ok().map(|arguments| arguments.join(" "));
@@ -110,6 +120,11 @@ fn look_up(identity: &mut Identity, commands: bool) {
             .or(groups.first())
             .map(|group| group.pathname.clone())
     });
+}
+
+/// The pid within the innermost namespace: the last of those that /proc lists.
+fn innermost(process: &Process) -> Option<u32> {
+    process.status().ok()?.nspid?.last().and_then(|pid| u32::try_from(*pid).ok())
 }
 
 #[cfg(test)]
@@ -151,8 +166,22 @@ mod tests {
     }
 
     #[test]
-    fn replay_looks_nothing_up() {
-        assert_eq!(Table::new(Lookup::Recorded).observe(me(), "test").unwrap().exe, None);
+    fn replay_and_a_foreign_proc_look_nothing_up() {
+        for lookup in [Lookup::Recorded, Lookup::Foreign] {
+            let mut table = Table::new(lookup);
+            let identity = table.observe(me(), "test").unwrap();
+            assert_eq!((identity.exe.as_ref(), identity.cgroup.as_ref()), (None, None));
+            assert_eq!(identity.comm, "test");
+        }
+    }
+
+    #[test]
+    fn the_pid_within_is_kept_only_where_it_is_another() {
+        let own = Process::myself().unwrap();
+        let pid = innermost(&own).unwrap();
+        let mut table = Table::new(Lookup::Proc { commands: false });
+        let expected = (pid != std::process::id()).then_some(pid);
+        assert_eq!(table.observe(me(), "test").unwrap().vpid, expected);
     }
 
     #[test]

@@ -47,6 +47,7 @@ pub(crate) const CHECKOUT: ProcessId = ProcessId { pid: 4711, start_ns: 1 };
 pub(crate) fn identity() -> Identity {
     Identity {
         id: CHECKOUT,
+        vpid: None,
         comm: "checkout".into(),
         exe: Some("/srv/bin/checkout".into()),
         command: None,

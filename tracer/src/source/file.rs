@@ -19,8 +19,9 @@ const IDENTITY: u8 = 4;
 const LOST: u8 = 5;
 const TICK: u8 = 6;
 
-/// No frame we write is longer: a longer one means the file is damaged.
-const MAX_FRAME: u32 = 1 << 20;
+/// No frame we write is longer: a longer one means the file is damaged. The longest is the first, if
+/// very many connections were there before.
+const MAX_FRAME: u32 = 1 << 24;
 
 /// Why a recorded file cannot be read (further).
 #[derive(Debug, thiserror::Error)]

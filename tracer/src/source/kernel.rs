@@ -14,6 +14,16 @@ use crate::probe::Attached;
 const DRAIN_EVERY: usize = 4096;
 const ESTABLISHED: u8 = 1;
 
+/// Whether a program on another CPU has just added an entry and fills it now.
+fn is_being_made(bytes: &[u8]) -> bool {
+    let is_zero = |at: usize, len: usize| {
+        bytes.get(at..at + len).is_some_and(|field| field.iter().all(|byte| *byte == 0))
+    };
+    let has_no_time =
+        !is_zero(offset_of!(Conn, opened), 1) && is_zero(offset_of!(Conn, open_ns), 8);
+    is_zero(offset_of!(Conn, family), 2) || has_no_time
+}
+
 /// Whether an entry is an established connection that was accepted and has no owner. Those that two
 /// processes hold were looked up before.
 fn is_unowned(bytes: &[u8]) -> bool {
@@ -40,10 +50,11 @@ pub struct Kernel {
 }
 
 impl Kernel {
-    /// Takes over attached programs; dropping it detaches them.
+    /// Takes over attached programs; dropping it detaches them. `sees_pids`: /proc has the processes
+    /// that the kernel tells, under the same numbers.
     #[must_use]
-    pub fn new(attached: Attached) -> Self {
-        Self { attached, namespaces: Namespaces::new(), has_unowned: false }
+    pub fn new(attached: Attached, sees_pids: bool) -> Self {
+        Self { attached, namespaces: Namespaces::new(sees_pids), has_unowned: false }
     }
 
     /// What is attached.
@@ -81,6 +92,9 @@ impl Kernel {
         let most = 2 * *max_connections as usize;
         for (nth, entry) in table.iter().enumerate().take(most) {
             let (_, bytes) = entry?;
+            if is_being_made(&bytes) {
+                continue;
+            }
             self.namespaces.meet(&bytes);
             self.has_unowned |= is_unowned(&bytes);
             yield_input(Input::Live(bytes.to_vec()));
@@ -131,5 +145,17 @@ mod tests {
         assert!(!entry(opened::PASSIVE, 1, 7, 0));
         assert!(!entry(opened::PASSIVE, 1, 0, flags::SEEDED), "looked up before");
         assert!(!is_unowned(&[]));
+    }
+
+    #[test]
+    fn an_entry_without_family_or_time_is_not_complete() {
+        let mut bytes = vec![0; Conn::SIZE];
+        assert!(is_being_made(&bytes));
+        bytes[offset_of!(Conn, family)] = 2;
+        assert!(!is_being_made(&bytes));
+        bytes[offset_of!(Conn, opened)] = opened::ACTIVE;
+        assert!(is_being_made(&bytes), "its time follows");
+        bytes[offset_of!(Conn, open_ns)] = 1;
+        assert!(!is_being_made(&bytes));
     }
 }

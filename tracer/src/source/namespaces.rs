@@ -20,14 +20,20 @@ pub(super) struct Namespaces {
     own: Option<u32>,
     /// Last one walked.
     last: u32,
+    /// /proc has other processes under the kernel's numbers: no namespace is reached through it.
+    is_blind: bool,
 }
 
 impl Namespaces {
     /// Nothing met yet.
-    pub(super) fn new() -> Self {
+    pub(super) fn new(sees_pids: bool) -> Self {
         // Without /proc no other namespace can be reached either.
         let own = std::fs::metadata("/proc/self/ns/net").ok();
-        Self { own: own.and_then(|own| u32::try_from(own.ino()).ok()), ..Self::default() }
+        Self {
+            own: own.and_then(|own| u32::try_from(own.ino()).ok()),
+            is_blind: !sees_pids,
+            ..Self::default()
+        }
     }
 
     /// Forgets what the snapshot before met.
@@ -39,7 +45,7 @@ impl Namespaces {
     pub(super) fn meet(&mut self, bytes: &[u8]) {
         let field = |at: usize| bytes.get(at..).and_then(|mut rest| rest.try_get_u32_ne().ok());
         let netns = field(offset_of!(Conn, netns)).filter(|netns| Some(*netns) != self.own);
-        let owner = field(offset_of!(Conn, owner_tgid)).filter(|pid| *pid != 0);
+        let owner = field(offset_of!(Conn, owner_tgid)).filter(|pid| *pid != 0 && !self.is_blind);
         if let (Some(netns), Some(pid)) = (netns, owner) {
             self.met.insert(netns, pid);
         }
@@ -81,6 +87,13 @@ mod tests {
         let second = namespaces.due();
         assert_eq!(second[..3], [118, 119, 120]);
         assert_eq!(second[3], 101);
+    }
+
+    #[test]
+    fn no_process_is_trusted_where_proc_has_others_under_its_number() {
+        let mut namespaces = Namespaces::new(false);
+        namespaces.meet(&entry(1, 101));
+        assert!(namespaces.due().is_empty());
     }
 
     #[test]

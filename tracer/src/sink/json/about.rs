@@ -18,6 +18,7 @@ pub(super) fn process(
     clock: &Clock,
 ) {
     line.put("process.pid", id.pid);
+    line.known("process.vpid", identity.and_then(|identity| identity.vpid));
     line.known(
         "process.creation.time",
         (id.start_ns > 0).then(|| clock.timestamp_of_boot(id.start_ns)),
@@ -112,6 +113,14 @@ mod tests {
     fn a_process_that_was_gone_at_the_look_up_keeps_its_pid_and_comm() {
         let line = process_line("curl", None);
         assert_eq!(line.to_string(), r#"{"process.pid":7,"process.executable.name":"curl"}"#);
+    }
+
+    #[test]
+    fn a_process_of_a_container_has_both_its_pids() {
+        let identity = Identity { vpid: Some(1), ..testing::identity() };
+        let line = process_line("", Some(&identity));
+        assert_eq!((&line["process.pid"], &line["process.vpid"]), (&7.into(), &1.into()));
+        assert!(process_line("", Some(&testing::identity())).get("process.vpid").is_none());
     }
 
     #[test]

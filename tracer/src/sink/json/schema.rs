@@ -29,7 +29,7 @@ fn lines_of(items: &[Item<'_>]) -> Vec<Value> {
 fn connection_lines() -> Vec<Value> {
     let command = Some("checkout --port 80".into());
     let cgroup = Some(CONTAINER.into());
-    let identity = Identity { command, cgroup, ..testing::identity() };
+    let identity = Identity { command, cgroup, vpid: Some(7), ..testing::identity() };
     let everything = Close {
         rst: Some(Reset::Sent),
         rst_reason: Some("SK_RST_REASON_TCP_STATE".into()),

@@ -33,11 +33,15 @@ pub(super) fn number(who: &Who, processes: u64) -> String {
     }
 }
 
-/// `checkout (pid 4711)`, `curl (38 processes)`.
+/// `checkout (pid 4711)`, `checkout (pid 4711, 7 inside)` in a container, `curl (38 processes)`.
 pub(super) fn full(who: &Who, processes: u64, identity: Option<&Identity>) -> String {
     let name = name(who, identity);
     match who {
-        Who::Process(id) => format!("{name} (pid {})", id.pid),
+        Who::Process(id) => {
+            let inside = identity.and_then(|identity| identity.vpid);
+            let inside = inside.map_or(String::new(), |vpid| format!(", {vpid} inside"));
+            format!("{name} (pid {}{inside})", id.pid)
+        }
         Who::Executable { .. } | Who::Other => {
             format!("{name} ({})", human::counted(processes, "process"))
         }
@@ -76,6 +80,8 @@ mod tests {
         let identity = testing::identity();
         assert_eq!(full(&key.who, 1, Some(&identity)), "checkout (pid 4711)");
         assert_eq!(full(&key.who, 1, None), "? (pid 4711)");
+        let contained = Identity { vpid: Some(7), ..identity };
+        assert_eq!(full(&key.who, 1, Some(&contained)), "checkout (pid 4711, 7 inside)");
         assert_eq!(towards(&key), "→ 10.0.3.7:8080");
     }
 
