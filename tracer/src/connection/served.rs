@@ -68,9 +68,9 @@ impl Served {
         }
         let local = address(conn.family, conn.saddr, conn.sport);
         let peer = address(conn.family, conn.daddr, conn.dport);
-        let Some((netns, holder)) = self.found(conn.netns, local, peer) else { return };
+        // Its namespace stays unknown: so is that of the connections it belongs together with.
+        let Some(holder) = self.found(conn.netns, local, peer) else { return };
         conn.flags |= flags::SEEDED;
-        conn.netns = netns;
         if let Some(holder) = holder.filter(|_| conn.owner_tgid == 0) {
             conn.owner_tgid = holder.id.pid;
             conn.owner_start_ns = holder.id.start_ns;
@@ -82,13 +82,8 @@ impl Served {
     }
 
     /// What was found at a place; in the one namespace that has it, if that is not known.
-    fn found(
-        &self,
-        netns: u32,
-        local: SocketAddr,
-        peer: SocketAddr,
-    ) -> Option<(u32, Option<&Holder>)> {
-        let at = |netns| Some((netns, self.held.get(&(netns, local, peer))?.as_ref()));
+    fn found(&self, netns: u32, local: SocketAddr, peer: SocketAddr) -> Option<Option<&Holder>> {
+        let at = |netns| Some(self.held.get(&(netns, local, peer))?.as_ref());
         if netns != 0 {
             return at(netns);
         }
@@ -195,7 +190,7 @@ mod tests {
         let mut served = served(holder());
         let mut conn = Conn { netns: 0, ..found() };
         served.adopt(&mut conn);
-        assert_eq!((conn.owner_tgid, conn.netns), (7, 1));
+        assert_eq!((conn.owner_tgid, conn.netns), (7, 0));
         served.held.insert((2, PLACE.1, PLACE.2), holder());
         served.namespaces.insert(2);
         let conn = Conn { netns: 0, ..found() };

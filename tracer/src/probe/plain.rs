@@ -100,10 +100,11 @@ pub const PLAIN_HOOKS: &[Hook] = &[
 pub const PLAIN_LACKS: &[&str] = &[
     "network namespaces, start times of processes, names of thread group leaders",
     "by which signal or exit code a process ended, and which call dropped the last reference",
-    "bytes unread at a close; user, zero-window and retransmit timeouts apart",
-    "data that arrives after our close, unless the kernel answers it at once",
-    "who holds connections that were there before, until they read or close",
-    "proof that an open connection is idle: no `idle_available`, no `hoard`",
+    "bytes unread at a close, user timeouts, most data that arrives after our close",
+    "counters of connections that were there before: their exchanges are a bound, reads",
+    "proof that an open connection is idle: `hoard` stays silent",
+    "before 5.14, errors: unreachable hosts, keepalives, zero windows, `ss -K` are not told apart",
+    "before 6.7, a count of the events that the kernel skipped",
 ];
 
 /// The tracepoints among the hooks.

@@ -96,6 +96,10 @@ unsafe fn on_state(ctx: &SockOpsContext, conn: *mut Conn, old: i32, new: i32) {
         if (*conn).first_close_ns == 0 {
             (*conn).srtt_8us = (*ops).srtt_us;
         }
+        // A SYN that carried data (Fast Open) and was not answered.
+        if old == tcp::SYN_SENT && new == tcp::CLOSE && sent(ops) > 1 {
+            (*conn).flags |= flags::WRITE_PENDING;
+        }
         let may_write = old == tcp::ESTABLISHED || old == tcp::CLOSE_WAIT;
         // The peer's FIN says nothing of what we may still write.
         if may_write && new != tcp::CLOSE_WAIT && sent(ops) != (*conn).write_seq {
