@@ -34,7 +34,7 @@ impl EventField {
 
 macro_rules! fields {
     ($($name:ident = $event:literal . $field:literal : $size:literal by $step:literal $(or $absent:ident)?,)*) => {
-        #[expect(non_camel_case_types, clippy::upper_case_acronyms, reason = "only a counter behind the constants below")]
+        #[expect(non_camel_case_types, reason = "only a counter behind the constants below")]
         enum Index { $($name,)* Count }
         /// Number of [`EVENT_FIELDS`].
         pub const EVENT_COUNT: usize = Index::Count as usize;

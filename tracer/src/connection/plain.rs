@@ -217,7 +217,7 @@ const fn freed_at_once(conn: &Conn) -> bool {
 }
 
 /// By which call, as far as the order of events tells. The holder who lets go may have called any of
-/// close(), dup2() or execve(), or held it last in another call.
+/// `close()`, `dup2()` or `execve()`, or held it last in another call.
 fn how(conn: &Conn, sees: Sees) -> Option<String> {
     let has = |flag: u32| conn.flags & flag != 0;
     if has(flags::EXITING) {

@@ -71,7 +71,7 @@ impl Served {
         // Its namespace stays unknown: so is that of the connections it belongs together with.
         let Some(holder) = self.found(conn.netns, local, peer) else { return };
         conn.flags |= flags::SEEDED;
-        if let Some(holder) = holder.filter(|_| conn.owner_tgid == 0) {
+        if let Some(holder) = holder.as_ref().filter(|_| conn.owner_tgid == 0) {
             conn.owner_tgid = holder.id.pid;
             conn.owner_start_ns = holder.id.start_ns;
             conn.owner_comm = [0; 16];
@@ -82,8 +82,8 @@ impl Served {
     }
 
     /// What was found at a place; in the one namespace that has it, if that is not known.
-    fn found(&self, netns: u32, local: SocketAddr, peer: SocketAddr) -> Option<Option<&Holder>> {
-        let at = |netns| Some(self.held.get(&(netns, local, peer))?.as_ref());
+    fn found(&self, netns: u32, local: SocketAddr, peer: SocketAddr) -> Option<&Option<Holder>> {
+        let at = |netns| self.held.get(&(netns, local, peer));
         if netns != 0 {
             return at(netns);
         }

@@ -98,7 +98,7 @@ fn parse(text: &str) -> Format {
     Format { fields, symbols: symbols(print) }
 }
 
-/// One line such as `field:__u8 saddr[4];	offset:22;	size:4;	signed:0;`.
+/// One line such as `field:__u8 saddr[4]; offset:22; size:4; signed:0;`, with tabs.
 fn field(line: &str) -> Option<(String, Place)> {
     let mut parts = line.trim().split(';').map(str::trim);
     let declaration = parts.next()?.strip_prefix("field:")?;

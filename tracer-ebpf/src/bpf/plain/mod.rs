@@ -12,6 +12,7 @@ mod dial;
 mod error;
 mod event;
 mod exit;
+mod listen;
 mod mptcp;
 mod peer;
 mod read;

@@ -2,9 +2,7 @@
 //! does, from a copy of addresses and states only.
 
 use aya_ebpf::EbpfContext as _;
-use aya_ebpf::btf_maps::LruHashMap;
-use aya_ebpf::helpers::bpf_get_current_pid_tgid;
-use aya_ebpf::macros::{btf_map, tracepoint};
+use aya_ebpf::macros::tracepoint;
 use aya_ebpf::programs::TracePointContext;
 use tracer_ebpf::{Conn, at, first, flags, opened};
 
@@ -14,22 +12,7 @@ use super::super::sock::now;
 use super::super::task::{Holder, set_owner, tgid};
 use super::event::{Event, sees_errors};
 use super::table::{self, Note, Tuple, find};
-use super::{mptcp, release};
-
-/// A listener that its task has just closed, by `pid_tgid`: it closes the connections that wait to
-/// be accepted next.
-#[repr(C)]
-#[derive(Clone, Copy)]
-struct Unlistened {
-    at_ns: u64,
-    port: u64,
-}
-
-#[btf_map]
-static UNLISTENED: LruHashMap<u64, Unlistened, 1024> = LruHashMap::new();
-
-/// How long the closing of a listener may take from one waiting connection to the next.
-const UNLISTEN_NS: u64 = 2_000_000;
+use super::{listen, mptcp, release};
 
 #[tracepoint]
 fn plain_state(ctx: TracePointContext) -> u32 {
@@ -58,7 +41,7 @@ unsafe fn on_state(ends: &Tuple, sk: u64, old: i32, new: i32) {
             (_, tcp::SYN_SENT) => dial(ends, sk),
             (tcp::SYN_RECV, tcp::ESTABLISHED) => accept(ends, sk),
             (_, tcp::ESTABLISHED) => established(ends, sk),
-            (tcp::LISTEN, tcp::CLOSE) => unlistened(ends.sport()),
+            (tcp::LISTEN, tcp::CLOSE) => listen::closed(ends.sport()),
             (tcp::CLOSE, _) => {}
             (
                 _,
@@ -303,33 +286,10 @@ unsafe fn ends_without_error(conn: *mut Conn, ends: &Tuple, sk: u64) -> bool {
         if (*conn).flags & flags::SAW_RELEASE == 0
             && i32::from((*conn).old_state) != tcp::SYN_SENT
             && (*conn).owner_tgid == 0
-            && is_unlistened((*conn).sport)
+            && listen::is_closing((*conn).sport)
         {
             (*conn).flags |= flags::UNACCEPTED;
         }
         i32::from((*conn).old_state) == tcp::SYN_SENT && (*conn).sport == 0
     }
-}
-
-/// LISTEN → CLOSE.
-#[inline(always)]
-fn unlistened(port: u16) {
-    let closed = Unlistened { at_ns: now(), port: u64::from(port) };
-    // Full is no harm: then the oldest goes.
-    let _evicts = UNLISTENED.insert(&bpf_get_current_pid_tgid(), &closed, 0);
-}
-
-/// Whether the current task is closing the listener of this port.
-#[inline(always)]
-fn is_unlistened(port: u16) -> bool {
-    UNLISTENED.get_ptr_mut(&bpf_get_current_pid_tgid()).is_some_and(|closed| unsafe {
-        let now_ns = now();
-        let is_it =
-            (*closed).port == u64::from(port) && now_ns.wrapping_sub((*closed).at_ns) < UNLISTEN_NS;
-        if is_it {
-            // The next one follows this one.
-            (*closed).at_ns = now_ns;
-        }
-        is_it
-    })
 }
