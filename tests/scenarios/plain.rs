@@ -24,6 +24,12 @@ pub(crate) fn temper(record: Record) -> Record {
         // Tracepoints ask for it themselves, on every kernel.
         record = record.want("tracer.socket_cookie", Want::Count(1..=u64::MAX).or_absent());
     }
+    if record.says("tracer.close.cause", "handshake_reset")
+        || record.says("tracer.close.cause", "handshake_failed")
+    {
+        // Its counters are told from the end of the handshake on.
+        record = counters(record);
+    }
     if sys::kernel() < (5, 14) {
         record = without_errors(record);
     }
@@ -47,12 +53,6 @@ pub(crate) fn temper(record: Record) -> Record {
     if record.says("tracer.start_known", false) {
         record = before(record);
     }
-    if record.says("tracer.close.cause", "handshake_reset")
-        || record.says("tracer.close.cause", "handshake_failed")
-    {
-        // Its counters are told from the end of the handshake on.
-        record = counters(record);
-    }
     record
 }
 
@@ -65,7 +65,6 @@ fn without_errors(record: Record) -> Record {
         ("keepalive_timeout", "unknown"),
         ("zero_window_timeout", "unknown"),
         ("admin_abort", "unknown"),
-        ("handshake_reset", "handshake_failed"),
     ];
     let said = vaguer.iter().find(|(cause, _)| record.says("tracer.close.cause", *cause));
     let Some((cause, other)) = said else { return record };

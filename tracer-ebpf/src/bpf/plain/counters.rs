@@ -25,7 +25,7 @@ fn plain_counters(ctx: SockOpsContext) -> u32 {
         | BPF_SOCK_OPS_PASSIVE_ESTABLISHED_CB => {
             let wanted = BPF_SOCK_OPS_STATE_CB_FLAG | BPF_SOCK_OPS_RTT_CB_FLAG;
             // A kernel that does not know one of them arms the others.
-            let _unknown = ctx.set_cb_flags((ctx.cb_flags() | wanted) as i32);
+            let _unknown = ctx.set_cb_flags((ctx.cb_flags() | wanted).cast_signed());
             if let Some(conn) = entry(&ctx) {
                 unsafe { (*conn).flags |= flags::COUNTERS };
             } else if ctx.op() == BPF_SOCK_OPS_PASSIVE_ESTABLISHED_CB {
@@ -42,7 +42,7 @@ fn plain_counters(ctx: SockOpsContext) -> u32 {
         }
         BPF_SOCK_OPS_STATE_CB => {
             if let Some(conn) = entry(&ctx) {
-                unsafe { on_state(&ctx, conn, ctx.arg(0) as i32, ctx.arg(1) as i32) };
+                unsafe { on_state(&ctx, conn, ctx.arg(0).cast_signed(), ctx.arg(1).cast_signed()) };
             }
         }
         _ => {}

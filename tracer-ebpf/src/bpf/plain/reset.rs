@@ -14,13 +14,16 @@ use super::table::{self, Note, find};
 #[tracepoint]
 fn plain_recv_reset(ctx: TracePointContext) -> u32 {
     let event = unsafe { Event::new(ctx.as_ptr().cast::<u8>()) };
-    if let Some(conn) = find(event.long(at::RECEIVED_SK)) {
+    let (sk, cookie) = (event.long(at::RECEIVED_SK), event.long(at::RECEIVED_COOKIE));
+    if let Some(conn) = find(sk) {
         unsafe {
             if (*conn).old_state == 0 {
                 (*conn).flags |= flags::RST_RECEIVED;
-                (*conn).cookie = event.long(at::RECEIVED_COOKIE);
+                (*conn).cookie = cookie;
             }
         }
+    } else {
+        table::note(Note::Reset, sk, cookie);
     }
     0
 }

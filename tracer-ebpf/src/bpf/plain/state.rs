@@ -22,7 +22,8 @@ fn plain_state(ctx: TracePointContext) -> u32 {
     if (protocol == IPPROTO_TCP || protocol == IPPROTO_MPTCP)
         && (family == AF_INET || family == AF_INET6)
     {
-        let (old, new) = (event.word(at::STATE_OLD) as i32, event.word(at::STATE_NEW) as i32);
+        let (old, new) =
+            (event.word(at::STATE_OLD).cast_signed(), event.word(at::STATE_NEW).cast_signed());
         let ends =
             Tuple::of(event, [at::STATE_SADDR, at::STATE_DADDR, at::STATE_SPORT, at::STATE_DPORT]);
         if protocol == IPPROTO_MPTCP {
@@ -151,6 +152,10 @@ unsafe fn known(ends: &Tuple, sk: u64, old: i32) -> Option<*mut Conn> {
             (*conn).open_ns = now();
         }
         ends.write_to(conn);
+        if let Some(cookie) = table::noted(Note::Reset, sk) {
+            (*conn).flags |= flags::RST_RECEIVED;
+            (*conn).cookie = cookie;
+        }
         if release::was_released(sk) {
             (*conn).flags |= flags::SAW_RELEASE;
             close_by(conn, &Holder::current());

@@ -24,7 +24,7 @@ static MEETINGS: LruHashMap<Tuple, Meeting, 4096> = LruHashMap::new();
 
 /// What one hook leaves to another that follows within the same call of the kernel, per [`Note`].
 #[btf_map]
-static NOTES: PerCpuArray<Noted, 2> = PerCpuArray::new();
+static NOTES: PerCpuArray<Noted, 3> = PerCpuArray::new();
 
 /// Slots through which a pointer becomes a number, see [`number`].
 #[btf_map]
@@ -115,6 +115,8 @@ pub(super) enum Note {
     Freed = 0,
     /// Its counters will be told: it is about to be established.
     Counted = 1,
+    /// A reset came for it, and it has no entry yet: it was there before us, or is in its handshake.
+    Reset = 2,
 }
 
 /// The table's entry for a socket.
