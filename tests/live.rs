@@ -28,5 +28,7 @@ mod owners;
 mod peers;
 #[path = "live/pids.rs"]
 mod pids;
+#[path = "live/plain.rs"]
+mod plain;
 #[path = "live/python.rs"]
 mod python;

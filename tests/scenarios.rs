@@ -33,6 +33,8 @@ mod harness;
 mod judge;
 #[path = "scenarios/knowledge.rs"]
 mod knowledge;
+#[path = "scenarios/plain.rs"]
+mod plain;
 #[path = "scenarios/raw.rs"]
 mod raw;
 #[path = "scenarios/rows/mod.rs"]

@@ -4,6 +4,7 @@ use clap::{CommandFactory as _, Parser as _};
 use tracer::cli::Cli;
 use tracer::detect::Code;
 use tracer::probe::hook::HOOKS;
+use tracer::probe::plain::{PLAIN_HOOKS, PLAIN_LACKS};
 
 use crate::ask::{file, printed};
 use crate::document::{Document, code};
@@ -116,6 +117,7 @@ fn the_readme_has_each_exit_code_of_the_help() {
 fn the_readme_has_each_hook_as_the_program_does() {
     let wanted: Vec<Vec<String>> = HOOKS
         .iter()
+        .chain(PLAIN_HOOKS)
         .map(|hook| {
             let mut kinds: Vec<_> = hook.candidates.iter().map(|(kind, _)| kind.name()).collect();
             kinds.dedup();
@@ -125,6 +127,14 @@ fn the_readme_has_each_hook_as_the_program_does() {
         })
         .collect();
     assert_eq!(readme().table(&["hook", "attached by", "need", "gives"]), wanted);
+}
+
+#[test]
+fn the_readme_has_what_records_of_the_plain_tier_lack() {
+    let text = std::fs::read_to_string(file("README.md")).expect("the README");
+    let (_, list) = text.split_once("Records lack:\n\n").expect("a list");
+    let told: Vec<_> = list.lines().map_while(|line| line.strip_prefix("- ")).collect();
+    assert_eq!(told, PLAIN_LACKS);
 }
 
 #[test]

@@ -4,6 +4,7 @@
 use serde_json::Value;
 
 use crate::expect::{Record, Want};
+use crate::plain;
 use crate::support::report::text;
 use crate::sys;
 
@@ -70,6 +71,9 @@ impl Knowledge {
 
     /// `record` without what cannot be known here.
     pub(crate) fn temper(&self, mut record: Record) -> Record {
+        if self.tier == "plain" {
+            record = plain::temper(record);
+        }
         let by_timewait = record.says("tracer.close.rst_reason", "tcp_timewait_socket");
         if !self.has_reasons() {
             record = record.without("tracer.close.rst_reason");

@@ -20,6 +20,11 @@ pub(crate) fn binary() -> OsString {
     env::var_os("TRACER_BIN").unwrap_or_else(|| env!("CARGO_BIN_EXE_tracer").into())
 }
 
+/// In a mount namespace of its own: covers the types, shows the tracepoints, runs the rest.
+const HIDE_TYPES: &str = "mount -t tmpfs none /sys/kernel/btf &&
+    { [ -d /sys/kernel/tracing/events ] || mount -t tracefs none /sys/kernel/tracing; } &&
+    exec \"$@\"";
+
 /// A running `tracer diagnose`, attached. Killed on drop.
 pub(crate) struct Tracer {
     child: Child,
@@ -36,9 +41,20 @@ impl Tracer {
 
     /// The same with further arguments.
     pub(crate) fn start_with(args: &[&str]) -> Self {
+        Self::start_by(Command::new(binary()), args)
+    }
+
+    /// Starts it where the kernel's types are hidden and its tracepoints are not.
+    pub(crate) fn start_without_types() -> Self {
+        let mut command = Command::new("unshare");
+        command.args(["--mount", "sh", "-c", HIDE_TYPES, "sh"]).arg(binary());
+        Self::start_by(command, &[])
+    }
+
+    fn start_by(mut command: Command, args: &[&str]) -> Self {
         let stderr = tempfile::tempfile().expect("a temporary file for stderr");
         // The duration is only a bound: every test ends the observation itself.
-        let mut child = Command::new(binary())
+        let mut child = command
             .args(["diagnose", "--output", "json", "--duration", "600s", "--connections"])
             .args(args)
             .stdin(Stdio::null())

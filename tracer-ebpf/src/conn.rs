@@ -28,7 +28,8 @@ pub struct Conn {
     pub first_close_ns: u64,
     /// Transition to CLOSE.
     pub end_ns: u64,
-    /// When the table was last refreshed from the open socket; 0 if never.
+    /// When the table was last refreshed from the open socket; 0 if never. With [`flags::PLAIN`]:
+    /// while open, the last read or acknowledgement; after the end, when the socket was freed.
     pub polled_ns: u64,
     /// `start_boottime` of the owner's thread group leader, nanoseconds since boot.
     pub owner_start_ns: u64,
@@ -61,6 +62,7 @@ pub struct Conn {
     /// a write (requests).
     pub exchanges: u32,
     /// `tcp_sock.write_seq` at the last counted read: kernel-side scratch of the exchange counter.
+    /// With [`flags::PLAIN`]: what was known to be sent, the same way.
     pub write_seq: u32,
     /// Bits of [`flags`].
     pub flags: u32,
@@ -82,14 +84,16 @@ pub struct Conn {
     pub retransmits: u32,
     /// `tcp_sock.srtt_us` (8 × microseconds) at the first close transition.
     pub srtt_8us: u32,
-    /// Jiffies since the last data segment either way, at the first close transition.
+    /// Jiffies since the last data segment either way, at the first close transition. With
+    /// [`flags::PLAIN`]: microseconds since the last read or acknowledgement, if
+    /// [`flags::ACTIVE_KNOWN`].
     pub idle_jiffies: u32,
     /// Reason of a reset we sent (`enum sk_rst_reason`).
     pub rst_reason: u32,
     /// While open: jiffies since the last data segment either way, at `polled_ns`.
     pub polled_idle_jiffies: u32,
     /// While open: `tcp_sock.write_seq` at `polled_ns`; differs from `write_seq` if a write is
-    /// outstanding.
+    /// outstanding. With [`flags::PLAIN`]: what was sent as of the last acknowledgement.
     pub polled_write_seq: u32,
     /// System call the closer was in; valid only with [`flags::TASK_FACTS`].
     pub close_nr: i32,
@@ -197,7 +201,7 @@ pub mod flags {
     /// A subflow of an MPTCP connection: the application uses another socket, whose reads and writes
     /// are not counted here.
     pub const MPTCP: u32 = 1 << 21;
-    /// The closer was exiting and `exit_code` is known, though [`TASK_FACTS`] may be absent.
+    /// The closer was exiting and `exit_code` is known (but with [`PLAIN`]), though [`TASK_FACTS`] may be absent.
     pub const EXITING: u32 = 1 << 22;
     /// With [`PLAIN`]: byte and segment counters came from a sockops program.
     pub const COUNTERS: u32 = 1 << 23;
@@ -205,6 +209,15 @@ pub mod flags {
     pub const SAW_RELEASE: u32 = 1 << 24;
     /// There before us, and first seen as it read: that read is counted.
     pub const SEEN_AT_READ: u32 = 1 << 30;
+    /// With [`PLAIN`]: the listener was being closed before anyone accepted it.
+    pub const UNACCEPTED: u32 = 1 << 25;
+    /// With [`PLAIN`]: `tcp_disconnect` had run when the socket was freed.
+    pub const DISCONNECTED: u32 = 1 << 26;
+    /// With [`PLAIN`]: after our close a packet was answered with a reset. The reset that
+    /// [`RST_RECEIVED`] tells of was then our own.
+    pub const RST_ANSWERS: u32 = 1 << 27;
+    /// With [`PLAIN`]: a read or an acknowledgement was seen, so that `idle_jiffies` counts.
+    pub const ACTIVE_KNOWN: u32 = 1 << 28;
     /// The peer acknowledged our FIN.
     pub const FIN_ACKED: u32 = 1 << 31;
 }

@@ -6,10 +6,12 @@
 #![no_std]
 
 mod conn;
+mod events;
 mod fields;
 mod loss;
 
 pub use conn::{Conn, first, flags, opened};
+pub use events::{EVENT_COUNT, EVENT_FIELDS, EventField, at};
 pub use fields::{FIELD_COUNT, FIELDS, Field, MISSING, off};
 pub use loss::Loss;
 
@@ -67,6 +69,10 @@ const _: () = assert!(size_of::<Listener>() == 8);
 pub mod names {
     /// Read-only global: `[u16; FIELD_COUNT]`, byte offsets of [`super::FIELDS`].
     pub const OFFSETS: &str = "OFFSETS";
+    /// Read-only global: `[u16; EVENT_COUNT]`, byte offsets of [`super::EVENT_FIELDS`].
+    pub const EVENTS: &str = "EVENTS";
+    /// Read-only global: `u8`, 1 if `sock/inet_sk_error_report` is attached with them.
+    pub const SEES_ERRORS: &str = "SEES_ERRORS";
     /// Read-only global: `u8`, 1 if tracing programs may call `bpf_get_current_task_btf` and
     /// `bpf_task_pt_regs`.
     pub const HAVE_TASK: &str = "HAVE_TASK";
@@ -76,6 +82,9 @@ pub mod names {
     pub const OWN_TGID: &str = "OWN_TGID";
     /// Hash map: `struct sock *` as `u64` → [`super::Conn`].
     pub const CONNS: &str = "CONNS";
+    /// The same for the plain programs, allocated at once: before 6.1 the kernel warns of tracepoint
+    /// programs whose table grows on demand.
+    pub const PLAIN_CONNS: &str = "PLAIN_CONNS";
     /// Ring buffer of [`super::Conn`] and [`super::Late`].
     pub const RECORDS: &str = "RECORDS";
     /// Iterator program over the TCP sockets of the reader's network namespace.

@@ -9,8 +9,7 @@ use clap::{Args, Parser, Subcommand, ValueEnum};
 ///
 /// tracer watches every TCP connection of this host from the kernel, names who closed each one and
 /// why, and tells which process wastes connections and what to change. Without a verb it runs
-/// `diagnose`. It needs root (or `CAP_BPF` and `CAP_PERFMON`) and a kernel of 5.10 or later with
-/// BTF.
+/// `diagnose`. It needs root (or `CAP_BPF` and `CAP_PERFMON`) and a kernel of 5.10 or later.
 #[derive(Debug, Parser)]
 #[command(
     version,

@@ -7,10 +7,11 @@ use tracer_ebpf::{Conn, Loss};
 
 use crate::aggregate::Limits;
 use crate::clock::Clock;
-use crate::connection::{self, Connection, Connections, Facts, Served, Tick};
+use crate::connection::{self, Connection, Connections, Facts, Sees, Served, Tick};
 use crate::decode::{self, Event};
 use crate::detect::{Judge, Thresholds};
 use crate::probe::hook::Kind;
+use crate::probe::plain::{ERROR_REPORT, RELEASE};
 use crate::probe::{Attached, Status};
 use crate::process::{Identity, Lookup, ProcessId, Scan, Table};
 use crate::sink::{Health, Origin};
@@ -58,7 +59,12 @@ impl Setting {
                 .iter()
                 .map(|(hook, status): &(_, Status)| (hook.name.to_owned(), status.to_string()))
                 .collect(),
-            tier: if is_full { "full" } else { "btf" }.into(),
+            tier: match (attached.is_plain, is_full) {
+                (true, _) => "plain",
+                (false, true) => "full",
+                (false, false) => "btf",
+            }
+            .into(),
             served: served(sockets, attached.knows_starts),
             reset_reasons: attached.reset_reasons.clone(),
         }
@@ -142,14 +148,16 @@ impl Pipeline {
         selection: Selection,
         thresholds: Thresholds,
     ) -> Self {
+        let is_attached = |name: &str| {
+            let mut hooks = setting.hooks.iter();
+            hooks.any(|(hook, status)| hook == name && status.starts_with("attached"))
+        };
         let facts = Facts {
             tick_ns: setting.origin.clock.tick_ns,
             reset_reasons: setting.reset_reasons.clone(),
             served: setting.served.clone(),
-            sees_close: setting
-                .hooks
-                .iter()
-                .any(|(hook, status)| hook == "tcp_close" && status.starts_with("attached")),
+            sees_close: is_attached("tcp_close"),
+            sees: Sees { errors: is_attached(ERROR_REPORT), releases: is_attached(RELEASE) },
         };
         Self {
             connections: Connections::new(facts, setting.start_ns),

@@ -16,34 +16,41 @@ use super::sock;
 use super::task::{set_owner, tgid};
 
 /// What a cgroup program returns to let the call go on.
-const ALLOW: i32 = 1;
+pub(super) const ALLOW: i32 = 1;
 
 /// `connect()` to an IPv4 address.
 #[cgroup_sock_addr(connect4)]
 fn connecting4(ctx: SockAddrContext) -> i32 {
-    unsafe { on_begin(&ctx, AF_INET) };
+    let key = unsafe { (*ctx.sock_addr).__bindgen_anon_1.sk } as u64;
+    unsafe { on_begin(&ctx, AF_INET, find(key), || sock::blank(key, sock::ANY)) };
     ALLOW
 }
 
 /// `connect()` to an IPv6 address, v4-mapped ones included.
 #[cgroup_sock_addr(connect6)]
 fn connecting6(ctx: SockAddrContext) -> i32 {
-    unsafe { on_begin(&ctx, AF_INET6) };
+    let key = unsafe { (*ctx.sock_addr).__bindgen_anon_1.sk } as u64;
+    unsafe { on_begin(&ctx, AF_INET6, find(key), || sock::blank(key, sock::ANY)) };
     ALLOW
 }
 
-/// Makes the entry that CLOSE → SYN_SENT completes. The network namespace is not readable here.
+/// Makes the entry that CLOSE → SYN_SENT completes, with `blank`, unless the one `before` is in use.
+/// The network namespace is not readable here.
 #[inline(always)]
-unsafe fn on_begin(ctx: &SockAddrContext, family: u16) {
+pub(super) unsafe fn on_begin(
+    ctx: &SockAddrContext,
+    family: u16,
+    before: Option<*mut Conn>,
+    blank: impl FnOnce() -> Option<*mut Conn>,
+) {
     unsafe {
         let addr = ctx.sock_addr;
         if (*addr).protocol != u32::from(IPPROTO_TCP) {
             return;
         }
-        let key = (*addr).__bindgen_anon_1.sk as u64;
         let cookie = bpf_get_socket_cookie(ctx.as_ptr());
         let mut reopened = 0;
-        if let Some(before) = find(key) {
+        if let Some(before) = before {
             if (*before).old_state == 0 && i32::from((*before).state) != tcp::CLOSE {
                 // connect() of a socket that is connecting or connected.
                 return;
@@ -55,10 +62,10 @@ unsafe fn on_begin(ctx: &SockAddrContext, family: u16) {
                 reopened = flags::REOPENED;
             }
         }
-        let Some(conn) = sock::blank(key, sock::ANY) else { return refuse() };
+        let Some(conn) = blank() else { return refuse() };
         (*conn).opened = opened::ACTIVE;
         (*conn).state = tcp::CLOSE as u8;
-        (*conn).flags = reopened;
+        (*conn).flags |= reopened;
         (*conn).open_ns = sock::now();
         (*conn).cookie = cookie;
         (*conn).family = family;

@@ -49,6 +49,7 @@ macro_rules! facility {
         }
     };
 }
+pub(super) use facility;
 facility!(have_task, HAVE_TASK);
 facility!(have_cookie, HAVE_COOKIE);
 

@@ -5,7 +5,8 @@
 //! the owner of accepted sockets; `reset` adds resets; `accept`, `connect` and `dial` add what only
 //! those functions tell, `exit` what a kernel without task helpers hides; `seed` finds the ones that
 //! are there at start and `poll` refreshes open ones, both when userspace asks; `destroy` sends
-//! what is left and frees the entry. `copies` is why some programs are there more than once.
+//! what is left and frees the entry. `copies` is why some programs are there more than once. `plain`
+//! does the same for kernels without BTF.
 #![expect(
     clippy::inline_always,
     reason = "the verifier follows a value through inlined code only; a call loses its type"
@@ -37,6 +38,7 @@ mod exit;
 mod kernel;
 mod maps;
 mod mptcp;
+mod plain;
 mod poll;
 mod read;
 mod reset;

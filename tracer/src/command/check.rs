@@ -8,7 +8,8 @@ use crate::clock::Clock;
 use crate::detect::Thresholds;
 use crate::pipeline::{Pipeline, Selection, Setting};
 use crate::probe::hook::Need;
-use crate::probe::{self, Settings};
+use crate::probe::plain::PLAIN_LACKS;
+use crate::probe::{self, Settings, Survey};
 use crate::process::{Lookup, Scan};
 
 const SETTINGS: Settings = Settings {
@@ -30,8 +31,9 @@ pub(super) fn run(args: &Check) -> Result<Outcome, Error> {
             report::health(&mut *sink, &pipeline, Clock::monotonic_ns()).map(|()| Outcome::Fine),
         );
     }
-    let hooks = probe::survey(&SETTINGS)?;
-    written(print(&hooks).map(|()| Outcome::Fine).map_err(Error::Output))?;
+    let survey = probe::survey(&SETTINGS)?;
+    let hooks = &survey.hooks;
+    written(print(&survey).map(|()| Outcome::Fine).map_err(Error::Output))?;
     let is_missing =
         |(hook, status): &probe::HookStatus| hook.need == Need::Required && !status.is_attached();
     if hooks.iter().any(is_missing) {
@@ -41,7 +43,8 @@ pub(super) fn run(args: &Check) -> Result<Outcome, Error> {
     Ok(Outcome::Fine)
 }
 
-fn print(hooks: &[probe::HookStatus]) -> io::Result<()> {
+fn print(survey: &Survey) -> io::Result<()> {
+    let hooks = &survey.hooks;
     let mut out = io::stdout().lock();
     let paint = |style: anstyle::Style, text: &str| {
         if terminal::look().colour { format!("{style}{text}{style:#}") } else { text.to_owned() }
@@ -56,14 +59,16 @@ fn print(hooks: &[probe::HookStatus]) -> io::Result<()> {
             (false, Need::Required) => anstyle::AnsiColor::Red.on_default(),
         };
         let need = hook.need.name();
-        let status = paint(style, &format!("{:<18}", status.to_string()));
-        writeln!(out, "{:<22}{status}{need:<12}{}", hook.name, hook.gives)?;
+        let status = paint(style, &format!("{:<22}", status.to_string()));
+        writeln!(out, "{:<26}{status}{need:<12}{}", hook.name, hook.gives)?;
     }
     let missing = hooks.iter().filter(|(_, status)| !status.is_attached());
     let (required, optional): (Vec<_>, Vec<_>) =
         missing.partition(|(hook, _)| hook.need == Need::Required);
     let verdict = if !required.is_empty() {
         "tracer cannot run here."
+    } else if survey.is_plain {
+        "This kernel has no types that tracer may use: plain tier. Verdicts work; records lack"
     } else if optional.is_empty() {
         "Everything is attached: full tier."
     } else {
@@ -71,5 +76,10 @@ fn print(hooks: &[probe::HookStatus]) -> io::Result<()> {
          give."
     };
     writeln!(out, "\n{verdict}")?;
+    if survey.is_plain && required.is_empty() {
+        for lack in PLAIN_LACKS {
+            writeln!(out, "  - {lack}")?;
+        }
+    }
     out.flush()
 }

@@ -75,6 +75,10 @@ impl Setting {
                 dial_ports: ports(&value["dial_ports"]).unwrap_or(Served::default().dial_ports),
                 // Absent from recordings of versions that did not look.
                 held: pairs("held").iter().map(held).collect::<Option<_>>()?,
+                namespaces: pairs("held")
+                    .iter()
+                    .map(|row| Some(held(row)?.0.0))
+                    .collect::<Option<_>>()?,
                 known_ns: value["known_ns"].as_u64().unwrap_or(0),
             },
             reset_reasons: pairs("reset_reasons")
@@ -147,6 +151,7 @@ mod tests {
                 dial_ports: 5..=6,
                 held: [((1, "[::1]:2".parse().unwrap(), "[::1]:3".parse().unwrap()), holder)]
                     .into(),
+                namespaces: [1].into(),
                 known_ns: 8,
             },
             reset_reasons: [(7, "x".to_owned())].into(),

@@ -10,6 +10,7 @@ use crate::process::ProcessId;
 
 const AF_INET6: u16 = 10;
 const SYN_SENT: u8 = 2;
+const CLOSE: u8 = 7;
 
 /// Builds the record. An ended one has `old_state`; `late` only belongs to those.
 pub(super) fn connection(
@@ -25,20 +26,23 @@ pub(super) fn connection(
         _ => context.served.role(conn),
     };
     let ended = conn.old_state != 0;
+    let is_plain = has(flags::PLAIN);
+    // What only the counters of the socket tell.
+    let is_counted = !is_plain || has(flags::COUNTERS) || never_sent(conn);
     let pending = if ended {
         has(flags::WRITE_PENDING)
     } else {
-        conn.polled_ns != 0 && conn.polled_write_seq != conn.write_seq
+        !is_plain && conn.polled_ns != 0 && conn.polled_write_seq != conn.write_seq
     };
     // The kernel counts a request when a server reads it; one that was never answered is not a turn.
     let is_counted_at_request = conn.opened == opened::PASSIVE || has(flags::SEEN_AT_READ);
     let is_server = role == Some(Role::Server);
-    let unanswered_request = is_counted_at_request && is_server && ended && !pending;
+    let unanswered_request = is_counted_at_request && is_server && ended && !pending && is_counted;
     // Of one that was there before us it counts the requests that followed an answer.
     let last_answer = !is_counted_at_request && is_server && ended && pending;
     // Its application reads and writes another socket.
     let is_bound = has(flags::MPTCP);
-    let whole = ended && conn.opened != opened::PREEXISTING;
+    let whole = ended && conn.opened != opened::PREEXISTING && is_counted;
     Connection {
         cookie: (conn.cookie != 0).then_some(conn.cookie),
         role,
@@ -58,12 +62,13 @@ pub(super) fn connection(
         } else {
             (conn.exchanges + u32::from(last_answer)).saturating_sub(u32::from(unanswered_request))
         },
-        exchanges_basis: if is_bound { Basis::Bound } else { Basis::Measured },
+        // Without counters each read may be one.
+        exchanges_basis: if is_bound || !is_counted { Basis::Bound } else { Basis::Measured },
         unanswered: pending && !is_server && !is_bound,
         bytes_sent: whole.then(|| payload_sent(conn)),
         bytes_received: whole
             .then(|| conn.bytes_received.saturating_sub(u64::from(has(flags::PEER_FIN)))),
-        retransmits: ended.then_some(conn.retransmits),
+        retransmits: (ended && is_counted).then_some(conn.retransmits),
         // The kernel keeps eight times the value.
         srtt_s: (ended && conn.srtt_8us != 0).then(|| f64::from(conn.srtt_8us) / 8e6),
         phase: if ended {
@@ -75,6 +80,11 @@ pub(super) fn connection(
             }
         },
     }
+}
+
+/// A dial that ended before its SYN: its counters are 0 for certain.
+const fn never_sent(conn: &Conn) -> bool {
+    conn.old_state == CLOSE || (conn.old_state == SYN_SENT && conn.sport == 0)
 }
 
 fn known(ns: u64) -> Option<u64> {
@@ -96,6 +106,14 @@ fn last_data(conn: &Conn, tick_ns: u64) -> Option<u64> {
     }
     if conn.opened != opened::PREEXISTING {
         known(conn.established_ns)?;
+    }
+    if conn.flags & flags::PLAIN != 0 {
+        // Without counters a request may be outstanding; while it is open that is not asked.
+        let is_told = conn.old_state != 0
+            && conn.flags & flags::COUNTERS != 0
+            && conn.flags & flags::ACTIVE_KNOWN != 0;
+        let idle_ns = u64::from(conn.idle_jiffies) * 1000;
+        return is_told.then(|| conn.first_close_ns.checked_sub(idle_ns)).flatten();
     }
     let (at, idle) = if conn.old_state != 0 {
         (conn.first_close_ns, conn.idle_jiffies)
@@ -139,6 +157,7 @@ mod tests {
         let context = Context {
             tick_ns: 4_000_000,
             sees_close: false,
+            sees: crate::connection::Sees::default(),
             served: &Served::default(),
             reset_reasons: &|_| None,
         };
@@ -205,6 +224,7 @@ mod tests {
             let context = Context {
                 tick_ns: 4_000_000,
                 sees_close: false,
+                sees: crate::connection::Sees::default(),
                 served: &served,
                 reset_reasons: &|_| None,
             };
@@ -221,6 +241,31 @@ mod tests {
         conn.flags = flags::MPTCP;
         (conn.data_segs_in, conn.data_segs_out) = (7, 4);
         assert_eq!((built(&conn).exchanges, built(&conn).exchanges_basis), (4, Basis::Bound));
+    }
+
+    #[test]
+    fn what_no_counter_told_is_absent_and_reads_are_a_bound() {
+        let mut conn = blank();
+        (conn.opened, conn.old_state, conn.exchanges) = (opened::PASSIVE, 5, 3);
+        conn.flags = flags::PLAIN;
+        let plain = built(&conn);
+        assert_eq!((plain.exchanges, plain.exchanges_basis), (3, Basis::Bound));
+        assert_eq!((plain.bytes_sent, plain.bytes_received), (None, None));
+        assert_eq!((plain.retransmits, plain.srtt_s, plain.last_data_ns), (None, None, None));
+        let close = plain.close().unwrap();
+        assert_eq!((close.idle_s, close.unacked_bytes, close.unread_bytes), (None, None, None));
+        conn.flags |= flags::COUNTERS | flags::WRITE_PENDING;
+        let counted = built(&conn);
+        assert_eq!((counted.exchanges, counted.exchanges_basis), (3, Basis::Measured));
+        assert_eq!((counted.bytes_sent, counted.retransmits), (Some(0), Some(0)));
+    }
+
+    #[test]
+    fn an_open_connection_of_the_plain_tier_is_never_called_idle() {
+        let mut conn = blank();
+        (conn.state, conn.established_ns, conn.polled_ns) = (1, 1, 5);
+        (conn.flags, conn.polled_write_seq) = (flags::PLAIN | flags::COUNTERS, 9);
+        assert_eq!((built(&conn).last_data_ns, built(&conn).unanswered), (None, false));
     }
 
     #[test]

@@ -7,6 +7,7 @@
 use tracer_ebpf::{Conn, Late, first, flags};
 
 use super::how;
+use super::plain;
 use super::record::{Close, CloseCause, Initiator, Reset};
 use super::served::Served;
 use crate::process::ProcessId;
@@ -40,6 +41,8 @@ pub(super) struct Context<'a> {
     pub(super) tick_ns: u64,
     /// The `tcp_close` hook is attached.
     pub(super) sees_close: bool,
+    /// What is attached in the plain tier.
+    pub(super) sees: plain::Sees,
     /// Which end we are of connections that were there before us.
     pub(super) served: &'a Served,
     /// Kernel reset reasons by number.
@@ -48,6 +51,9 @@ pub(super) struct Context<'a> {
 
 /// The end of an ended connection. `late`: data arrived for it after its record was out.
 pub(super) fn close(conn: &Conn, late: Option<&Late>, context: &Context<'_>) -> Close {
+    if conn.flags & flags::PLAIN != 0 {
+        return plain::close(conn, late, context);
+    }
     let has = |flag: u32| conn.flags & flag != 0;
     // A reset we are said to have received, yet we answered a packet on the dead socket: the
     // kernel reset itself because data came after our close.
@@ -199,7 +205,7 @@ fn timeout_cause(conn: &Conn, old: u8) -> CloseCause {
     }
 }
 
-const fn initiator(cause: CloseCause) -> Initiator {
+pub(super) const fn initiator(cause: CloseCause) -> Initiator {
     match cause {
         CloseCause::LocalClose
         | CloseCause::LocalAbortUnread

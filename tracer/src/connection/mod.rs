@@ -1,12 +1,14 @@
 //! Stage 5: one connection, with its open and close cause named.
 //!
-//! `close` and `how` name the end from one wire record; `open` names the beginning from what else
+//! `close` and `how` name the end from one wire record, `plain` from one that lacks most; `open` names the beginning from what else
 //! the process had open; `stage` cuts the stream into complete intervals.
 
 mod build;
 mod close;
 mod how;
 mod open;
+mod overdue;
+mod plain;
 mod record;
 mod served;
 mod stage;
@@ -15,6 +17,7 @@ pub(crate) mod testing;
 mod tick;
 
 pub use build::{owner, owner_comm};
+pub use plain::Sees;
 pub use record::{
     Basis, Close, CloseCause, Connection, Initiator, OpenCause, Phase, Reset, Role, TcpState,
     seconds,

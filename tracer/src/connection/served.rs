@@ -26,6 +26,8 @@ pub struct Served {
     pub dial_ports: RangeInclusive<u16>,
     /// Connections found in /proc, where the kernel cannot walk over open files.
     pub held: HashMap<Place, Option<Holder>>,
+    /// Network namespaces of these.
+    pub namespaces: BTreeSet<u32>,
     /// When all that is known here was known, monotonic nanoseconds.
     pub known_ns: u64,
 }
@@ -37,6 +39,7 @@ impl Default for Served {
             listeners: BTreeSet::new(),
             dial_ports: 32768..=60999,
             held: HashMap::new(),
+            namespaces: BTreeSet::new(),
             known_ns: 0,
         }
     }
@@ -45,9 +48,10 @@ impl Default for Served {
 impl Served {
     /// Adds what was found in /proc.
     pub fn hold(&mut self, held: impl IntoIterator<Item = Held>) {
-        self.held.extend(
-            held.into_iter().map(|held| ((held.netns, held.local, held.peer), held.holder)),
-        );
+        for held in held {
+            self.namespaces.insert(held.netns);
+            self.held.insert((held.netns, held.local, held.peer), held.holder);
+        }
     }
 
     /// Completes the record of a connection that was there before us and was found in /proc, as the
@@ -64,7 +68,8 @@ impl Served {
         }
         let local = address(conn.family, conn.saddr, conn.sport);
         let peer = address(conn.family, conn.daddr, conn.dport);
-        let Some(holder) = self.held.get(&(conn.netns, local, peer)) else { return };
+        // Its namespace stays unknown: so is that of the connections it belongs together with.
+        let Some(holder) = self.found(conn.netns, local, peer) else { return };
         conn.flags |= flags::SEEDED;
         if let Some(holder) = holder.as_ref().filter(|_| conn.owner_tgid == 0) {
             conn.owner_tgid = holder.id.pid;
@@ -76,18 +81,37 @@ impl Served {
         }
     }
 
+    /// What was found at a place; in the one namespace that has it, if that is not known.
+    fn found(&self, netns: u32, local: SocketAddr, peer: SocketAddr) -> Option<&Option<Holder>> {
+        let at = |netns| self.held.get(&(netns, local, peer));
+        if netns != 0 {
+            return at(netns);
+        }
+        let mut all = self.namespaces.iter().filter_map(|netns| at(*netns));
+        all.next().filter(|_| all.next().is_none())
+    }
+
     /// The role of a connection that was there before us. One that the walk at start did not find
     /// may have been waiting to be accepted then.
     pub(super) fn role(&self, conn: &Conn) -> Option<Role> {
-        if self.listeners.contains(&(conn.netns, conn.sport)) {
+        if self.is_listened(conn, conn.sport) {
             Some(Role::Server)
         } else if conn.flags & flags::SEEDED == 0 {
             None
         } else {
-            let is_served = !self.dial_ports.contains(&conn.dport)
-                || self.listeners.contains(&(conn.netns, conn.dport));
+            let is_served =
+                !self.dial_ports.contains(&conn.dport) || self.is_listened(conn, conn.dport);
             (self.dial_ports.contains(&conn.sport) && is_served).then_some(Role::Client)
         }
+    }
+
+    /// Whether a port is listened on in the network namespace of `conn`; in any, if that is not
+    /// known.
+    fn is_listened(&self, conn: &Conn, port: u16) -> bool {
+        if conn.netns != 0 {
+            return self.listeners.contains(&(conn.netns, port));
+        }
+        self.listeners.iter().any(|(_, listened)| *listened == port)
     }
 }
 
@@ -116,7 +140,12 @@ mod tests {
     }
 
     fn served(holder: Option<Holder>) -> Served {
-        Served { held: [(PLACE, holder)].into(), known_ns: 5, ..Served::default() }
+        Served {
+            held: [(PLACE, holder)].into(),
+            namespaces: [1].into(),
+            known_ns: 5,
+            ..Served::default()
+        }
     }
 
     fn adopted(conn: &Conn, served: &Served) -> (u32, u64, bool) {
@@ -155,6 +184,20 @@ mod tests {
     }
 
     #[test]
+    fn one_without_a_namespace_is_found_in_the_one_that_has_it() {
+        let id = ProcessId { pid: 7, start_ns: 3 };
+        let holder = || Some(Holder { id, comm: "x".into() });
+        let mut served = served(holder());
+        let mut conn = Conn { netns: 0, ..found() };
+        served.adopt(&mut conn);
+        assert_eq!((conn.owner_tgid, conn.netns), (7, 0));
+        served.held.insert((2, PLACE.1, PLACE.2), holder());
+        served.namespaces.insert(2);
+        let conn = Conn { netns: 0, ..found() };
+        assert_eq!(adopted(&conn, &served), (0, 0, false), "two have it");
+    }
+
+    #[test]
     fn the_end_is_told_by_listeners_and_the_range_of_dials_or_not_at_all() {
         let served = Served { listeners: [(1, 80), (1, 40_000)].into(), ..Served::default() };
         let role = |sport, dport| {
@@ -169,5 +212,8 @@ mod tests {
         let later = |sport| Conn { sport, dport: 5432, netns: 1, ..blank() };
         assert_eq!(served.role(&later(80)), Some(Role::Server));
         assert_eq!(served.role(&later(50_000)), None, "found after the start");
+        let nowhere = |sport| Conn { netns: 0, ..later(sport) };
+        assert_eq!(served.role(&nowhere(80)), Some(Role::Server), "its namespace is not known");
+        assert_eq!(served.role(&nowhere(81)), None);
     }
 }

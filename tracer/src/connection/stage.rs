@@ -7,6 +7,8 @@ use tracer_ebpf::{Conn, Late, first, flags, opened};
 use super::build;
 use super::close::Context;
 use super::open::Openings;
+use super::overdue::Overdue;
+use super::plain::Sees;
 use super::record::OpenCause;
 use super::served::Served;
 use super::tick::Tick;
@@ -35,6 +37,8 @@ pub struct Facts {
     pub served: Served,
     /// The `tcp_close` hook is attached.
     pub sees_close: bool,
+    /// What is attached in the plain tier.
+    pub sees: Sees,
 }
 
 /// Collects what the source delivers, and hands it on interval by interval.
@@ -46,6 +50,7 @@ pub struct Connections {
     /// Open causes of connections that are still open, named when they were first seen.
     named: HashMap<Id, OpenCause>,
     openings: Openings,
+    overdue: Overdue,
     previous_ns: u64,
     late_unjoined: u64,
 }
@@ -61,6 +66,7 @@ impl Connections {
             late: HashMap::new(),
             named: HashMap::new(),
             openings: Openings::default(),
+            overdue: Overdue::default(),
             previous_ns: start_ns,
             late_unjoined: 0,
         }
@@ -68,7 +74,9 @@ impl Connections {
 
     /// Takes the record of an ended connection.
     pub fn ended(&mut self, conn: Conn) {
-        self.ended.push(conn);
+        if !self.overdue.was_taken(&conn) {
+            self.ended.push(conn);
+        }
     }
 
     /// Takes a fact that came after its connection's record.
@@ -100,6 +108,7 @@ impl Connections {
         let wait_ns = if is_last { 0 } else { LATE_WAIT_NS };
         let cut_ns = now_ns.saturating_sub(wait_ns).max(self.previous_ns);
         let mut all = Vec::new();
+        self.ended.extend(self.live.iter().filter(|conn| self.overdue.take(conn, now_ns)));
         let (done, waiting): (Vec<_>, Vec<_>) =
             self.ended.drain(..).partition(|conn| conn.end_ns <= cut_ns);
         // Not ended yet as of the cut; if not even opened, not part of this interval at all. One that
@@ -122,6 +131,7 @@ impl Connections {
             let context = Context {
                 tick_ns: self.facts.tick_ns,
                 sees_close: self.facts.sees_close,
+                sees: self.facts.sees,
                 served: &self.facts.served,
                 reset_reasons: &|reason| self.facts.reset_reasons.get(&reason).cloned(),
             };

@@ -20,6 +20,12 @@ pub enum Kind {
     Kprobe,
     /// A call of any process in the control group hierarchy (version 2).
     Cgroup,
+    /// The same, with another kind of context.
+    CgroupSock,
+    /// A call of the TCP stack to whoever watches the sockets of a control group.
+    SockOps,
+    /// Classic tracepoint, which hands over a copy of some fields.
+    Tracepoint,
     /// A walk that runs when userspace reads it.
     Iter,
 }
@@ -33,7 +39,9 @@ impl Kind {
             Self::Fentry => "fentry",
             Self::Fexit => "fexit",
             Self::Kprobe => "kprobe",
-            Self::Cgroup => "cgroup",
+            Self::Cgroup | Self::CgroupSock => "cgroup",
+            Self::SockOps => "sockops",
+            Self::Tracepoint => "tracepoint",
             Self::Iter => "iter",
         }
     }

@@ -3,22 +3,16 @@
 use std::collections::HashMap;
 
 use aya::maps::{HashMap as BpfHashMap, MapData, PerCpuArray, RingBuf};
-use aya::programs::links::CgroupAttachMode;
-use aya::programs::{BtfTracePoint, CgroupSockAddr, FEntry, FExit, Iter, KProbe, ProgramError};
-use aya::{Btf as AttachBtf, Ebpf, EbpfLoader};
+use aya::{Btf as AttachBtf, Ebpf};
 use aya_log::EbpfLogger;
-use tracer_ebpf::{Conn, FIELD_COUNT, names};
+use tracer_ebpf::Conn;
 
+use super::attempt::{self, Attempt, Helpers, Kernel};
 use super::btf::Btf;
-use super::hook::{HOOKS, Hook, Kind, Need};
+use super::format::Formats;
+use super::hook::Hook;
 use super::status::Status;
-use super::{Error, cgroup, offsets, preflight};
-
-/// The BPF object, built from `tracer-ebpf` by `cargo xtask ebpf`.
-static OBJECT: &[u8] = aya::include_bytes_aligned!(concat!(env!("OUT_DIR"), "/tracer.bpf.o"));
-
-/// The level of aya-log at which state changes are logged.
-const TRACE: u8 = 5;
+use super::{Error, offsets, preflight};
 
 /// What the caller may set.
 #[derive(Clone, Copy, Debug)]
@@ -53,8 +47,10 @@ pub struct Attached {
     pub max_connections: u32,
     /// Kernel-side losses, by `tracer_ebpf::Loss`.
     pub lost: PerCpuArray<MapData, u64>,
-    /// Verdict on each hook, in the order of [`HOOKS`].
+    /// Verdict on each hook, in attach order.
     pub hooks: Vec<HookStatus>,
+    /// Without types: records are marked, and lack what only these tell.
+    pub is_plain: bool,
     /// Kernel-side diagnostics, if asked for.
     pub log: Option<EbpfLogger<&'static dyn log::Log>>,
     /// Names of `enum sk_rst_reason`, without their prefix and in lower case.
@@ -62,40 +58,64 @@ pub struct Attached {
     pub(super) programs: Ebpf,
 }
 
-/// Optional kernel helpers, all or none: before 5.15 at least one of them is missing, and records
-/// lack what they tell (start times, system call, exit code; the cookie).
-#[derive(Clone, Copy, PartialEq, Eq)]
-enum Helpers {
-    All,
-    Oldest,
+/// What this kernel allows.
+pub struct Survey {
+    /// Verdict on each hook of the best tier, in attach order.
+    pub hooks: Vec<HookStatus>,
+    /// They are those of the plain tier.
+    pub is_plain: bool,
 }
 
-/// Loads and attaches everything this kernel allows.
+/// Loads and attaches everything this kernel allows: with types if it can be, else without.
 ///
 /// # Errors
-/// If the process lacks a capability, the kernel lacks BTF, or a required hook cannot be attached.
+/// If the process lacks a capability, or a required hook of both tiers cannot be attached.
 pub fn attach(settings: &Settings) -> Result<Attached, Error> {
-    let (attempt, reasons) = best_attempt(settings)?;
-    if attempt.is_complete() {
-        attempt.into_attached(reasons, settings)
-    } else {
-        Err(attempt.into_error())
+    match best_attempt(settings)? {
+        Ok((attempt, reasons)) => attempt.into_attached(reasons, settings),
+        Err(survey) => Err(attempt::error(&survey.hooks)),
     }
 }
 
 /// Tries every hook, says what became of each, and detaches.
 ///
 /// # Errors
-/// If nothing can be tried at all: no capability, no BTF.
-pub fn survey(settings: &Settings) -> Result<Vec<HookStatus>, Error> {
-    best_attempt(settings).map(|(attempt, _)| attempt.hooks)
+/// If nothing can be tried at all: no capability, neither types nor tracepoints.
+pub fn survey(settings: &Settings) -> Result<Survey, Error> {
+    Ok(match best_attempt(settings)? {
+        Ok((attempt, _)) => attempt.into_survey(),
+        Err(survey) => survey,
+    })
 }
 
-fn best_attempt(settings: &Settings) -> Result<(Attempt, HashMap<u32, String>), Error> {
-    if OBJECT.is_empty() {
+/// A complete attempt with the names of reset reasons, or the verdicts on the best incomplete one.
+type Outcome = Result<(Attempt, HashMap<u32, String>), Survey>;
+
+fn best_attempt(settings: &Settings) -> Result<Outcome, Error> {
+    if !attempt::has_object() {
         return Err(Error::NoObject);
     }
     preflight::check()?;
+    let typed = best_typed(settings);
+    if let Ok(Ok(_)) = &typed {
+        return typed;
+    }
+    // From here on nothing is attached, so that no event is handled twice.
+    let plain = Formats::from_kernel().map(|formats| {
+        let attempt = Attempt::plain(&formats, settings)?;
+        let reasons = formats.reset_reasons().collect();
+        Ok(if attempt.is_complete() { Ok((attempt, reasons)) } else { Err(attempt.into_survey()) })
+    });
+    match (typed, plain) {
+        (_, Some(Ok(Ok(complete)))) => Ok(Ok(complete)),
+        // What keeps the better tier away says most, if that tier was tried at all.
+        (Ok(outcome), _) => Ok(outcome),
+        (Err(_), Some(outcome)) => outcome,
+        (Err(error), None) => Err(Error::Nothing(Box::new(error))),
+    }
+}
+
+fn best_typed(settings: &Settings) -> Result<Outcome, Error> {
     let btf = Btf::from_kernel()?;
     let kernel = Kernel {
         offsets: offsets::resolve(&btf)?,
@@ -105,179 +125,15 @@ fn best_attempt(settings: &Settings) -> Result<(Attempt, HashMap<u32, String>), 
     };
     let reasons = reset_reasons(&btf);
     drop(btf);
-    let first = Attempt::new(&kernel, settings, Helpers::All)?;
+    let first = Attempt::typed(&kernel, settings, Helpers::All)?;
     if first.is_complete() {
-        return Ok((first, reasons));
+        return Ok(Ok((first, reasons)));
     }
     // Detach before the second attempt, so that no event is handled twice.
-    let verdicts = first.hooks.clone();
-    drop(first);
-    let mut second = Attempt::new(&kernel, settings, Helpers::Oldest)?;
-    if !second.is_complete() {
-        // Fewer helpers did not help: the first verdicts say more about why.
-        second.hooks = verdicts;
-    }
-    Ok((second, reasons))
-}
-
-/// What is known of the running kernel before anything is tried.
-struct Kernel {
-    offsets: [u16; FIELD_COUNT],
-    allows_kprobe: bool,
-    btf: AttachBtf,
-}
-
-struct Attempt {
-    programs: Ebpf,
-    hooks: Vec<HookStatus>,
-    helpers: Helpers,
-}
-
-impl Attempt {
-    fn new(kernel: &Kernel, settings: &Settings, helpers: Helpers) -> Result<Self, Error> {
-        let have = u8::from(helpers == Helpers::All);
-        let log_level = if settings.kernel_log { TRACE } else { 0 };
-        let mut programs = EbpfLoader::new()
-            .btf(Some(&kernel.btf))
-            .override_global(names::OFFSETS, &kernel.offsets[..], true)
-            .override_global(names::HAVE_TASK, &have, true)
-            .override_global(names::HAVE_COOKIE, &have, true)
-            .override_global(names::OWN_TGID, &settings.own_pid, true)
-            .override_global("AYA_LOG_LEVEL", &log_level, true)
-            .map_max_entries(names::CONNS, settings.max_connections)
-            .map_max_entries(names::RECORDS, settings.ring_bytes)
-            .load(OBJECT)
-            .map_err(|error| Error::Load(Box::new(error)))?;
-        let skip = |kind| match kind {
-            Kind::Kprobe => !kernel.allows_kprobe,
-            Kind::Fentry | Kind::Fexit => settings.no_fentry,
-            _ => false,
-        };
-        let hooks = HOOKS
-            .iter()
-            .filter(|hook| hook.need != Need::Substitute || helpers == Helpers::Oldest)
-            .map(|hook| (hook, attach_hook(&mut programs, hook, &kernel.btf, &skip)))
-            .collect();
-        Ok(Self { programs, hooks, helpers })
-    }
-
-    fn missing(&self) -> Option<&HookStatus> {
-        self.hooks
-            .iter()
-            .find(|(hook, status)| hook.need == Need::Required && !status.is_attached())
-    }
-
-    fn is_complete(&self) -> bool {
-        self.missing().is_none()
-    }
-
-    fn into_error(self) -> Error {
-        match self.missing() {
-            Some((hook, Status::Refused(_))) => {
-                Error::Refused { hook: hook.name, lockdown: preflight::lockdown() }
-            }
-            Some((hook, Status::Failed(why))) => Error::Hook { hook: hook.name, why: why.clone() },
-            Some((hook, _)) => Error::Unsupported { hook: hook.name },
-            None => Error::NoObject,
-        }
-    }
-
-    fn into_attached(
-        mut self,
-        reset_reasons: HashMap<u32, String>,
-        settings: &Settings,
-    ) -> Result<Attached, Error> {
-        let log = settings
-            .kernel_log
-            .then(|| EbpfLogger::init(&mut self.programs))
-            .transpose()
-            .map_err(|error| Error::KernelLog(Box::new(error)))?;
-        let mut map = |name| self.programs.take_map(name).ok_or(Error::NoMap(name));
-        let (records, table) = (map(names::RECORDS)?, map(names::CONNS)?);
-        let lost = map(names::LOST)?;
-        Ok(Attached {
-            records: RingBuf::try_from(records)?,
-            table: Table::try_from(table)?,
-            knows_starts: self.helpers == Helpers::All,
-            max_connections: settings.max_connections,
-            lost: PerCpuArray::try_from(lost)?,
-            hooks: self.hooks,
-            log,
-            reset_reasons,
-            programs: self.programs,
-        })
-    }
-}
-
-/// Tries each candidate; the first that attaches wins. The verdict on the best one is kept if none
-/// does: it says most about why.
-fn attach_hook(
-    programs: &mut Ebpf,
-    hook: &'static Hook,
-    btf: &AttachBtf,
-    skip: &dyn Fn(Kind) -> bool,
-) -> Status {
-    let mut verdicts = Vec::new();
-    for &(kind, set) in hook.candidates {
-        if skip(kind) {
-            continue;
-        }
-        let mut set = set.iter();
-        match set.try_for_each(|program| attach_program(programs, kind, program, hook.name, btf)) {
-            Ok(()) => return Status::Attached(kind),
-            Err(error) => {
-                let status = Status::from_error(&error);
-                tracing::debug!(hook = hook.name, ?kind, %status, "not attached");
-                verdicts.push(status);
-            }
-        }
-    }
-    verdicts.into_iter().next().unwrap_or(Status::Unsupported)
-}
-
-fn attach_program(
-    programs: &mut Ebpf,
-    kind: Kind,
-    program: &str,
-    point: &str,
-    btf: &AttachBtf,
-) -> Result<(), ProgramError> {
-    let program = programs.program_mut(program).ok_or(ProgramError::UnexpectedProgramType)?;
-    match kind {
-        Kind::TpBtf => {
-            let program: &mut BtfTracePoint = program.try_into()?;
-            program.load(point, btf)?;
-            program.attach()?;
-        }
-        Kind::Fentry => {
-            let program: &mut FEntry = program.try_into()?;
-            program.load(point, btf)?;
-            program.attach()?;
-        }
-        Kind::Fexit => {
-            let program: &mut FExit = program.try_into()?;
-            program.load(point, btf)?;
-            program.attach()?;
-        }
-        Kind::Cgroup => {
-            let root = cgroup::root()?;
-            let program: &mut CgroupSockAddr = program.try_into()?;
-            program.load()?;
-            // A link allows others beside it in any mode, and takes no flags.
-            program.attach(root, CgroupAttachMode::Single)?;
-        }
-        // Each walk attaches anew: a link is used up by the file it makes.
-        Kind::Iter => {
-            let program: &mut Iter = program.try_into()?;
-            program.load(point.trim_start_matches("iter/"), btf)?;
-        }
-        Kind::Kprobe => {
-            let program: &mut KProbe = program.try_into()?;
-            program.load()?;
-            program.attach(point, 0)?;
-        }
-    }
-    Ok(())
+    let verdicts = first.into_survey();
+    let second = Attempt::typed(&kernel, settings, Helpers::Oldest)?;
+    // If fewer helpers did not help, the first verdicts say more about why.
+    Ok(if second.is_complete() { Ok((second, reasons)) } else { Err(verdicts) })
 }
 
 fn reset_reasons(btf: &Btf) -> HashMap<u32, String> {

@@ -7,13 +7,15 @@ use aya::programs::ProgramFd;
 
 use super::hook::{HOOKS, Kind};
 use super::loader::Attached;
+use super::plain::PLAIN_HOOKS;
 
 impl Attached {
     /// Events missed so far, at most: one of which several copies run is missed only if the kernel
     /// skipped each of them. Kernels that do not count skips do not skip either.
     #[must_use]
     pub fn missed(&self) -> u64 {
-        HOOKS
+        let hooks = if self.is_plain { PLAIN_HOOKS } else { HOOKS };
+        hooks
             .iter()
             .flat_map(|hook| hook.candidates)
             // What these tell is not needed where the kernel skips programs.

@@ -1,17 +1,21 @@
 //! Stage 1: the kernel. Finds field offsets, loads the BPF object, attaches what this kernel lets
 //! us attach, and says what became of each hook.
 
+mod attach;
+mod attempt;
 pub mod btf;
 mod cgroup;
+mod format;
 pub mod hook;
 mod loader;
 mod missed;
 mod offsets;
+pub mod plain;
 mod preflight;
 mod status;
 mod walk;
 
-pub use loader::{Attached, HookStatus, Settings, Table, attach, survey};
+pub use loader::{Attached, HookStatus, Settings, Survey, Table, attach, survey};
 pub use preflight::lockdown;
 pub use status::Status;
 
@@ -37,6 +41,13 @@ pub enum Error {
     /// The attach library could not read the kernel's types.
     #[error("the kernel's BTF cannot be used: {0}")]
     Btf(#[source] Box<aya::BtfError>),
+    /// Neither types nor tracepoints.
+    #[error(
+        "{0}; without types tracer needs classic tracepoints, and there are none: mount tracefs \
+         (`mount -t tracefs tracefs /sys/kernel/tracing`); where that is empty, kernel lockdown \
+         forbids them"
+    )]
+    Nothing(#[source] Box<Self>),
     /// The object could not be loaded.
     #[error(
         "the kernel refused the BPF maps or types of tracer: {0}; `tracer check` shows what this \
@@ -56,8 +67,8 @@ pub enum Error {
     },
     /// This kernel has no such hook.
     #[error(
-        "this kernel has no {hook} that a BTF-typed program can use: tracer needs 5.10 or later \
-         with BTF; `tracer check` shows what this kernel allows"
+        "this kernel has no {hook} that a program of tracer can use: it needs 5.10 or later; \
+         `tracer check` shows what this kernel allows"
     )]
     Unsupported {
         /// Which hook.

@@ -14,6 +14,7 @@ fn named(conn: &Conn, late: Option<&Late>) -> Close {
     let context = Context {
         tick_ns: 4_000_000,
         sees_close: false,
+        sees: plain::Sees::default(),
         served: &Served::default(),
         reset_reasons: &|reason| Some(format!("reason-{reason}")),
     };

@@ -1,0 +1,77 @@
+//! Connections of the plain tier that have ended while their record waits for what the kernel may
+//! tell yet: until the socket is freed, so as long as the application keeps it. They are taken from
+//! the snapshot, once.
+
+use std::collections::HashSet;
+
+use tracer_ebpf::{Conn, flags};
+
+/// Age of an end whose record is late: the kernel tells what follows at once within microseconds,
+/// unless it is preempted in between.
+const LATE_NS: u64 = 100_000_000;
+
+/// Most remembered; past that all are forgotten, and their records may count twice.
+const CAPACITY: usize = 65_536;
+
+/// A connection and its end, whatever is learned of it later.
+type Id = (u64, u64, [u8; 16], u16, u16);
+
+/// Those that were taken, until their record comes.
+#[derive(Debug, Default)]
+pub(super) struct Overdue(HashSet<Id>);
+
+impl Overdue {
+    /// Whether an entry of the snapshot of `now_ns` is one to take.
+    pub(super) fn take(&mut self, entry: &Conn, now_ns: u64) -> bool {
+        let has = |flag: u32| entry.flags & flag != 0;
+        let is_late = entry.end_ns.saturating_add(LATE_NS) <= now_ns;
+        if !has(flags::PLAIN) || entry.old_state == 0 || has(flags::SENT) || !is_late {
+            return false;
+        }
+        if self.0.len() >= CAPACITY {
+            self.0.clear();
+        }
+        self.0.insert(id(entry))
+    }
+
+    /// Whether this record was taken before.
+    pub(super) fn was_taken(&mut self, record: &Conn) -> bool {
+        record.flags & flags::PLAIN != 0 && self.0.remove(&id(record))
+    }
+}
+
+const fn id(conn: &Conn) -> Id {
+    (conn.open_ns, conn.end_ns, conn.daddr, conn.dport, conn.sport)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::decode::testing::blank;
+
+    const NOW: u64 = 2 + LATE_NS;
+
+    fn waiting() -> Conn {
+        Conn { flags: flags::PLAIN, old_state: 1, open_ns: 1, end_ns: 2, ..blank() }
+    }
+
+    #[test]
+    fn an_ended_entry_whose_record_waits_is_taken_once() {
+        let mut overdue = Overdue::default();
+        assert!(!overdue.take(&waiting(), LATE_NS), "its record may be under way");
+        assert!(overdue.take(&waiting(), NOW));
+        assert!(!overdue.take(&waiting(), NOW), "in the next snapshot");
+        let record = Conn { cookie: 7, flags: flags::PLAIN | flags::SENT, ..waiting() };
+        assert!(overdue.was_taken(&record), "with what was learned since");
+        assert!(!overdue.was_taken(&record));
+    }
+
+    #[test]
+    fn nothing_else_is_taken() {
+        let mut overdue = Overdue::default();
+        assert!(!overdue.take(&Conn { flags: 0, ..waiting() }, NOW), "its record comes by itself");
+        assert!(!overdue.take(&Conn { old_state: 0, ..waiting() }, NOW), "open");
+        assert!(!overdue.take(&Conn { flags: flags::PLAIN | flags::SENT, ..waiting() }, NOW));
+        assert!(!overdue.was_taken(&waiting()));
+    }
+}
