@@ -121,12 +121,16 @@ fn judge(report: &Report, played: &[Played]) -> Vec<Verdict> {
     let health = report.opening_health();
     let knowledge = Knowledge::new(health);
     let told = report.connections();
-    let unknown = told
+    let of_unknown_cause = told
         .iter()
         .filter(|line| line["tracer.close.cause"] == "unknown")
         .filter(|line| played.iter().any(|scene| scene.owns(line)))
         .count();
-    writeln!(stdout(), "tier {}\nunknown {unknown}", text(health, "tracer.tier"))
+    // An honest answer where the tier cannot know: named apart, each scene asserts its own.
+    let unknowable = played.iter().map(|scene| scene.unknowable(&knowledge)).sum();
+    let unknown = of_unknown_cause.saturating_sub(unknowable);
+    let tier = text(health, "tracer.tier");
+    writeln!(stdout(), "tier {tier}\nunknowable {unknowable}\nunknown {unknown}")
         .expect("standard output");
     let whole = catch_unwind(AssertUnwindSafe(|| report.nothing_is_lost()))
         .map_err(|panic| said(&*panic))
@@ -152,6 +156,13 @@ enum Played {
 impl Played {
     fn owns(&self, line: &Value) -> bool {
         matches!(self, Self::Out(scene) if scene.owns(line))
+    }
+
+    /// Of how many of its records this tier cannot tell the cause.
+    fn unknowable(&self, knowledge: &Knowledge) -> usize {
+        let Self::Out(scene) = self else { return 0 };
+        let wanted = scene.wanted.iter();
+        wanted.filter(|record| knowledge.cause_may_be_unknown((*record).clone())).count()
     }
 }
 

@@ -181,6 +181,13 @@ impl Knowledge {
         !self.is_seeded && role == "client"
     }
 
+    /// Whether its cause may be told as unknown.
+    pub(crate) fn cause_may_be_unknown(&self, record: Record) -> bool {
+        let tempered = self.temper(record);
+        let cause = tempered.get("tracer.close.cause");
+        matches!(cause, Some(Want::OneOf(causes)) if causes.contains(&"unknown".into()))
+    }
+
     /// Whether nothing at all can be known of this one.
     pub(crate) fn may_be_missing(&self, record: &Record) -> bool {
         // Only a hook on the control group sees a dial that ends before its SYN begin.

@@ -1,8 +1,8 @@
 //! The programs: one file per kernel subject. They gather facts into one [`tracer_ebpf::Conn`] per
 //! connection and send it once, when the connection ends. Nothing is sent per packet.
 //!
-//! Flow: `state` opens, advances and ends entries of the table; `read` counts exchanges and finds
-//! the owner of accepted sockets; `reset` adds resets; `accept`, `connect` and `dial` add what only
+//! Flow: `state` is told of every transition, `open` and `end` say what becomes of the entry; `read`
+//! counts exchanges and finds the owner of accepted sockets; `reset` adds resets; `accept`, `connect` and `dial` add what only
 //! those functions tell, `exit` what a kernel without task helpers hides; `seed` finds the ones that
 //! are there at start and `poll` refreshes open ones, both when userspace asks; `destroy` sends
 //! what is left and frees the entry. `copies` is why some programs are there more than once. `plain`
@@ -34,10 +34,12 @@ mod connect;
 mod copies;
 mod destroy;
 mod dial;
+mod end;
 mod exit;
 mod kernel;
 mod maps;
 mod mptcp;
+mod open;
 mod plain;
 mod poll;
 mod read;

@@ -20,12 +20,14 @@ pub(crate) struct Kernel {
     pub(crate) memory: u32,
 }
 
+/// Whatever is newest; it changes from week to week.
+pub(crate) const NEWEST: &str = "sid";
+
 pub(crate) const KERNELS: [Kernel; 4] = [
     Kernel { name: "5.10", suite: "bullseye", memory: 512 },
     Kernel { name: "6.1", suite: "bookworm", memory: 512 },
     Kernel { name: "6.12", suite: "trixie", memory: 512 },
-    // Whatever is newest; it changes from week to week.
-    Kernel { name: "sid", suite: "sid", memory: 768 },
+    Kernel { name: NEWEST, suite: "sid", memory: 768 },
 ];
 
 /// Depends on the newest image of its suite.

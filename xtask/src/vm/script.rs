@@ -21,7 +21,10 @@ const ARGUMENTS: &str = "--include-ignored --test-threads=1 --color=never";
 /// `TRACER_BIN` to be set, `fault` to be a function, and to be alone in its mount namespace.
 pub(crate) fn script(column: &Column, suites: &[(&str, String)], filter: Option<&str>) -> String {
     let hide = match column.btf {
-        Btf::Hidden => "mount -t tmpfs tmpfs /sys/kernel/btf || fault cannot hide the BTF",
+        Btf::Hidden => {
+            "[ -d /sys/kernel/tracing/events ] || mount -t tracefs tracefs /sys/kernel/tracing
+mount -t tmpfs tmpfs /sys/kernel/btf || fault cannot hide the BTF"
+        }
         Btf::Shown => "",
     };
     let filter = filter.map(quoted).unwrap_or_default();

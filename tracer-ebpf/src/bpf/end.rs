@@ -1,0 +1,169 @@
+//! How connections end: the FIN states, and CLOSE.
+
+use tracer_ebpf::{Conn, first, flags, off};
+
+use super::kernel::{ECONNABORTED, SEND_SHUTDOWN, SHUTDOWN_MASK, is_ourselves, load, tcp};
+use super::maps::{find, send};
+use super::open::{first_unacked, is_of};
+use super::state::known;
+use super::task::Holder;
+use super::{mptcp, sock};
+
+/// The FIN states. Only leaving ESTABLISHED names the first closer: a packet that waited for the
+/// socket lock is handled in task context, so the context does not.
+///
+/// # Safety
+/// `sk` and `tp` typed.
+#[inline(always)]
+pub(super) unsafe fn closing(sk: *const u8, tp: *const u8, old: i32, new: i32) {
+    unsafe {
+        if let Some(conn) = find(sk as u64)
+            && (*conn).old_state == 0
+            && i32::from((*conn).state) == new
+        {
+            return;
+        }
+        let state = if old == tcp::SYN_RECV { old } else { new };
+        let Some(conn) = known(sk, tp, state) else { return };
+        (*conn).state = new as u8;
+        match new {
+            tcp::FIN_WAIT1 => {
+                (*conn).first = first::LOCAL;
+                sock::first_close(conn, tp);
+                sock::mark_pending(conn, tp);
+                if load::<u8>(sk, off::SHUTDOWN) == SEND_SHUTDOWN {
+                    (*conn).flags |= flags::HALF_CLOSED;
+                }
+                own_and_close(conn, sk, tp);
+            }
+            tcp::CLOSE_WAIT => {
+                (*conn).first = first::PEER;
+                (*conn).sent_after_peer_fin = load(tp, off::BYTES_SENT);
+                sock::first_close(conn, tp);
+            }
+            tcp::LAST_ACK => {
+                sock::mark_pending(conn, tp);
+                own_and_close(conn, sk, tp);
+            }
+            tcp::CLOSING => (*conn).flags |= flags::SIMULTANEOUS,
+            _ => {}
+        }
+    }
+}
+
+/// The current task closes it; if nobody was seen to use it before, it is the owner too.
+#[inline(always)]
+unsafe fn own_and_close(conn: *mut Conn, sk: *const u8, tp: *const u8) {
+    unsafe {
+        if mptcp::is_subflow(tp) {
+            // Not by the worker of the kernel that does it now.
+            if let Some(holder) = mptcp::closer(sk) {
+                close_by(conn, &*holder);
+            }
+        } else {
+            close_by(conn, &Holder::current());
+        }
+    }
+}
+
+#[inline(always)]
+unsafe fn close_by(conn: *mut Conn, holder: &Holder) {
+    unsafe {
+        // Our walk over open files held it for a moment, and its process closed it meanwhile: the
+        // kernel then finishes that close in our task.
+        if holder.is_ourselves() && !is_ourselves((*conn).owner_tgid) {
+            return;
+        }
+        holder.close(conn);
+        if (*conn).owner_tgid == 0 {
+            holder.own(conn);
+            (*conn).flags |= flags::OWNER_AT_USE;
+        }
+    }
+}
+
+/// Any → CLOSE. Sends at once unless more facts follow within this very call of the kernel.
+///
+/// # Safety
+/// `sk` and `tp` typed.
+#[inline(always)]
+pub(super) unsafe fn ended(sk: *const u8, tp: *const u8, old: i32) {
+    unsafe {
+        if let Some(conn) = find(sk as u64)
+            && i32::from((*conn).old_state) == old
+            && is_of(conn, sk)
+        {
+            return;
+        }
+        let Some(conn) = known(sk, tp, old) else { return };
+        (*conn).state = tcp::CLOSE as u8;
+        (*conn).old_state = old as u8;
+        sock::first_close(conn, tp);
+        if old == tcp::SYN_SENT {
+            (*conn).write_seq = first_unacked(tp).wrapping_add(1);
+        }
+        if matches!(old, tcp::ESTABLISHED | tcp::CLOSE_WAIT)
+            || (old == tcp::SYN_SENT && load::<u32>(tp, off::SEGS_OUT) != 0)
+        {
+            sock::mark_pending(conn, tp);
+        }
+        (*conn).end_ns = sock::now();
+        if (*conn).established_ns == 0 {
+            sock::local(conn, sk, tp);
+        }
+        sock::last_facts(conn, sk, tp);
+        let task = sock::owned_by_task(sk);
+        if task {
+            (*conn).flags |= flags::TASK;
+        }
+        if task && is_ended_by_call(conn, old) {
+            own_and_close(conn, sk, tp);
+        } else if task && (*conn).sk_err == ECONNABORTED {
+            // `ss -K`: not by its owner.
+            Holder::current().close(conn);
+        }
+        if !has_sequel(conn, old) {
+            send(conn);
+        }
+    }
+}
+
+/// Whether a call of the current task ends it: `close()` of one that is not finished, `shutdown()` of
+/// a dial, `connect(AF_UNSPEC)`. Not `connect()` itself, when it fails before its SYN.
+#[inline(always)]
+unsafe fn is_ended_by_call(conn: *const Conn, old: i32) -> bool {
+    unsafe {
+        if (*conn).sk_err != 0 || (*conn).flags & flags::RST_RECEIVED != 0 {
+            return false;
+        }
+        match old {
+            tcp::ESTABLISHED | tcp::CLOSE_WAIT | tcp::SYN_RECV => true,
+            tcp::SYN_SENT => (*conn).shutdown == SHUTDOWN_MASK || (*conn).segs_out != 0,
+            _ => false,
+        }
+    }
+}
+
+/// Whether the kernel tells more of it at once: a reset that goes out, the return of `connect()`, the
+/// end of the socket. An application may keep the descriptor of any other for ever.
+#[inline(always)]
+unsafe fn has_sequel(conn: *const Conn, old: i32) -> bool {
+    unsafe {
+        let has = |flag: u32| (*conn).flags & flag != 0;
+        // Its application has let go of it, or no application ever had it: it is destroyed now.
+        if has(flags::DEAD) {
+            return true;
+        }
+        if (*conn).sk_err != 0 || has(flags::RST_RECEIVED) {
+            return false;
+        }
+        match old {
+            // Aborted by close(), disconnected, or never accepted.
+            tcp::ESTABLISHED | tcp::CLOSE_WAIT | tcp::SYN_RECV => true,
+            tcp::SYN_SENT => (*conn).shutdown == SHUTDOWN_MASK || (*conn).segs_out == 0,
+            // Disconnected after shutdown(): the FIN of the peer would have ended it otherwise.
+            tcp::FIN_WAIT1 | tcp::FIN_WAIT2 => has(flags::TASK) && !has(flags::PEER_FIN),
+            _ => false,
+        }
+    }
+}

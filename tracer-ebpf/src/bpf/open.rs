@@ -1,0 +1,149 @@
+//! How connections begin: dials, and handshakes that others began.
+
+use tracer_ebpf::{Conn, flags, off, opened};
+
+use super::kernel::{load, tcp};
+use super::maps::{find, refuse, send};
+use super::task::set_owner;
+use super::{mptcp, sock};
+
+/// CLOSE → SYN_SENT, always in the dialling task. The port is not chosen yet.
+///
+/// # Safety
+/// `sk` and `tp` typed.
+#[inline(always)]
+pub(super) unsafe fn dial(sk: *const u8, tp: *const u8) {
+    unsafe {
+        let mut reopened = 0;
+        let mut begun = None;
+        if let Some(before) = find(sk as u64) {
+            if (*before).old_state != 0 {
+                // connect(AF_UNSPEC) and failed blocking dials leave a socket, and its cookie, to dial
+                // again. Without it the entry was left by another socket, whose freeing we missed.
+                let cookie = sock::cookie(sk);
+                if cookie != 0 && (*before).cookie == cookie {
+                    reopened = flags::REOPENED;
+                }
+                send(before);
+            } else if i32::from((*before).state) == tcp::CLOSE {
+                begun = Some(before);
+            } else if i32::from((*before).state) == tcp::SYN_SENT && is_of(before, sk) {
+                return;
+            }
+        }
+        let conn = if let Some(conn) = begun {
+            sock::name(conn, sk, tcp::SYN_SENT);
+            conn
+        } else if let Some(conn) = sock::open(sk, opened::ACTIVE, tcp::SYN_SENT, sock::ANY) {
+            (*conn).open_ns = sock::now();
+            conn
+        } else {
+            return refuse();
+        };
+        (*conn).flags |= reopened;
+        (*conn).write_seq = load(tp, off::WRITE_SEQ);
+        set_owner(conn);
+    }
+}
+
+/// SYN_RECV → ESTABLISHED, in softirq: nobody knows yet who will accept it.
+///
+/// # Safety
+/// `sk` and `tp` typed.
+#[inline(always)]
+pub(super) unsafe fn accept(sk: *const u8, tp: *const u8) {
+    unsafe {
+        let mut conn = sock::open(sk, opened::PASSIVE, tcp::ESTABLISHED, sock::NEW);
+        if conn.is_none()
+            && let Some(before) = find(sk as u64)
+        {
+            if (*before).old_state == 0 {
+                let state = i32::from((*before).state);
+                // Both ends dialled at once, so that ours went through SYN_RECV too; or TCP Fast
+                // Open, whose data was read before the handshake was over.
+                if state == tcp::SYN_SENT {
+                    return established(sk, tp);
+                }
+                if state == tcp::SYN_RECV {
+                    return set_established(before, sk, tp);
+                }
+                if (*before).opened == opened::PASSIVE && is_of(before, sk) {
+                    return;
+                }
+            } else {
+                // Left by a socket whose freeing we missed.
+                send(before);
+            }
+            conn = sock::open(sk, opened::PASSIVE, tcp::ESTABLISHED, sock::ANY);
+        }
+        if let Some(conn) = conn {
+            let now = sock::now();
+            (*conn).open_ns = now;
+            (*conn).established_ns = now;
+            // Not `write_seq`: a server may answer the data of a SYN before the handshake is over.
+            (*conn).write_seq = first_unacked(tp);
+            sock::local(conn, sk, tp);
+            mark_subflow(conn, tp);
+        } else {
+            refuse();
+        }
+    }
+}
+
+/// SYN_SENT → ESTABLISHED.
+///
+/// # Safety
+/// `sk` and `tp` typed.
+#[inline(always)]
+pub(super) unsafe fn established(sk: *const u8, tp: *const u8) {
+    unsafe {
+        if let Some(conn) = find(sk as u64)
+            && (*conn).old_state == 0
+            && i32::from((*conn).state) != tcp::ESTABLISHED
+        {
+            // Our SYN counts as one. Not `write_seq`: it may have carried data (TCP Fast Open).
+            (*conn).write_seq = first_unacked(tp).wrapping_add(1);
+            set_established(conn, sk, tp);
+        }
+    }
+}
+
+#[inline(always)]
+unsafe fn set_established(conn: *mut Conn, sk: *const u8, tp: *const u8) {
+    unsafe {
+        (*conn).state = tcp::ESTABLISHED as u8;
+        (*conn).established_ns = sock::now();
+        sock::local(conn, sk, tp);
+        mark_subflow(conn, tp);
+    }
+}
+
+#[inline(always)]
+unsafe fn mark_subflow(conn: *mut Conn, tp: *const u8) {
+    unsafe {
+        if mptcp::is_subflow(tp) {
+            (*conn).flags |= flags::MPTCP;
+        }
+    }
+}
+
+/// The sequence number from which `bytes_acked` counts.
+///
+/// # Safety
+/// `tp` typed.
+#[inline(always)]
+pub(super) unsafe fn first_unacked(tp: *const u8) -> u32 {
+    unsafe {
+        let (unacked, acked): (u32, u64) = (load(tp, off::SND_UNA), load(tp, off::BYTES_ACKED));
+        unacked.wrapping_sub(acked as u32)
+    }
+}
+
+/// Whether an entry belongs to this socket, not to one at the same address whose freeing we missed.
+///
+/// # Safety
+/// `conn` must be an entry, `sk` typed.
+#[inline(always)]
+pub(super) unsafe fn is_of(conn: *const Conn, sk: *const u8) -> bool {
+    unsafe { (*conn).cookie == sock::cookie(sk) }
+}
