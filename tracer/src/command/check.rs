@@ -72,12 +72,13 @@ fn print(survey: &Survey) -> io::Result<()> {
     } else if optional.is_empty() {
         "Everything is attached: full tier."
     } else {
-        "tracer does its whole job here. Without the optional hooks, records lack only what they \
-         give."
+        "tracer does its whole job here; records lack"
     };
     writeln!(out, "\n{verdict}")?;
-    if survey.is_plain && required.is_empty() {
-        for lack in PLAIN_LACKS {
+    if required.is_empty() {
+        let of_tier = PLAIN_LACKS.iter().filter(|_| survey.is_plain).map(|lack| (*lack).to_owned());
+        let of_hooks = optional.iter().map(|(hook, _)| format!("{} ({})", hook.gives, hook.name));
+        for lack in of_tier.chain(of_hooks) {
             writeln!(out, "  - {lack}")?;
         }
     }

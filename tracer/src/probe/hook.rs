@@ -137,7 +137,7 @@ pub const HOOKS: &[Hook] = &[
         name: "tcp_close",
         need: Need::Optional,
         candidates: &[(Kind::Fentry, &["tcp_close_fe"]), (Kind::Kprobe, &["tcp_close_kp"])],
-        gives: "shutdown() told apart from close() where the system call is not readable (before 5.15)",
+        gives: "before 5.15, shutdown() told apart from close(); later kernels show the system call",
     },
     Hook {
         name: "inet_csk_accept",
@@ -166,7 +166,7 @@ pub const HOOKS: &[Hook] = &[
             (Kind::Fexit, &["connected6_fe", "connected6_fe_again"]),
             (Kind::Kprobe, &["connecting6_kp", "connected6_kp"]),
         ],
-        gives: "the same for IPv6",
+        gives: "the errno of an IPv6 dial that failed before its SYN: no route, no port",
     },
     Hook {
         name: "cgroup/connect4",
@@ -178,7 +178,7 @@ pub const HOOKS: &[Hook] = &[
         name: "cgroup/connect6",
         need: Need::Optional,
         candidates: &[(Kind::Cgroup, &["connecting6"])],
-        gives: "the same for IPv6",
+        gives: "IPv6 dials that end before the socket leaves CLOSE (no route)",
     },
     Hook {
         name: POLL,

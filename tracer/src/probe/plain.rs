@@ -68,7 +68,7 @@ pub const PLAIN_HOOKS: &[Hook] = &[
         name: "cgroup/connect6",
         need: Need::Optional,
         candidates: &[(Kind::Cgroup, &["plain_connect6"])],
-        gives: "the same for IPv6",
+        gives: "IPv6 dials that end before the socket leaves CLOSE (no route)",
     },
     Hook {
         name: "cgroup/getpeername4",
@@ -80,7 +80,7 @@ pub const PLAIN_HOOKS: &[Hook] = &[
         name: "cgroup/getpeername6",
         need: Need::Optional,
         candidates: &[(Kind::Cgroup, &["plain_peer6"])],
-        gives: "the same for IPv6",
+        gives: "the owner of an accepted socket at accept(), if it asks for the IPv6 address",
     },
     Hook {
         name: "sockops",
