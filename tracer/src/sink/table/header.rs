@@ -5,6 +5,7 @@ use super::human;
 use super::layout::{DIM, Paint, RED, hang};
 use super::seen::Seen;
 use crate::sink::{Health, Origin};
+use tracer_ebpf::Loss;
 
 /// Host, kernel, hooks; length and end of the observation; connections seen.
 pub(super) fn observed(
@@ -45,7 +46,10 @@ fn connections(seen: &Seen) -> String {
 pub(super) fn missing(health: &Health, width: usize, paint: Paint) -> String {
     let reasons = |counts: &[(String, u64)]| {
         let counts = counts.iter().filter(|(_, count)| *count > 0);
-        let words = counts.map(|(name, count)| format!("{name} {}", human::count(*count)));
+        let words = counts.map(|(name, count)| {
+            let bound = if name == Loss::Missed.name() { " at most" } else { "" };
+            format!("{name}{bound} {}", human::count(*count))
+        });
         words.collect::<Vec<_>>().join(", ")
     };
     let (lost, mangled) = (health.lost_total(), health.decode_errors_total());
@@ -72,11 +76,18 @@ pub(super) fn missing(health: &Health, width: usize, paint: Paint) -> String {
 
 /// Hooks this kernel lacks or refuses; nothing if all are there.
 pub(super) fn not_attached(health: &Health, width: usize, paint: Paint) -> String {
-    let absent = health.hooks.iter().filter(|(_, status)| !status.starts_with("attached"));
-    let absent: Vec<_> = absent.map(|(hook, status)| format!("{hook} ({status})")).collect();
-    if absent.is_empty() {
+    let mut by_status: Vec<(&str, Vec<&str>)> = Vec::new();
+    for (hook, status) in health.hooks.iter().filter(|(_, why)| !why.starts_with("attached")) {
+        match by_status.iter_mut().find(|(known, _)| known == status) {
+            Some((_, hooks)) => hooks.push(hook),
+            None => by_status.push((status, vec![hook])),
+        }
+    }
+    if by_status.is_empty() {
         return String::new();
     }
+    let absent: Vec<_> =
+        by_status.iter().map(|(why, hooks)| format!("{} ({why})", hooks.join(", "))).collect();
     let text = hang("Not attached: ", &escape(&absent.join(", ")), width);
     paint.paint(DIM, text.trim_end()) + "\n"
 }
