@@ -49,7 +49,8 @@ pub(crate) fn main(options: &Options) -> Result<()> {
     if is_root() {
         let arguments = ["--include-ignored", "--test-threads=1"];
         let suites = TARGETS.map(|target| ["--test", target]).concat();
-        report.cargo_test("live", &[&["-p", "tracer"][..], &suites].concat(), &arguments)?;
+        let what = [&["-p", "tracer", "--no-fail-fast"][..], &suites].concat();
+        report.cargo_test("live", &what, &arguments)?;
     } else {
         let reason = "loading BPF programs needs root".to_owned();
         report.add("live", Outcome::Skipped(reason), Tally::default());
