@@ -1,6 +1,8 @@
 //! What a kernel or a tier cannot know. The only place where an expectation is loosened, and only to
 //! absence: what is told must be right everywhere.
 
+use std::time::Duration;
+
 use serde_json::Value;
 
 use crate::expect::{Record, Want};
@@ -94,62 +96,15 @@ impl Knowledge {
         }
         if !self.is_full() && record.says("tracer.close.cause", "connect_no_route") {
             // The socket never leaves CLOSE: only the call that fails tells of it.
-            record = record.ended("dial_aborted", "unknown").without("tracer.close.errno");
-        }
-        if self.tier == "plain" {
-            record = self.plain(record);
+            record = record
+                .ended("dial_aborted", "unknown")
+                .without("tracer.close.errno")
+                .want("tracer.duration_s", Want::Seconds(Duration::ZERO));
         }
         if !self.is_seeded && record.says("tracer.open.cause", "preexisting") {
             record = unseeded(record);
         }
         record
-    }
-
-    /// Classic tracepoints: transitions, resets and errors, but no look into the socket.
-    fn plain(&self, mut record: Record) -> Record {
-        const UNSEEN: [&str; 13] = [
-            "tracer.netns",
-            "process.creation.time",
-            "tracer.close.how",
-            "tracer.close.errno",
-            "tracer.close.rst_reason",
-            "tracer.unread_bytes",
-            "tracer.unacked_bytes",
-            "tracer.bytes_sent_after_peer_fin",
-            "tracer.bytes_sent",
-            "tracer.bytes_received",
-            "tracer.srtt_s",
-            "tracer.retransmits",
-            "tracer.socket_cookie",
-        ];
-        record = UNSEEN.into_iter().fold(record, Record::may_lack);
-        record = record.may_lack("tracer.idle_before_close_s").may_lack("tracer.unanswered");
-        if let Some(Want::Is(exchanges)) = record.get("tracer.exchanges") {
-            // A bound, from segments or reads.
-            let least = exchanges.as_u64().expect("a count");
-            let basis = Want::OneOf(vec!["measured".into(), "bound".into()]);
-            record = record
-                .want("tracer.exchanges", Want::Count(least..=u64::MAX).or_absent())
-                .want("tracer.exchanges_basis", basis.or_absent());
-        }
-        if record.says("tracer.close.late_peer_data", true) {
-            record = record
-                .want("tracer.close.late_peer_data", Want::OneOf(vec![true.into(), false.into()]))
-                .may_lack("tracer.close.rst");
-        }
-        // Timers of one kind are not told apart; before 5.14 no error is told at all.
-        let vaguer: &[&str] = match record.get("tracer.close.cause") {
-            Some(Want::Is(Value::String(cause))) => match cause.as_str() {
-                "user_timeout" | "zero_window_timeout" => &["retransmit_timeout"],
-                "net_error" if self.kernel < (5, 14) => &["retransmit_timeout"],
-                "connect_unreachable" if self.kernel < (5, 14) => &["connect_timeout"],
-                "keepalive_timeout" if self.kernel < (5, 14) => &["admin_abort"],
-                "admin_abort" if self.kernel < (5, 14) => &["keepalive_timeout"],
-                _ => &[],
-            },
-            _ => &[],
-        };
-        vaguer.iter().fold(record, |record, cause| record.or_cause(cause))
     }
 
     /// Kernels before 5.15: no system call, no start time, no cookie.

@@ -11,12 +11,6 @@ impl Record {
         self.is("tracer.close.cause", cause).is("tracer.close.initiator", initiator)
     }
 
-    /// The same, or this cause, which says less.
-    pub(crate) fn or_cause(self, vaguer: &str) -> Self {
-        let Some(Want::Is(cause)) = self.get("tracer.close.cause").cloned() else { return self };
-        self.want("tracer.close.cause", Want::OneOf(vec![cause, vaguer.into()]))
-    }
-
     /// The local call that let go of it, and the process that made it.
     pub(crate) fn by(self, how: &str, pid: u32) -> Self {
         self.is("tracer.close.how", how).is("tracer.close.pid", pid)

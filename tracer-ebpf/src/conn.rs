@@ -207,6 +207,8 @@ pub mod flags {
     pub const COUNTERS: u32 = 1 << 23;
     /// With [`PLAIN`]: the release of the socket by its last holder was seen.
     pub const SAW_RELEASE: u32 = 1 << 24;
+    /// The peer's window had no room for a whole segment at the end.
+    pub const WINDOW_CLOSED: u32 = 1 << 29;
     /// There before us, and first seen as it read: that read is counted.
     pub const SEEN_AT_READ: u32 = 1 << 30;
     /// With [`PLAIN`]: the listener was being closed before anyone accepted it.

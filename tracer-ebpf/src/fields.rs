@@ -69,6 +69,8 @@ fields! {
     LRCVTIME = "tcp_sock"."inet_conn.icsk_ack.lrcvtime": 4,
     LSNDTIME = "tcp_sock"."lsndtime": 4,
     WRITE_SEQ = "tcp_sock"."write_seq": 4,
+    SND_WND = "tcp_sock"."snd_wnd": 4,
+    MSS = "tcp_sock"."mss_cache": 4,
     SND_NXT = "tcp_sock"."snd_nxt": 4,
     SND_UNA = "tcp_sock"."snd_una": 4,
     RCV_NXT = "tcp_sock"."rcv_nxt": 4,
@@ -91,6 +93,7 @@ fields! {
     TASK_PID = "task_struct"."pid": 4,
     TASK_EXIT_CODE = "task_struct"."exit_code": 4,
     SIGNAL_FLAGS = "signal_struct"."flags": 4,
+    EXEC_TASK = "signal_struct"."group_exec_task|group_exit_task": 8 or absent,
     EXIT_CODE = "signal_struct"."group_exit_code": 4,
     SYSCALL_NR = "pt_regs"."orig_ax|orig_rax|syscallno": 8,
 }

@@ -12,6 +12,7 @@ pub(super) fn rows() -> Vec<Row> {
     vec![
         row("3", "a_client_that_never_closes_what_its_server_closed", never_closed).actors(1),
         row("5", "a_half_close_answered_by_the_peers_close", half_close),
+        row("5", "a_half_close_answered_after_it", answered_after_half_close),
         row("5b", "a_shutdown_of_both_directions", shutdown_both),
         row("26", "a_half_close_answered_by_a_reset", half_close_then_reset),
         row("32", "data_after_a_shutdown_of_both_directions", data_after_shutdown),
@@ -74,6 +75,25 @@ fn half_close_then_reset(stage: &Stage) -> Vec<Record> {
             .by_owner("close")
             .after_peer_fin()
             .reset_sent("tcp_state"),
+    ]
+}
+
+fn answered_after_half_close(stage: &Stage) -> Vec<Record> {
+    let (mut client, mut server, ends) = stage.pair();
+    client.write_all(b"?").expect("request");
+    client.shutdown(Shutdown::Write).expect("half-close");
+    server.read_exact(&mut [0]).expect("the request");
+    end_of(&mut server);
+    server.write_all(b"!!").expect("answer");
+    drop(server);
+    // The connection is over before anybody reads its last answer.
+    wait::quiet(ends.server.local.port());
+    client.read_exact(&mut [0; 2]).expect("the answer");
+    end_of(&mut client);
+    drop(client);
+    vec![
+        ends.client.record().carried(2, 3, 2).local_close("shutdown"),
+        ends.server.record().carried(3, 2, 2).peer_close("close"),
     ]
 }
 

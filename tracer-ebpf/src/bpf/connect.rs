@@ -56,7 +56,7 @@ pub(super) unsafe fn on_begin(
                 return;
             }
             // A socket that has dialled before: its record may wait for us.
-            sock::close_begun(before);
+            sock::close_begun(before, (*before).open_ns);
             send(before);
             if cookie != 0 && (*before).cookie == cookie {
                 reopened = flags::REOPENED;
@@ -144,7 +144,7 @@ unsafe fn on_return(sk: u64, ret: i32, place: impl FnOnce(*mut Conn)) {
         if i32::from((*conn).state) == tcp::CLOSE && (*conn).old_state == 0 {
             set_owner(conn);
             place(conn);
-            sock::close_begun(conn);
+            sock::close_begun(conn, sock::now());
             send(conn);
             // The application keeps the socket; the next dial begins anew.
             let _it_is_there = CONNS.remove(&sk);

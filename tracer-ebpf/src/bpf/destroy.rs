@@ -34,7 +34,8 @@ fn on_destroy(sk: *const u8) -> i32 {
                     if (*conn).owner_tgid == tgid() {
                         set_owner(conn);
                     }
-                    sock::close_begun(conn);
+                    // connect() had failed at once, long before the socket is freed.
+                    sock::close_begun(conn, (*conn).open_ns);
                 } else {
                     missed(conn, sk);
                 }

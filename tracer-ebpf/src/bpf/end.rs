@@ -33,6 +33,10 @@ pub(super) unsafe fn closing(sk: *const u8, tp: *const u8, old: i32, new: i32) {
                 sock::mark_pending(conn, tp);
                 if load::<u8>(sk, off::SHUTDOWN) == SEND_SHUTDOWN {
                     (*conn).flags |= flags::HALF_CLOSED;
+                    if (*conn).flags & flags::WRITE_PENDING == 0 {
+                        // Our FIN takes a sequence number and asks for nothing.
+                        (*conn).write_seq = (*conn).write_seq.wrapping_add(1);
+                    }
                 }
                 own_and_close(conn, sk, tp);
             }
@@ -60,7 +64,8 @@ unsafe fn own_and_close(conn: *mut Conn, sk: *const u8, tp: *const u8) {
             if let Some(holder) = mptcp::closer(sk) {
                 close_by(conn, &*holder);
             }
-        } else {
+        } else if sock::owned_by_task(sk) {
+            // Not the FIN of a shutdown() that waited for the handshake: a softirq sends that.
             close_by(conn, &Holder::current());
         }
     }
@@ -161,8 +166,11 @@ unsafe fn has_sequel(conn: *const Conn, old: i32) -> bool {
             // Aborted by close(), disconnected, or never accepted.
             tcp::ESTABLISHED | tcp::CLOSE_WAIT | tcp::SYN_RECV => true,
             tcp::SYN_SENT => (*conn).shutdown == SHUTDOWN_MASK || (*conn).segs_out == 0,
-            // Disconnected after shutdown(): the FIN of the peer would have ended it otherwise.
-            tcp::FIN_WAIT1 | tcp::FIN_WAIT2 => has(flags::TASK) && !has(flags::PEER_FIN),
+            // What came before the peer's FIN may still be read after a half-close. Or disconnected
+            // after shutdown(): the FIN of the peer would have ended it otherwise.
+            tcp::FIN_WAIT1 | tcp::FIN_WAIT2 => {
+                has(flags::HALF_CLOSED) || (has(flags::TASK) && !has(flags::PEER_FIN))
+            }
             _ => false,
         }
     }

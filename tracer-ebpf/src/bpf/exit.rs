@@ -5,7 +5,7 @@ use aya_ebpf::macros::btf_tracepoint;
 use aya_ebpf::programs::BtfTracePointContext;
 use tracer_ebpf::off;
 
-use super::kernel::load;
+use super::kernel::{has, load};
 use super::maps::EXITS;
 use super::task::exit_code;
 
@@ -14,6 +14,11 @@ use super::task::exit_code;
 fn exiting(ctx: BtfTracePointContext) -> i32 {
     let task: *const u8 = ctx.arg(0);
     unsafe {
+        // Another thread calls exec(): it ends all the others, and takes the number of the leader.
+        let signal: *const u8 = load(task, off::TASK_SIGNAL);
+        if has(off::EXEC_TASK) && load::<u64>(signal, off::EXEC_TASK) != 0 {
+            return 0;
+        }
         // Full is no harm: then the oldest goes.
         let _evicts = EXITS.insert(&pid_tgid(task), &exit_code(task), 0);
     }

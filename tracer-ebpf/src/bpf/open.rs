@@ -145,5 +145,6 @@ pub(super) unsafe fn first_unacked(tp: *const u8) -> u32 {
 /// `conn` must be an entry, `sk` typed.
 #[inline(always)]
 pub(super) unsafe fn is_of(conn: *const Conn, sk: *const u8) -> bool {
-    unsafe { (*conn).cookie == sock::cookie(sk) }
+    // Before 5.12 a socket has a cookie only once somebody asks for it, which may be later.
+    unsafe { (*conn).cookie == 0 || (*conn).cookie == sock::cookie(sk) }
 }

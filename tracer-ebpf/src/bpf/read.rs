@@ -36,8 +36,7 @@ unsafe fn on_read(sk: *const u8) {
         }
         let written: u32 = load(tp, off::WRITE_SEQ);
         let Some(conn) = find(sk as u64).or_else(|| unseen(sk, tp, written)) else { return };
-        // What is left to read after the end belongs to a record that is out.
-        if (*conn).old_state != 0 {
+        if (*conn).flags & flags::SENT != 0 {
             return;
         }
         if (*conn).owner_tgid == 0 && sock::owned_by_task(sk) {
@@ -48,6 +47,8 @@ unsafe fn on_read(sk: *const u8) {
         if (*conn).write_seq != written || first_request {
             (*conn).write_seq = written;
             (*conn).exchanges += 1;
+            // Answered, though after our half-close.
+            (*conn).flags &= !flags::WRITE_PENDING;
         }
     }
 }

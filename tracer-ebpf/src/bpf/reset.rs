@@ -85,6 +85,10 @@ unsafe fn on_send_reset(sk: *const u8, skb: *const u8, reason: u32) {
             && let Some(conn) = find(sk as u64)
             && (*conn).flags & flags::SENT == 0
         {
+            // One that answers a packet in the middle of a life, such as a challenge ACK, ends nothing.
+            if (*conn).old_state == 0 && !skb.is_null() {
+                return;
+            }
             (*conn).flags |= flags::RST_SENT;
             (*conn).rst_reason = reason;
             if (*conn).old_state == 0 {

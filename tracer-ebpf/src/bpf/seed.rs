@@ -80,7 +80,11 @@ unsafe fn connection(sk: *const u8, task: *const u8, state: i32) {
                     (*conn).flags |= flags::SEEDED;
                     set_holder(conn, task);
                 }
-            } else if (*conn).owner_tgid != tgid && (*conn).flags & flags::OWNER_AT_USE == 0 {
+            } else if (*conn).owner_tgid != tgid
+                && (*conn).flags & flags::OWNER_AT_USE == 0
+                // Not in a later walk: a child may hold it between fork() and exec().
+                && (*conn).polled_ns == 0
+            {
                 // Two processes hold it: whoever uses it next is the owner.
                 (*conn).owner_tgid = 0;
             }
@@ -93,6 +97,8 @@ unsafe fn connection(sk: *const u8, task: *const u8, state: i32) {
         (*conn).flags = flags::SEEDED;
         if state == tcp::CLOSE_WAIT || state == tcp::LAST_ACK {
             (*conn).first = first::PEER;
+            // What was sent before is not known to have followed the FIN.
+            (*conn).sent_after_peer_fin = load(tp, off::BYTES_SENT);
         } else if state != tcp::ESTABLISHED && state != tcp::SYN_SENT {
             (*conn).first = first::LOCAL;
         }

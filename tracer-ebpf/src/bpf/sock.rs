@@ -119,13 +119,13 @@ pub(super) unsafe fn netns(conn: *mut Conn, sk: *const u8) {
 /// # Safety
 /// `conn` valid for writes.
 #[inline(always)]
-pub(super) unsafe fn close_begun(conn: *mut Conn) {
+pub(super) unsafe fn close_begun(conn: *mut Conn, at_ns: u64) {
     unsafe {
         if i32::from((*conn).state) == tcp::CLOSE && (*conn).old_state == 0 {
             (*conn).old_state = tcp::CLOSE as u8;
             (*conn).flags |= flags::NO_SYN;
-            (*conn).end_ns = now();
-            (*conn).first_close_ns = (*conn).end_ns;
+            (*conn).end_ns = at_ns;
+            (*conn).first_close_ns = at_ns;
         }
     }
 }
@@ -228,6 +228,10 @@ pub(super) unsafe fn last_facts(conn: *mut Conn, sk: *const u8, tp: *const u8) {
         (*conn).unacked = sent.wrapping_sub(acked);
         (*conn).sk_err = load(sk, off::ERR);
         (*conn).shutdown = load(sk, off::SHUTDOWN);
+        // Probes also go out while our own link is down.
+        if load::<u32>(tp, off::SND_WND) < load::<u32>(tp, off::MSS) {
+            (*conn).flags |= flags::WINDOW_CLOSED;
+        }
         let bits: u64 = load(sk, off::FLAGS);
         // Our FIN is the last number written.
         if matches!(

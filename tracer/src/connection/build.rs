@@ -55,7 +55,7 @@ pub(super) fn connection(
         opened_ns: known(conn.open_ns),
         established_ns: known(conn.established_ns),
         last_data_ns: last_data(conn, context.tick_ns),
-        local_fin_ns: (!ended && conn.first == first::LOCAL).then_some(conn.first_close_ns),
+        local_fin_ns: known(conn.first_close_ns).filter(|_| !ended && conn.first == first::LOCAL),
         open_cause,
         exchanges: if is_bound {
             conn.data_segs_in.min(conn.data_segs_out)
@@ -76,7 +76,7 @@ pub(super) fn connection(
         } else {
             Phase::Open {
                 state: TcpState::from_kernel(conn.state).unwrap_or(TcpState::Established),
-                peer_fin_ns: (conn.first == first::PEER).then_some(conn.first_close_ns),
+                peer_fin_ns: known(conn.first_close_ns).filter(|_| conn.first == first::PEER),
             }
         },
     }

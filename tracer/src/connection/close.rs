@@ -4,7 +4,7 @@
 //! initiator (never the context alone), and a received reset is reported before the end, except
 //! that the kernel also calls `tcp_reset()` on itself when data arrives after our close.
 
-use tracer_ebpf::{Conn, Late, first, flags};
+use tracer_ebpf::{Conn, Late, first, flags, opened};
 
 use super::how;
 use super::plain;
@@ -80,7 +80,7 @@ pub(super) fn close(conn: &Conn, late: Option<&Late>, context: &Context<'_>) -> 
         late_peer_data: late.is_some(),
         unread_bytes: (cause == CloseCause::LocalAbortUnread).then_some(unread),
         unacked_bytes: was_established.then_some(conn.unacked),
-        sent_after_peer_fin: (cause == CloseCause::ResetAfterPeerFin)
+        sent_after_peer_fin: (cause == CloseCause::ResetAfterPeerFin && conn.first == first::PEER)
             .then_some(conn.sent_after_peer_fin),
         at_ns: conn.first_close_ns,
         // What never was busy never was idle.
@@ -132,9 +132,10 @@ fn cause(conn: &Conn, received: bool) -> CloseCause {
     }
 }
 
-/// No application has it, and none has let go of it.
+/// No application has it, and none has let go of it. The subflows of MPTCP look the same.
 fn is_orphan(conn: &Conn) -> bool {
-    conn.flags & flags::NO_SOCKET != 0 && conn.flags & flags::DEAD == 0
+    let looks = conn.flags & (flags::NO_SOCKET | flags::DEAD | flags::MPTCP) == flags::NO_SOCKET;
+    looks && conn.opened != opened::ACTIVE
 }
 
 fn dial_cause(conn: &Conn, received: bool) -> CloseCause {
@@ -170,6 +171,14 @@ fn quiet_cause(conn: &Conn, old: u8) -> CloseCause {
         _ => return CloseCause::NetError,
     }
     match old {
+        // Of a subflow of MPTCP the application's own socket would tell more.
+        ESTABLISHED | CLOSE_WAIT if has(flags::MPTCP) => {
+            if conn.opened == opened::ACTIVE || conn.owner_tgid != 0 {
+                CloseCause::LocalAbort
+            } else {
+                CloseCause::Unknown
+            }
+        }
         FIN_WAIT1 | FIN_WAIT2 => CloseCause::LocalClose,
         CLOSING => CloseCause::SimultaneousClose,
         LAST_ACK => CloseCause::PeerClose,
@@ -196,7 +205,7 @@ fn timeout_cause(conn: &Conn, old: u8) -> CloseCause {
     } else if conn.unacked == 0 && conn.flags & flags::RST_SENT_BEFORE_END != 0 {
         // Only the keepalive timer sends a reset before it gives up.
         CloseCause::KeepaliveTimeout
-    } else if conn.unacked == 0 && conn.probes_out > 0 {
+    } else if conn.unacked == 0 && conn.flags & flags::WINDOW_CLOSED != 0 && conn.probes_out > 0 {
         CloseCause::ZeroWindowTimeout
     } else if conn.user_timeout_ms != 0 {
         CloseCause::UserTimeout

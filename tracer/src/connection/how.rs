@@ -8,6 +8,9 @@ use tracer_ebpf::{Conn, first, flags, opened};
 const PF_IO_WORKER: u32 = 0x0000_0010;
 const PF_KTHREAD: u32 = 0x0020_0000;
 
+/// `sk_shutdown`: the sending direction.
+const SEND_SHUTDOWN: u8 = 2;
+
 /// The name of the way, or `None` if this kernel does not let us see it. `sees_close`: the
 /// `tcp_close` hook is attached.
 pub(super) fn name(conn: &Conn, sees_close: bool) -> Option<String> {
@@ -82,7 +85,7 @@ fn call(number: i32, shut: u8, half: bool) -> Option<String> {
         "close" | "close_range" | "io_uring_enter" => "close".into(),
         "dup2" | "dup3" => "dup2".into(),
         // With AF_UNSPEC. As the last holder of a socket that another thread closed it shuts it down.
-        "connect" if shut == 0 => "connect".into(),
+        "connect" if shut & SEND_SHUTDOWN == 0 => "connect".into(),
         other if HOLDERS.contains(&other) => format!("lastref:{other}"),
         _ => return None,
     })

@@ -134,6 +134,12 @@ fn cause(conn: &Conn, is_late: bool, sees: Sees) -> CloseCause {
             CloseCause::LocalCloseThenReset
         }
         CLOSING => CloseCause::SimultaneousClose,
+        // `ss -K` and keepalive reset before the end and are not told apart; close() resets after it.
+        FIN_WAIT1 | FIN_WAIT2 | LAST_ACK if has(conn, flags::RST_SENT_BEFORE_END) => {
+            CloseCause::Unknown
+        }
+        FIN_WAIT1 if has(conn, flags::RST_SENT) => CloseCause::LocalClose,
+        LAST_ACK if has(conn, flags::RST_SENT) => CloseCause::PeerClose,
         // The peer's answer to our FIN leads through FIN_WAIT2.
         FIN_WAIT1 if !is_missed => CloseCause::CloseUnackedTimeout,
         FIN_WAIT1 | FIN_WAIT2 => CloseCause::LocalClose,
@@ -141,6 +147,10 @@ fn cause(conn: &Conn, is_late: bool, sees: Sees) -> CloseCause {
         LAST_ACK => CloseCause::PeerClose,
         _ => CloseCause::Unknown,
     }
+}
+
+const fn has(conn: &Conn, flag: u32) -> bool {
+    conn.flags & flag != 0
 }
 
 /// Told by counters only: without them the regular end looks the same.
@@ -163,8 +173,9 @@ fn dial_cause(conn: &Conn, sees: Sees) -> CloseCause {
         0 if by_owner && freed_at_once(conn) && !has(flags::DISCONNECTED) => {
             CloseCause::DialCancelled
         }
-        // No timer and no packet ends it without an error: shutdown() or connect(AF_UNSPEC).
-        0 if by_owner && sees.errors => CloseCause::DialCancelled,
+        // A SYN went out, and no timer and no packet ends it without an error: shutdown() or
+        // connect(AF_UNSPEC).
+        0 if by_owner && sees.errors && has(flags::COUNTERS) => CloseCause::DialCancelled,
         // Before 5.14 an unreachable host looks the same.
         0 if !sees.errors && was_retried(conn) => CloseCause::ConnectTimeout,
         0 => CloseCause::DialAborted,

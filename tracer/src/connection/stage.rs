@@ -108,7 +108,11 @@ impl Connections {
         let wait_ns = if is_last { 0 } else { LATE_WAIT_NS };
         let cut_ns = now_ns.saturating_sub(wait_ns).max(self.previous_ns);
         let mut all = Vec::new();
-        self.ended.extend(self.live.iter().filter(|conn| self.overdue.take(conn, now_ns)));
+        // A record that came while the snapshot was taken is here already.
+        let here: HashSet<Id> = self.ended.iter().map(id).collect();
+        let is_new = |conn: &&Conn| conn.old_state != 0 && !here.contains(&id(conn));
+        let overdue = self.live.iter().filter(is_new);
+        self.ended.extend(overdue.filter(|conn| self.overdue.take(conn, now_ns)));
         let (done, waiting): (Vec<_>, Vec<_>) =
             self.ended.drain(..).partition(|conn| conn.end_ns <= cut_ns);
         // Not ended yet as of the cut; if not even opened, not part of this interval at all. One that
@@ -165,7 +169,8 @@ fn is_open(conn: &Conn) -> bool {
 }
 
 fn id(conn: &Conn) -> Id {
-    if conn.cookie != 0 {
+    // Plain tracepoints may tell the cookie later than the opening.
+    if conn.cookie != 0 && conn.flags & flags::PLAIN == 0 {
         return (conn.cookie, conn.open_ns, 0, [0; 16], 0, 0);
     }
     let sport = if conn.open_ns == 0 { conn.sport } else { 0 };
@@ -275,7 +280,7 @@ mod tests {
     #[test]
     fn a_snapshot_entry_that_ended_meanwhile_is_left_to_its_record() {
         let mut stage = stage();
-        stage.live(conn(1, S, 2 * S));
+        stage.live(Conn { flags: flags::SENT, ..conn(1, S, 2 * S) });
         let tick = stage.tick(3 * S, true);
         assert_eq!((tick.ended.len(), tick.live.len()), (0, 0));
     }

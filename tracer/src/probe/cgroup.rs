@@ -3,14 +3,20 @@
 
 use std::fs::File;
 use std::io;
+use std::path::PathBuf;
 
 /// Its root folder, opened.
 ///
 /// # Errors
-/// `NotFound` if it is not mounted.
+/// `NotFound` if it is not mounted, or only a part of it.
 pub(super) fn root() -> io::Result<File> {
     let mounts = std::fs::read_to_string("/proc/self/mounts")?;
-    let path = parse(&mounts).ok_or(io::ErrorKind::NotFound)?;
+    let path = PathBuf::from(parse(&mounts).ok_or(io::ErrorKind::NotFound)?);
+    // Only the root has no type. In a control group namespace the mount is a part of the hierarchy:
+    // what is attached there does not see the rest of the host.
+    if path.join("cgroup.type").exists() {
+        return Err(io::ErrorKind::NotFound.into());
+    }
     File::open(path)
 }
 

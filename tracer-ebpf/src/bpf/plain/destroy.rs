@@ -20,7 +20,7 @@ fn plain_destroy(ctx: TracePointContext) -> u32 {
         unsafe {
             if (*conn).old_state == 0 {
                 if i32::from((*conn).state) == tcp::CLOSE {
-                    close_begun(conn);
+                    close_begun(conn, (*conn).open_ns);
                 } else {
                     missed(conn);
                 }

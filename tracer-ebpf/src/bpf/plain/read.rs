@@ -24,8 +24,7 @@ unsafe fn on_read(event: Event) {
     unsafe {
         let sk = event.long(at::READ_SK);
         let Some(conn) = find(sk).or_else(|| unseen(event, sk)) else { return };
-        // What is left to read after the end belongs to a record that is out.
-        if (*conn).old_state != 0 {
+        if (*conn).flags & flags::SENT != 0 {
             return;
         }
         if (*conn).owner_tgid == 0 {
@@ -45,6 +44,8 @@ unsafe fn on_read(event: Event) {
         if (*conn).write_seq != (*conn).polled_write_seq || first_request {
             (*conn).write_seq = (*conn).polled_write_seq;
             (*conn).exchanges += 1;
+            // Answered, though after our half-close.
+            (*conn).flags &= !flags::WRITE_PENDING;
         }
     }
 }

@@ -60,9 +60,13 @@ unsafe fn on_send_reset(sk: u64, answers: bool, reason: u32) {
         if (*conn).flags & flags::SENT != 0 {
             return;
         }
+        let old = i32::from((*conn).old_state);
+        // One that answers a packet in the middle of a life, such as a challenge ACK, ends nothing.
+        if old == 0 && answers {
+            return;
+        }
         (*conn).flags |= flags::RST_SENT;
         (*conn).rst_reason = reason;
-        let old = i32::from((*conn).old_state);
         if old == 0 {
             (*conn).flags |= flags::RST_SENT_BEFORE_END;
         } else if answers && (old == tcp::FIN_WAIT1 || old == tcp::FIN_WAIT2) {

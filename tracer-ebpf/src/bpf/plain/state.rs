@@ -262,8 +262,10 @@ unsafe fn ended(ends: &Tuple, sk: u64, old: i32) {
                     send(conn);
                 }
             }
-            // A reset may be our own: then the packet that caused it is answered next.
-            tcp::FIN_WAIT1 | tcp::FIN_WAIT2 if is_reset => {}
+            // A timeout, or a close() that aborts what shutdown() began: then our reset follows. After
+            // a half-close what came before the peer's FIN may still be read. A reset may be our own: then
+            // the packet that caused it is answered next.
+            tcp::FIN_WAIT1 | tcp::FIN_WAIT2 | tcp::LAST_ACK => {}
             // The cookie comes with the freeing at the latest, and that with the end, once the
             // application has let go.
             _ => {

@@ -166,7 +166,12 @@ fn row_14_timeouts() {
         cause(ESTABLISHED, |c| c.flags = flags::KEEPALIVE | flags::RST_SENT_BEFORE_END),
         CloseCause::KeepaliveTimeout
     );
-    assert_eq!(cause(ESTABLISHED, |c| c.probes_out = 3), CloseCause::ZeroWindowTimeout);
+    assert_eq!(
+        cause(ESTABLISHED, |c| (c.probes_out, c.flags) = (3, flags::WINDOW_CLOSED)),
+        CloseCause::ZeroWindowTimeout
+    );
+    let link_down = cause(ESTABLISHED, |c| c.probes_out = 3);
+    assert_eq!(link_down, CloseCause::RetransmitTimeout, "our own link was down");
     assert_eq!(cause(FIN_WAIT1, |c| c.unacked = 1), CloseCause::CloseUnackedTimeout);
     assert_eq!(end(ESTABLISHED, |conn| conn.sk_err = 113).cause, CloseCause::NetError);
 }
@@ -269,4 +274,18 @@ fn an_unfinished_handshake_ends_by_reset_timeout_or_its_listener() {
     assert_eq!(cause(flags::RST_RECEIVED, ECONNRESET), CloseCause::HandshakeReset);
     assert_eq!(cause(flags::NO_SOCKET, ETIMEDOUT), CloseCause::HandshakeFailed);
     assert_eq!(cause(flags::NO_SOCKET, 0), CloseCause::NeverAccepted);
+}
+
+#[test]
+fn an_aborted_subflow_of_mptcp_was_not_never_accepted() {
+    let cause = |opened: u8, owner_tgid: u32| {
+        end(ESTABLISHED, |conn| {
+            conn.flags = flags::MPTCP | flags::NO_SOCKET;
+            (conn.opened, conn.owner_tgid) = (opened, owner_tgid);
+        })
+        .cause
+    };
+    assert_eq!(cause(opened::ACTIVE, 7), CloseCause::LocalAbort);
+    assert_eq!(cause(opened::PASSIVE, 7), CloseCause::LocalAbort);
+    assert_eq!(cause(opened::PASSIVE, 0), CloseCause::Unknown, "accepted or not");
 }
