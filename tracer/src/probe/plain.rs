@@ -101,6 +101,7 @@ pub const PLAIN_LACKS: &[&str] = &[
     "network namespaces, start times of processes, names of thread group leaders",
     "by which signal or exit code a process ended, and which call dropped the last reference",
     "bytes unread at a close, user timeouts, most data that arrives after our close",
+    "resets that follow a shutdown(); a zero window is not told apart from a dead local link",
     "counters of connections that were there before: their exchanges are a bound, reads",
     "proof that an open connection is idle: `hoard` stays silent",
     "before 5.14, errors: unreachable hosts, keepalives, zero windows, `ss -K` are not told apart",
