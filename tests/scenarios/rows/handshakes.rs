@@ -124,17 +124,22 @@ fn half_opened(facts: &Facts) -> Record {
         .may_lack("tracer.idle_before_close_s")
 }
 
+/// The dialling end of it, closed before its answer came.
+fn given_up(facts: &Facts) -> Record {
+    facts
+        .failed_dial()
+        .ended("dial_cancelled", "local")
+        .by_owner("close")
+        .unanswered()
+        .want("tracer.retransmits", Want::Count(0..=8))
+}
+
 fn never_completed(stage: &Stage) -> Vec<Record> {
     let (listener, socket, facts) = half_open(stage);
     wait::in_state(port_of(&listener), sys::SYN_RECV, 0);
     drop(socket);
     vec![
-        facts
-            .failed_dial()
-            .ended("dial_cancelled", "local")
-            .by_owner("close")
-            .unanswered()
-            .want("tracer.retransmits", Want::Count(0..=8)),
+        given_up(&facts),
         half_opened(&facts)
             .ended("handshake_failed", "kernel")
             .errno(110)
@@ -148,12 +153,7 @@ fn reset(stage: &Stage) -> Vec<Record> {
     drop(socket);
     wait::in_state(port_of(&listener), sys::SYN_RECV, 0);
     vec![
-        facts
-            .failed_dial()
-            .ended("dial_cancelled", "local")
-            .by_owner("close")
-            .unanswered()
-            .want("tracer.retransmits", Want::Count(0..=8)),
+        given_up(&facts),
         half_opened(&facts)
             .ended("handshake_reset", "peer")
             .reset_received()
