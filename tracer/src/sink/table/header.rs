@@ -60,7 +60,11 @@ pub(super) fn missing(health: &Health, width: usize, paint: Paint) -> String {
     if lost > 0 {
         let records = human::counted(lost, "record");
         let why = reasons(&health.lost);
-        line("LOST ", format!("{records} ({why}): what is shown is not complete."));
+        // Missed events are a bound: other copies of the program may have seen each of them.
+        let is_bound =
+            health.lost.iter().all(|(name, count)| *count == 0 || name == Loss::Missed.name());
+        let verb = if is_bound { "may not be" } else { "is not" };
+        line("LOST ", format!("{records} ({why}): what is shown {verb} complete."));
     }
     if health.evicted > 0 {
         let evicted = human::counted(health.evicted, "open connection");

@@ -71,6 +71,18 @@ fn a_loss_is_told_when_it_grows_and_not_again() {
 }
 
 #[test]
+fn missed_events_alone_are_a_bound_and_no_certain_loss() {
+    let said = |lost: Vec<(String, u64)>| {
+        let lost = Health { lost, ..testing::health() };
+        watch(Look::default(), |watch| watch.write(&Item::Health(&lost)).unwrap())
+    };
+    let bound = said(vec![("missed".into(), 3), ("ring_full".into(), 0)]);
+    assert_eq!(bound, "LOST 3 records (missed at most 3): what is shown may not be complete.\n");
+    let both = said(vec![("missed".into(), 3), ("ring_full".into(), 1)]);
+    assert!(both.contains("is not complete"), "{both}");
+}
+
+#[test]
 fn a_finding_is_one_line() {
     let finding = testing::finding();
     let identity = testing::identity();
