@@ -12,6 +12,7 @@ mod growth;
 mod hoard;
 mod judge;
 mod one_shot;
+mod pool_too_small;
 mod redials;
 mod sample;
 mod short_lived_process;
