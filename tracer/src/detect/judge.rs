@@ -22,6 +22,12 @@ impl Judge {
         Self { aggregate: Aggregate::new(start_ns, limits), thresholds }
     }
 
+    /// Start of the observation, monotonic nanoseconds.
+    #[must_use]
+    pub const fn start_ns(&self) -> u64 {
+        self.aggregate.start_ns()
+    }
+
     /// Takes in one tick.
     pub fn fold(&mut self, tick: &Tick, identities: &dyn Identities) {
         self.aggregate.fold(tick, identities, &self.thresholds);

@@ -18,10 +18,9 @@ fn bursts(width: u64, kept: u64, idle_ms: u64) -> Vec<Connection> {
     let surplus = (0..rounds).flat_map(|round| {
         (kept..width).map(move |n| {
             let opened_ns = round * SECOND + n * 1_000 + 1;
-            let idle_s = idle_ms as f64 / 1e3;
             Build::client()
                 .at(opened_ns, opened_ns + (20 + idle_ms) * MILLI)
-                .idle_s(idle_s)
+                .idle_s(idle_ms as f64 / 1e3)
                 .open_cause(OpenCause::Parallel)
                 .end()
         })
