@@ -14,6 +14,8 @@ mod judge;
 mod ledger;
 mod one_shot;
 mod pool_too_small;
+mod port_pressure;
+mod port_use;
 mod redials;
 mod rolling;
 mod sample;
