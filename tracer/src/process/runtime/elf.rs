@@ -17,8 +17,10 @@ const TEXT: u64 = 2 << 20;
 
 /// An ELF file of either word size.
 pub(super) trait Image {
-    /// Whether Go's linker made it, and the version it wrote down.
-    fn go(&self) -> Option<Option<String>>;
+    /// Whether Go's linker made it.
+    fn is_go(&self) -> bool;
+    /// The version that Go's linker wrote down.
+    fn go_version(&self) -> Option<String>;
     /// The first bytes of an exported symbol, at most 32; empty if the file holds none of it.
     fn symbol(&self, name: &str) -> Option<&[u8]>;
     /// Its read-only data, if that is small.
@@ -72,12 +74,14 @@ impl<'d, E: FileHeader> Parsed<'d, E> {
 }
 
 impl<E: FileHeader> Image for Parsed<'_, E> {
-    fn go(&self) -> Option<Option<String>> {
-        if let Some(info) = self.section(".go.buildinfo", 256) {
-            return Some(go_version(info));
-        }
-        // Stripped further than usual, or older than 1.13.
-        self.section(".note.go.buildid", 0).map(|_| None)
+    fn is_go(&self) -> bool {
+        // The second is all that programs older than 1.13 have.
+        let marks = [".go.buildinfo", ".note.go.buildid"];
+        marks.iter().any(|name| self.section(name, 0).is_some())
+    }
+
+    fn go_version(&self) -> Option<String> {
+        go_version(self.section(".go.buildinfo", 256)?)
     }
 
     fn symbol(&self, name: &str) -> Option<&[u8]> {
@@ -156,13 +160,13 @@ mod tests {
         let maps = std::fs::read_to_string("/proc/self/maps").unwrap();
         let libc = maps
             .lines()
-            .find_map(|line| line.split_once("/").filter(|_| line.contains("/libc.so")));
+            .find_map(|line| line.split_once('/').filter(|_| line.contains("/libc.so")));
         let libc = format!("/{}", libc.unwrap().1);
         let data = Bounded::new(File::open(libc).unwrap()).unwrap();
         let image = parse(&data).unwrap();
         assert_eq!(image.symbol("gnu_get_libc_version").map(<[u8]>::len), Some(32));
         assert_eq!(image.symbol("no_such_symbol"), None);
-        assert_eq!(image.go(), None);
+        assert!(!image.is_go());
     }
 
     #[test]

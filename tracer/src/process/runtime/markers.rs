@@ -69,8 +69,8 @@ const MARKERS: &[Marker] = &[
 
 /// The runtime that the file is or contains, with its version if that is in the file.
 pub(super) fn kind(image: &dyn Image) -> Option<(RuntimeKind, Option<String>)> {
-    if let Some(version) = image.go() {
-        return Some((RuntimeKind::Go, version));
+    if image.is_go() {
+        return Some((RuntimeKind::Go, image.go_version()));
     }
     let marker = MARKERS.iter().find(|marker| image.symbol(marker.symbol).is_some())?;
     let version = match marker.version {

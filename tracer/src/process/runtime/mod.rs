@@ -36,7 +36,7 @@ fn of_file(file: File, path: &Path) -> Option<(RuntimeKind, Option<String>)> {
     let data = Bounded::new(file)?;
     let image = elf::parse(&data)?;
     let name = path.file_name()?.to_string_lossy();
-    markers::kind(&*image).or_else(|| names::kind(&name, image.text()))
+    markers::kind(&*image).or_else(|| names::kind(&name, || image.text()))
 }
 
 /// The version from what is installed beside the executable, or from its name.

@@ -39,11 +39,14 @@ const PROGRAMS: &[Program] = &[
     program("zsh", RuntimeKind::Shell, None),
 ];
 
-/// The program called `name`, whose read-only text is `text` if it can be read.
-pub(super) fn kind(name: &str, text: Option<&[u8]>) -> Option<(RuntimeKind, Option<String>)> {
+/// The program called `name`, whose read-only text `text` reads if it is needed.
+pub(super) fn kind<'a>(
+    name: &str,
+    text: impl FnOnce() -> Option<&'a [u8]>,
+) -> Option<(RuntimeKind, Option<String>)> {
     let program = PROGRAMS.iter().find(|program| program.name == name)?;
     let Some((words, is_version)) = program.text else { return Some((program.kind, None)) };
-    let text = text?;
+    let text = text()?;
     if is_version {
         return Some((program.kind, Some(behind(text, words)?)));
     }
@@ -59,9 +62,9 @@ mod tests {
     fn a_namesake_without_the_text_is_not_the_program() {
         let text = b"\0curl 7.88.1 (x86_64-pc-linux-gnu) %s\n\0".as_slice();
         let version = Some("7.88.1".to_owned());
-        assert_eq!(kind("curl", Some(text)), Some((RuntimeKind::Curl, version)));
-        assert_eq!((kind("curl", Some(b"hello")), kind("curl", None)), (None, None));
-        assert_eq!(kind("dash", None), Some((RuntimeKind::Shell, None)));
-        assert_eq!(kind("checkout", Some(text)), None);
+        assert_eq!(kind("curl", || Some(text)), Some((RuntimeKind::Curl, version)));
+        assert_eq!((kind("curl", || Some(b"hello")), kind("curl", || None)), (None, None));
+        assert_eq!(kind("dash", || None), Some((RuntimeKind::Shell, None)));
+        assert_eq!(kind("checkout", || Some(text)), None);
     }
 }
