@@ -3,6 +3,7 @@
 //! One file per detector: its signature, its healthy look-alikes and its memory. Thresholds, each
 //! with its reason, are in one table; `judge` runs them all, keeps one finding per cause and ranks.
 
+mod causes;
 mod close_wait_leak;
 mod connect_refused;
 mod detector;
@@ -22,7 +23,7 @@ mod unread_close;
 mod view;
 
 pub use detector::{Detector, Detectors};
-pub use finding::{Code, Confidence, Evidence, Finding, Severity};
+pub use finding::{Code, Confidence, Consequence, Evidence, Finding, Severity};
 pub use judge::Judge;
 pub use thresholds::{Threshold, ThresholdError, Thresholds, Unit};
 pub use view::View;
