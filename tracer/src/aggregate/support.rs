@@ -263,6 +263,7 @@ pub(crate) fn running(
                 exe: Some(PathBuf::from(exe)),
                 command: None,
                 cgroup: Some("/a.slice".into()),
+                runtime: None,
             };
             (identity.id, identity)
         })

@@ -1,6 +1,7 @@
 //! A verdict, with what justifies it.
 
 use crate::aggregate::Key;
+use crate::process::Runtime;
 use crate::words::words;
 
 words! {
@@ -130,6 +131,8 @@ pub struct Finding {
     pub examples: Vec<u64>,
     /// Number of processes it is about.
     pub processes: u64,
+    /// What they run on, if that is known and the same.
+    pub runtime: Option<Runtime>,
 }
 
 impl Finding {

@@ -70,6 +70,7 @@ impl Judge {
             let view = View {
                 key,
                 comm: entry.comm(),
+                runtime: totals.runtime.as_ref(),
                 totals,
                 start_ns: self.aggregate.start_ns(),
                 now_ns: self.aggregate.now_ns(),

@@ -83,6 +83,7 @@ pub(super) fn blank(code: Code, severity: Severity) -> Finding {
         first_seen_ns: 0,
         last_seen_ns: 0,
         examples: Vec::new(),
+        runtime: None,
         processes: 0,
     }
 }

@@ -7,6 +7,7 @@ use super::sample::Sample;
 use super::{Code, Confidence, Finding, Severity, Thresholds};
 use crate::aggregate::{Key, Totals, Who};
 use crate::connection::{Role, seconds};
+use crate::process::Runtime;
 
 /// One key as of the last tick.
 #[derive(Clone, Copy, Debug)]
@@ -15,6 +16,8 @@ pub struct View<'a> {
     pub key: &'a Key,
     /// `comm` of its process, empty if unknown.
     pub comm: &'a str,
+    /// What its processes run on, if that is known and the same.
+    pub runtime: Option<&'a Runtime>,
     /// Its totals.
     pub totals: &'a Totals,
     /// Start of the observation, monotonic nanoseconds.
@@ -113,6 +116,7 @@ impl View<'_> {
             last_seen_ns,
             examples: sample.cookies(),
             processes: self.totals.processes,
+            runtime: self.runtime.cloned(),
         };
         if self.lost > 0 {
             let lost = self.lost;

@@ -6,7 +6,7 @@ use crate::connection::{
     Basis, Close, CloseCause, Connection, Initiator, OpenCause, Phase, Role, TcpState, testing,
 };
 use crate::detect::{Code, Confidence, Consequence, Evidence, Finding, Severity};
-use crate::process::{Identity, ProcessId};
+use crate::process::{Identity, ProcessId, Runtime};
 use crate::sink::{Health, Origin};
 
 /// Monotonic time 0 is 2023-11-14 22:13:20 UTC.
@@ -44,6 +44,10 @@ pub(crate) fn health() -> Health {
 
 pub(crate) const CHECKOUT: ProcessId = ProcessId { pid: 4711, start_ns: 1 };
 
+pub(crate) fn runtime() -> Option<Runtime> {
+    Runtime::named("go", Some("1.22.5".into()))
+}
+
 pub(crate) fn identity() -> Identity {
     Identity {
         id: CHECKOUT,
@@ -52,6 +56,7 @@ pub(crate) fn identity() -> Identity {
         exe: Some("/srv/bin/checkout".into()),
         command: None,
         cgroup: Some("/system.slice/checkout.service".into()),
+        runtime: runtime(),
     }
 }
 
@@ -119,6 +124,7 @@ pub(crate) fn totals() -> Totals {
         bytes_sent: Some(24_000),
         bytes_received: Some(260_000_000),
         processes: 1,
+        runtime: runtime(),
     }
 }
 
@@ -160,5 +166,6 @@ pub(crate) fn finding() -> Finding {
         last_seen_ns: 4_900_000_000,
         examples: vec![4107, 4109, 4112],
         processes: 1,
+        runtime: runtime(),
     }
 }

@@ -16,7 +16,8 @@ pub(super) fn put(line: &mut Line, verdict: &Verdict<'_>, clock: &Clock) {
     line.put("tracer.finding.confidence", finding.confidence.name());
     line.put("tracer.finding.summary", finding.summary.as_str());
     line.put("tracer.finding.advice", finding.advice.as_str());
-    about::key(line, &finding.key, finding.processes, verdict.identity, clock);
+    let known = (verdict.identity, finding.runtime.as_ref());
+    about::key(line, &finding.key, finding.processes, known, clock);
     line.object("tracer.finding.evidence", measures(&finding.evidence));
     line.put("tracer.finding.ruled_out", finding.ruled_out.as_slice());
     line.put("tracer.finding.doubts", finding.doubts.as_slice());

@@ -59,7 +59,7 @@ fn title(finding: &Finding, identity: Option<&Identity>, width: usize, paint: Pa
     let lead = format!("{} {code}  ", pad(severity, 5, Side::Left));
     let about = format!(
         "{} {}  ({} confidence)",
-        whom::full(&finding.key.who, finding.processes, identity),
+        whom::full(&finding.key.who, finding.processes, identity, finding.runtime.as_ref()),
         whom::towards(&finding.key),
         finding.confidence.name(),
     );
