@@ -4,7 +4,7 @@ use std::cmp::Reverse;
 use std::collections::BTreeMap;
 use std::net::SocketAddr;
 
-use super::{Detectors, Finding, Thresholds, View, causes, port_use};
+use super::{Detectors, Finding, Thresholds, View, causes, port_use, same};
 use crate::aggregate::{Aggregate, Entry, Identities, Key, Limits, Totals, Who};
 use crate::connection::{Role, Tick};
 use crate::probe::Ports;
@@ -89,7 +89,7 @@ impl Judge {
                 .then_with(|| left.key.cmp(&right.key))
                 .then_with(|| left.code.cmp(&right.code))
         });
-        findings
+        same::together(findings)
     }
 }
 
