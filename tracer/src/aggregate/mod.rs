@@ -9,6 +9,7 @@ mod entry;
 mod fold;
 mod group;
 mod key;
+mod races;
 #[cfg(test)]
 pub(crate) mod support;
 mod tick;
