@@ -2,6 +2,7 @@
 
 use std::collections::{BTreeMap, HashMap};
 
+use super::races::Races;
 use crate::connection::Connection;
 use crate::process::{Identity, ProcessId, Table};
 
@@ -42,6 +43,8 @@ pub struct Slice<'a> {
     pub ended: &'a [&'a Connection],
     /// Connections open at `now_ns`, ordered by when they were opened.
     pub live: &'a [&'a Connection],
+    /// Races of the whole tick.
+    pub(super) races: &'a Races,
 }
 
 impl<'a> Slice<'a> {
@@ -54,6 +57,13 @@ impl<'a> Slice<'a> {
     /// Ended and live ones.
     pub fn all(&self) -> impl Iterator<Item = &'a Connection> {
         self.ended.iter().chain(self.live).copied()
+    }
+
+    /// Whether `connection` was given up while dialling because the same process's dial to another
+    /// address of the same port had just been answered.
+    #[must_use]
+    pub fn lost_race(&self, connection: &Connection) -> bool {
+        self.races.is_lost(connection)
     }
 
     /// Connections opened in this interval, each once over all ticks, in no order.

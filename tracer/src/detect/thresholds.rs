@@ -207,6 +207,50 @@ thresholds! {
         "The kernel searches longer for a free port the fewer are left, and rates are not that steady.";
     port_min_failures: u64 = 3, Count, "port-pressure.min-failures",
         "One or two may be the fault of a program that chose its own port.";
+    cancelled_min_connections: u64 = 5, Count, "cancelled-exchange.min-connections",
+        "One or two requests are given up in any client, by its user or its caller.";
+    cancelled_min_share: f64 = 0.2, Share, "cancelled-exchange.min-share",
+        "Of the requests, where no constant time names a timeout: hedged requests and callers that go away stay below.";
+    cancelled_min_wait_s: f64 = 0.02, Seconds, "cancelled-exchange.min-wait",
+        "A farewell (TLS close alert, GOAWAY, QUIT, Terminate) is written right before the close; two ticks of the slowest clock are 20 ms.";
+    cancelled_min_span_s: f64 = 1.0, Seconds, "cancelled-exchange.min-span",
+        "A shutdown gives up all that is outstanding at one moment.";
+    cancelled_tls_max_wait_s: f64 = 5.0, Seconds, "cancelled-exchange.tls-max-wait",
+        "HTTP/2 writes control frames after the answer, so an idle connection looks unanswered; pools close idle ones after 5 s at the earliest.";
+    timeout_min_dials: u64 = 5, Count, "connect-timeout.min-dials",
+        "Clients retry one or two dials by themselves.";
+    timeout_min_share: f64 = 0.1, Share, "connect-timeout.min-share",
+        "Where packets are lost, a hundredth of the first SYNs is; a tenth without an answer is no loss.";
+    timeout_min_wait_s: f64 = 1.0, Seconds, "connect-timeout.min-wait",
+        "The kernel repeats a SYN after one second: what waits longer got no answer to the first.";
+    unreachable_min_dials: u64 = 5, Count, "connect-unreachable.min-dials",
+        "Clients retry one or two dials by themselves.";
+    unreachable_min_share: f64 = 0.5, Share, "connect-unreachable.min-share",
+        "Below half, the destination is reached and a route or a host behind it comes and goes.";
+    given_up_min_dials: u64 = 5, Count, "dial-cancelled.min-dials",
+        "One or two dials are given up in any client, because the request that wanted them ended.";
+    given_up_min_share: f64 = 0.2, Share, "dial-cancelled.min-share",
+        "Requests that are cancelled before they have a connection give up a part of the dials, below a fifth.";
+    given_up_min_span_s: f64 = 1.0, Seconds, "dial-cancelled.min-span",
+        "A shutdown, or one cancelled request, gives up all its dials at one moment.";
+    resets_min_connections: u64 = 5, Count, "resets-received.min-connections",
+        "Single resets come with any crash or failover of a peer.";
+    resets_min_share: f64 = 0.1, Share, "resets-received.min-share",
+        "Of the ended connections; in a pool that works few end at all, so a tenth is much.";
+    resets_blip_s: f64 = 1.0, Seconds, "resets-received.blip",
+        "A peer that restarts resets all its connections within a second.";
+    resets_long_idle_s: f64 = 30.0, Seconds, "resets-received.long-idle",
+        "Firewalls, NAT and balancers forget an idle connection after about a minute at the earliest.";
+    sent_min_connections: u64 = 5, Count, "resets-sent.min-connections",
+        "Single clients give up or misbehave at any server.";
+    sent_min_share: f64 = 0.1, Share, "resets-sent.min-share",
+        "Of the ended connections: scanners and broken clients are a small part of the traffic.";
+    abortive_min_connections: u64 = 10, Count, "abortive-close.min-connections",
+        "Error paths abort single connections on purpose.";
+    abortive_min_share: f64 = 0.5, Share, "abortive-close.min-share",
+        "Below half, it is how errors are ended, not how connections are.";
+    abortive_min_loss_share: f64 = 0.1, Share, "abortive-close.min-loss-share",
+        "Of the aborted ones: data that was not acknowledged yet is thrown away.";
 }
 
 #[cfg(test)]
