@@ -4,17 +4,26 @@
 //! with its reason, are in one table; `judge` runs them all, keeps one finding per cause and ranks.
 
 mod causes;
+mod client_idle_timeout;
 mod close_wait_leak;
 mod connect_refused;
 mod detector;
+mod ends;
 mod finding;
 mod growth;
 mod hoard;
+mod idle_timeout;
 mod judge;
+mod moments;
 mod one_shot;
+mod peer_closes_each;
+mod peer_idle_timeout;
+mod peer_recycles;
+mod quiet;
 mod redials;
 mod sample;
 mod short_lived_process;
+mod steady;
 #[cfg(test)]
 mod support;
 mod thresholds;
