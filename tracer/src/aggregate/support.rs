@@ -115,11 +115,6 @@ impl Build {
         self
     }
 
-    pub(crate) fn cause(mut self, cause: CloseCause) -> Self {
-        self.close.cause = cause;
-        self
-    }
-
     pub(crate) fn role(mut self, role: Role) -> Self {
         self.connection.role = Some(role);
         self
@@ -152,6 +147,34 @@ impl Build {
 
     pub(crate) fn idle_s(mut self, idle_s: f64) -> Self {
         self.close.idle_s = Some(idle_s);
+        self
+    }
+
+    pub(crate) fn idle_unknown(mut self) -> Self {
+        self.close.idle_s = None;
+        self
+    }
+
+    /// A request is outstanding.
+    pub(crate) fn waiting(mut self) -> Self {
+        self.connection.unanswered = true;
+        self
+    }
+
+    /// Closed up to a few milliseconds times `n` earlier.
+    pub(crate) fn closed_earlier(mut self, n: u64) -> Self {
+        self.close.at_ns -= n * 10 * MILLI;
+        self
+    }
+
+    /// The peer's FIN came, we wrote `bytes`, and a reset answered them.
+    pub(crate) fn stale(mut self, bytes: u64) -> Self {
+        self.connection.unanswered = true;
+        self.close.after_peer_fin = true;
+        self.close.sent_after_peer_fin = Some(bytes);
+        self.close.cause = CloseCause::ResetAfterPeerFin;
+        self.close.initiator = Initiator::Peer;
+        self.close.rst = Some(Reset::Received);
         self
     }
 

@@ -48,6 +48,13 @@ pub struct Slice<'a> {
 }
 
 impl<'a> Slice<'a> {
+    /// Nothing but open connections, for tests.
+    #[cfg(test)]
+    pub(crate) fn of_live(now_ns: u64, live: &'a [&'a Connection]) -> Self {
+        static NONE: std::sync::LazyLock<Races> = std::sync::LazyLock::new(Races::default);
+        Self { start_ns: 0, previous_ns: 0, now_ns, ended: &[], live, races: &NONE }
+    }
+
     /// Whether this is the first interval of the observation.
     #[must_use]
     pub const fn is_first(&self) -> bool {
