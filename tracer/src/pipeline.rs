@@ -2,6 +2,7 @@
 //! has been judged so far out. The same code runs live and on replay.
 
 use std::collections::BTreeMap;
+use std::time::Duration;
 
 use tracer_ebpf::{Conn, Loss};
 
@@ -9,10 +10,10 @@ use crate::aggregate::Limits;
 use crate::clock::Clock;
 use crate::connection::{self, Connection, Connections, Facts, Sees, Served, Tick};
 use crate::decode::{self, Event};
-use crate::detect::{Judge, Thresholds};
+use crate::detect::{Rolling, Thresholds};
 use crate::probe::hook::Kind;
 use crate::probe::plain::{ERROR_REPORT, RELEASE};
-use crate::probe::{Attached, Status};
+use crate::probe::{Attached, Ports, Status};
 use crate::process::{Identity, Lookup, ProcessId, Scan, Table};
 use crate::sink::{Health, Origin};
 use crate::source::{Input, Lost};
@@ -34,6 +35,8 @@ pub struct Setting {
     pub tier: String,
     /// Which end we are of connections that were there before.
     pub served: Served,
+    /// What our own network namespace can dial from.
+    pub ports: Ports,
     /// Kernel reset reasons by number.
     pub reset_reasons: std::collections::HashMap<u32, String>,
 }
@@ -66,6 +69,7 @@ impl Setting {
             }
             .into(),
             served: served(sockets, attached.knows_starts),
+            ports: Ports::read(),
             reset_reasons: attached.reset_reasons.clone(),
         }
     }
@@ -123,7 +127,7 @@ pub struct Pipeline {
     selection: Selection,
     connections: Connections,
     processes: Table,
-    judge: Judge,
+    judge: Rolling,
     decode_errors: BTreeMap<&'static str, u64>,
     lost: Lost,
     tracked: u64,
@@ -161,7 +165,8 @@ impl Pipeline {
         };
         Self {
             connections: Connections::new(facts, setting.start_ns),
-            judge: Judge::new(setting.start_ns, Limits::default(), thresholds),
+            judge: Rolling::new(setting.start_ns, Limits::default(), thresholds, None)
+                .with_ports(setting.ports),
             setting,
             selection,
             processes: Table::new(lookup),
@@ -169,6 +174,14 @@ impl Pipeline {
             lost: Lost::default(),
             tracked: 0,
         }
+    }
+
+    /// Lets verdicts and totals look back this far at most, for an observation without an end.
+    #[must_use]
+    pub fn looking_back(mut self, window: Duration) -> Self {
+        let window_ns = u64::try_from(window.as_nanos()).ok();
+        self.judge.set_window(window_ns);
+        self
     }
 
     /// Takes one input.
@@ -236,7 +249,7 @@ impl Pipeline {
 
     /// Totals and verdicts so far.
     #[must_use]
-    pub const fn judge(&self) -> &Judge {
+    pub const fn judge(&self) -> &Rolling {
         &self.judge
     }
 

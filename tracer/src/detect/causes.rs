@@ -4,7 +4,7 @@
 use super::{Code, Consequence, Finding};
 
 /// How the verdict on the left explains the one on the right.
-#[derive(Clone, Copy, PartialEq, Eq)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
 enum Explains {
     /// It says the same more exactly: the right one is left out.
     Restates,
@@ -123,6 +123,32 @@ mod tests {
             }
             assert!(!reached.contains(why), "{} explains itself", why.name());
         }
+    }
+
+    #[test]
+    fn the_page_has_each_relation_and_no_other() {
+        let page = include_str!("../../../docs/findings.md");
+        let codes = |cell: &str| -> Vec<String> {
+            cell.split('`').skip(1).step_by(2).map(str::to_owned).collect()
+        };
+        let mut told = Vec::new();
+        let table =
+            page.split("| finding | left out beside it | listed under it |\n|---|---|---|\n");
+        let rows = table.last().unwrap_or_default().lines().take_while(|row| row.starts_with('|'));
+        for row in rows {
+            let cells: Vec<_> = row.split('|').collect();
+            for (how, cell) in [(Restates, cells[2]), (LeadsTo, cells[3])] {
+                told.extend(
+                    codes(cell).into_iter().map(|what| (codes(cells[1])[0].clone(), how, what)),
+                );
+            }
+        }
+        let known: Vec<_> = RELATIONS
+            .iter()
+            .map(|(why, how, what)| (why.name().to_owned(), *how, what.name().to_owned()))
+            .collect();
+        assert_eq!(told.len(), known.len());
+        assert!(known.iter().all(|relation| told.contains(relation)), "{told:?}");
     }
 
     #[test]

@@ -4,6 +4,9 @@ use super::close_wait_leak::CloseWaitLeak;
 use super::connect_refused::ConnectRefused;
 use super::hoard::Hoard;
 use super::one_shot::OneShot;
+use super::pool_too_small::PoolTooSmall;
+use super::port_pressure::PortPressure;
+use super::port_use::Sources;
 use super::short_lived_process::ShortLivedProcess;
 use super::unread_close::UnreadClose;
 use super::{Finding, Thresholds, View};
@@ -51,8 +54,17 @@ macro_rules! detectors {
 detectors! {
     one_shot: OneShot,
     unread_close: UnreadClose,
+    pool_too_small: PoolTooSmall,
     hoard: Hoard,
     short_lived_process: ShortLivedProcess,
     close_wait_leak: CloseWaitLeak,
     connect_refused: ConnectRefused,
+    port_pressure: PortPressure,
+}
+
+impl Detectors {
+    /// The ports that the key's connections hold.
+    pub(super) const fn sources(&self) -> &Sources {
+        &self.port_pressure.sources
+    }
 }

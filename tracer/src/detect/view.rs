@@ -2,6 +2,7 @@
 
 use std::net::SocketAddr;
 
+use super::port_use::PlaceUse;
 use super::sample::Sample;
 use super::{Code, Confidence, Finding, Severity, Thresholds};
 use crate::aggregate::{Key, Totals, Who};
@@ -27,6 +28,8 @@ pub struct View<'a> {
     pub lost: u64,
     /// The same port on an address of the other IP version, where the same process's dials succeed.
     pub works_at: Option<SocketAddr>,
+    /// The ports towards its destination, where it holds more of them than any other key.
+    pub(super) ports: Option<PlaceUse>,
     /// The values in force.
     pub thresholds: &'a Thresholds,
 }

@@ -5,12 +5,13 @@ use serde_json::{Map, Number, Value, json};
 use super::about;
 use super::line::Line;
 use crate::clock::Clock;
-use crate::detect::{Consequence, Evidence};
+use crate::detect::{Consequence, Evidence, State};
 use crate::sink::Verdict;
 
 pub(super) fn put(line: &mut Line, verdict: &Verdict<'_>, clock: &Clock) {
     let finding = verdict.finding;
     line.put("tracer.finding.code", finding.code.name());
+    line.known("tracer.finding.state", verdict.state.map(State::name));
     line.put("severity_text", finding.severity.name());
     line.put("tracer.finding.confidence", finding.confidence.name());
     line.put("tracer.finding.summary", finding.summary.as_str());
@@ -62,7 +63,8 @@ mod tests {
     #[test]
     fn evidence_counts_are_integers_and_times_are_seconds() {
         let finding = testing::finding();
-        let verdict = Verdict { at_ns: 5_000_000_000, finding: &finding, identity: None };
+        let verdict =
+            Verdict { at_ns: 5_000_000_000, state: None, finding: &finding, identity: None };
         let line = line_of(&Item::Finding(verdict), &testing::origin());
         assert_eq!(
             line["tracer.finding.evidence"].to_string(),
