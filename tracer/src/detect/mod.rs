@@ -9,6 +9,7 @@ mod connect_refused;
 mod detector;
 mod finding;
 mod growth;
+mod handshake;
 mod hoard;
 mod judge;
 mod ledger;
@@ -23,7 +24,6 @@ mod short_lived_process;
 #[cfg(test)]
 mod support;
 mod thresholds;
-mod tls;
 mod unread_close;
 mod view;
 
