@@ -36,6 +36,8 @@ fn a_value_of_the_wrong_form_is_told_what_fits() {
         (["-P", "70000"], "1..=65535"),
         (["-P", "0"], "1..=65535"),
         (["--output", "xml"], "json"),
+        (["--fail-on", "one-shoot"], "did you mean `one-shot`? Valid are: info, warn, error, "),
+        (["--fail-on", "error,bogus"], "'bogus'"),
     ] {
         let said = tracer(&args);
         assert_eq!((said.code, said.stdout.as_str()), (Some(2), ""), "{args:?}");

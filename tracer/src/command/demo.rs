@@ -22,7 +22,7 @@ pub(super) fn run(args: &Demo) -> Result<Outcome, Error> {
     let report = Report {
         output: args.output,
         connections: false,
-        fail_on: None,
+        fail_on: Vec::new(),
         strict: false,
         thresholds: Vec::new(),
     };

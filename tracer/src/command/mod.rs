@@ -22,7 +22,7 @@ use crate::{probe, source};
 pub enum Outcome {
     /// Exit code 0.
     Fine,
-    /// Exit code 1: findings at the `--fail-on` level.
+    /// Exit code 1: findings that `--fail-on` asks for.
     Findings,
     /// Exit code 3: data was lost, and `--strict` was given.
     Lost,

@@ -4,9 +4,9 @@ use std::io::{self, Write};
 
 use super::{Error, Outcome, terminal, written};
 use crate::aggregate::Who;
-use crate::cli::{FailOn, Output, Report};
+use crate::cli::{Output, Report};
 use crate::connection::{Tick, seconds};
-use crate::detect::{Finding, Severity, Thresholds};
+use crate::detect::{Finding, Thresholds};
 use crate::pipeline::{Pipeline, Setting};
 use crate::process::Identity;
 use crate::sink::json::Json;
@@ -72,14 +72,7 @@ fn identity<'a>(pipeline: &'a Pipeline, who: &Who) -> Option<&'a Identity> {
 }
 
 fn outcome(findings: &[Finding], is_complete: bool, args: &Report) -> Outcome {
-    let fails = args.fail_on.is_some_and(|least| {
-        let least = match least {
-            FailOn::Info => Severity::Info,
-            FailOn::Warn => Severity::Warn,
-            FailOn::Error => Severity::Error,
-        };
-        findings.iter().any(|finding| finding.severity >= least)
-    });
+    let fails = findings.iter().any(|found| args.fail_on.iter().any(|what| what.is_met_by(found)));
     if args.strict && !is_complete {
         Outcome::Lost
     } else if fails {
@@ -137,7 +130,7 @@ mod tests {
         let args = |strict| Report {
             output: Output::Json,
             connections: false,
-            fail_on: None,
+            fail_on: Vec::new(),
             strict,
             thresholds: Vec::new(),
         };
