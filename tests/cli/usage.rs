@@ -77,6 +77,22 @@ fn connections_for_people_are_refused_with_the_verb_that_prints_them() {
 }
 
 #[test]
+fn exec_takes_a_command_behind_two_dashes_and_no_process_or_time() {
+    for (args, word) in [
+        (&["exec"][..], "<COMMAND>"),
+        (&["exec", "--"], "<COMMAND>"),
+        (&["exec", "true"], "exec [OPTIONS] -- <COMMAND>"),
+        (&["exec", "-p", "1", "--", "true"], "unexpected argument '-p'"),
+        (&["exec", "-d", "1s", "--", "true"], "unexpected argument '-d'"),
+    ] {
+        let said = tracer(args);
+        assert_eq!((said.code, said.stdout.as_str()), (Some(2), ""), "{args:?}");
+        assert!(said.stderr.contains(word), "{args:?}: {}", said.stderr);
+    }
+    refused(&["exec", "--connections", "--", "true"], &["--output json"]);
+}
+
+#[test]
 fn a_recording_that_cannot_be_read_is_named() {
     let dir = tempfile::tempdir().expect("a temporary directory");
     let path = |name: &str| dir.path().join(name).into_os_string().into_string().expect("UTF-8");

@@ -1,5 +1,6 @@
 //! The command line: arguments and their help, no logic.
 
+mod exec;
 mod fail_on;
 mod report;
 mod value;
@@ -9,6 +10,7 @@ use std::time::Duration;
 
 use clap::{Args, Parser, Subcommand, ValueEnum};
 
+pub use exec::Exec;
 pub use fail_on::FailOn;
 pub use report::Report;
 use value::{duration, ring_mib};
@@ -28,6 +30,7 @@ use value::{duration, ring_mib};
   tracer -p 4242                    one process, until Ctrl-C
   tracer watch -P 5432              a line per ended connection of a database port
   tracer -d 15s --output json       JSON lines for a script
+  tracer exec -- ./test.sh          run a command and judge it, with all its descendants
   tracer record -d 60s out.trace    record now, judge later: tracer replay out.trace
 
 Exit codes:
@@ -52,6 +55,15 @@ pub enum Verb {
     Diagnose(Diagnose),
     /// Print a line for each connection that ends, live
     Watch(Watch),
+    /// Run a command, judge it and all its descendants, and give its exit code
+    #[command(
+        after_help = "The exit code is the command's if it failed: 128 + N where signal N ended \
+                            it, 127 where it was not found, 126 where it could not be run. If it did \
+                            well: 1 on findings that --fail-on asks for, 3 if data was lost and \
+                            --strict was given. It takes a mounted control group hierarchy of \
+                            version 2."
+    )]
+    Exec(Exec),
     /// Write what the kernel tells to a file, to be judged later
     Record(Record),
     /// Judge a recorded file: same bytes in, same findings out

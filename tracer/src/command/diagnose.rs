@@ -56,7 +56,7 @@ pub(super) fn selection(filter: &Filter) -> Result<Selection, Error> {
 
 /// The filter as it is: the processes of a recording need not live any more.
 pub(super) fn recorded_selection(filter: &Filter) -> Selection {
-    Selection { pids: filter.pids.clone(), ports: filter.ports.clone() }
+    Selection { pids: filter.pids.clone(), ports: filter.ports.clone(), family: None }
 }
 
 /// Says what happens meanwhile, on stderr.

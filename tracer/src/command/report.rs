@@ -10,14 +10,24 @@ use crate::detect::{Finding, Thresholds};
 use crate::pipeline::{Pipeline, Setting};
 use crate::process::Identity;
 use crate::sink::json::Json;
-use crate::sink::table::Table;
+use crate::sink::table::{Look, Table};
 use crate::sink::{Ended, Item, Sink, Summary, Verdict};
 
 /// The sink that `output` asks for, on stdout.
 pub(super) fn sink(output: Output, setting: &Setting) -> Box<dyn Sink> {
-    let (out, origin) = (io::BufWriter::new(io::stdout()), setting.origin.clone());
+    sink_on(io::stdout(), terminal::look(), output, setting)
+}
+
+/// The same, on `out`, which looks so.
+pub(super) fn sink_on(
+    out: impl Write + 'static,
+    look: Look,
+    output: Output,
+    setting: &Setting,
+) -> Box<dyn Sink> {
+    let (out, origin) = (io::BufWriter::new(out), setting.origin.clone());
     match output {
-        Output::Table => Box::new(Table::new(out, origin, terminal::look())),
+        Output::Table => Box::new(Table::new(out, origin, look)),
         Output::Json => Box::new(Json::new(out, origin)),
     }
 }
