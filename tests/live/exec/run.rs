@@ -5,6 +5,8 @@ use std::io::Read as _;
 use std::os::unix::process::CommandExt as _;
 use std::path::PathBuf;
 use std::process::{Child, ChildStdout, Command, Stdio};
+use std::thread;
+use std::time::Duration;
 
 use rustix::process::{Pid, Signal, kill_process};
 use serde_json::Value;
@@ -90,8 +92,16 @@ impl Exec {
 
 impl Drop for Exec {
     fn drop(&mut self) {
-        // Already gone is fine. SIGTERM is passed on: no command outlives a test that failed.
+        // Already gone is fine. SIGTERM is passed on: no command outlives a test that failed, if both
+        // do what is tested here.
         let _ = kill_process(Pid::from_child(&self.child), Signal::TERM);
+        for _ in 0..100 {
+            if self.child.try_wait().is_ok_and(|status| status.is_some()) {
+                return;
+            }
+            thread::sleep(Duration::from_millis(50));
+        }
+        let _ = self.child.kill();
         let _ = self.child.wait();
     }
 }
