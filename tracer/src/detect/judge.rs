@@ -1,5 +1,7 @@
 //! Runs every detector on every key, keeps one finding per cause and ranks them.
 
+mod not_enough;
+
 use std::cmp::Reverse;
 use std::collections::BTreeMap;
 use std::net::SocketAddr;
@@ -7,6 +9,8 @@ use std::net::SocketAddr;
 use super::{Code, Detectors, Finding, Thresholds, View};
 use crate::aggregate::{Aggregate, Entry, Identities, Key, Limits, Totals, Who};
 use crate::connection::{Role, Tick};
+
+pub use not_enough::NotEnough;
 
 /// For one key the verdict on the left explains the one on the right, which is then left out.
 ///
@@ -57,11 +61,25 @@ impl Judge {
     /// number of records the kernel could not deliver.
     #[must_use]
     pub fn findings(&self, lost: u64) -> Vec<Finding> {
+        let mut findings = Vec::new();
+        self.each(lost, &mut |entry, view| findings.extend(one_per_cause(judge(entry, view))));
+        findings.sort_by(|left, right| {
+            let rank =
+                |finding: &Finding| (Reverse(finding.severity), Reverse(finding.connections));
+            rank(left)
+                .cmp(&rank(right))
+                .then_with(|| left.key.cmp(&right.key))
+                .then_with(|| left.code.cmp(&right.code))
+        });
+        findings
+    }
+
+    /// Shows every key as of the last tick.
+    fn each(&self, lost: u64, look: &mut dyn FnMut(&Entry<Detectors>, &View<'_>)) {
         let entries = self.aggregate.entries();
         let totals: BTreeMap<_, _> =
             entries.iter().map(|(key, entry)| (key, entry.totals())).collect();
         let working = working(&totals);
-        let mut findings = Vec::new();
         for ((key, entry), totals) in entries.iter().zip(totals.values()) {
             let view = View {
                 key,
@@ -73,17 +91,8 @@ impl Judge {
                 works_at: works_at(key, &working),
                 thresholds: &self.thresholds,
             };
-            findings.extend(one_per_cause(judge(entry, &view)));
+            look(entry, &view);
         }
-        findings.sort_by(|left, right| {
-            let rank =
-                |finding: &Finding| (Reverse(finding.severity), Reverse(finding.connections));
-            rank(left)
-                .cmp(&rank(right))
-                .then_with(|| left.key.cmp(&right.key))
-                .then_with(|| left.code.cmp(&right.code))
-        });
-        findings
     }
 }
 

@@ -12,6 +12,7 @@ mod hoard;
 mod judge;
 mod one_shot;
 mod redials;
+mod relaxed;
 mod sample;
 mod short_lived_process;
 #[cfg(test)]
@@ -23,6 +24,6 @@ mod view;
 
 pub use detector::{Detector, Detectors};
 pub use finding::{Code, Confidence, Evidence, Finding, Severity};
-pub use judge::Judge;
+pub use judge::{Judge, NotEnough};
 pub use thresholds::{Threshold, ThresholdError, Thresholds, Unit};
 pub use view::View;
