@@ -15,6 +15,8 @@ mod demo;
 mod document;
 #[path = "cli/documents.rs"]
 mod documents;
+#[path = "cli/explain.rs"]
+mod explain;
 #[path = "cli/fail_on.rs"]
 mod fail_on;
 #[path = "cli/output.rs"]

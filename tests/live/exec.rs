@@ -71,6 +71,20 @@ fn a_curl_for_each_request_is_named_and_fails_a_gate() {
 
 #[test]
 #[ignore = "needs root"]
+fn a_few_curls_are_no_finding_and_explained() {
+    let nginx = Nginx::keep_alive();
+    let script = format!("for i in $(seq 7); do {}; done", curl(nginx.port));
+    let said = Exec::shell(&["--explain", "--fail-on", "info"], &script).end();
+    assert_eq!((said.code, said.stderr.as_str()), (Some(0), ""));
+    let lacks: Vec<_> =
+        said.report.iter().filter(|line| line["event.name"] == "tracer.not_enough").collect();
+    all_are(&lacks, 1, "tracer.not_enough.threshold", "short-lived-process.min-processes");
+    assert_eq!(int(lacks[0], "tracer.not_enough.have"), 7);
+    assert_eq!(int(lacks[0], "tracer.not_enough.need"), 10);
+}
+
+#[test]
+#[ignore = "needs root"]
 fn a_command_that_reuses_passes_the_strictest_gate() {
     let nginx = Nginx::keep_alive();
     let script = format!("{}?[1-30]", curl(nginx.port));

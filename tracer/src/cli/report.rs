@@ -13,6 +13,9 @@ pub struct Report {
     /// Also print each ended connection (JSON only)
     #[arg(long)]
     pub connections: bool,
+    /// Also tell which findings too little was seen for, and how much they need
+    #[arg(long)]
+    pub explain: bool,
     /// Exit with 1 on findings of this severity (info, warn, error) or a worse one, or with this
     /// code (one-shot, ...); several with commas, repeatable
     #[arg(long, value_name = "WHAT", value_delimiter = ',')]

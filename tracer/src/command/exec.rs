@@ -50,18 +50,20 @@ pub(super) fn run(args: &Exec) -> Result<Outcome, Error> {
     };
     let (status, result) = observe(&mut observation, running, &group, &mut *sink, args)?;
     tell_left(&group, args);
-    let result = result
-        .and_then(|at_ns| report::close(&mut *sink, &observation.pipeline, at_ns, &args.report));
-    end(status, written(result))
+    let explain = report::explain(&args.report, &[]);
+    let close =
+        |at_ns| report::close(&mut *sink, &observation.pipeline, at_ns, &args.report, explain);
+    end(status, written(result.and_then(close)))
 }
 
 /// Where the report goes.
 fn sink(file: Option<File>, args: &Exec, observation: &Observation) -> Box<dyn Sink> {
     let (output, setting) = (args.report.output, observation.pipeline.setting());
+    let explain = report::explain(&args.report, &[]);
     if let Some(file) = file {
-        return report::sink_on(file, Look::default(), output, setting);
+        return report::sink_on(file, Look { explain, ..Look::default() }, output, setting);
     }
-    let look = terminal::look_of(&io::stderr());
+    let look = Look { explain, ..terminal::look_of(&io::stderr()) };
     report::sink_on(io::stderr(), look, output, setting)
 }
 

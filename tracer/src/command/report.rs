@@ -10,12 +10,23 @@ use crate::detect::{Finding, Thresholds};
 use crate::pipeline::{Pipeline, Setting};
 use crate::process::Identity;
 use crate::sink::json::Json;
-use crate::sink::table::{Look, Table};
-use crate::sink::{Ended, Item, Sink, Summary, Verdict};
+use crate::sink::table::{Explain, Look, Table};
+use crate::sink::{Ended, Item, NotEnough, Sink, Summary, Verdict};
 
 /// The sink that `output` asks for, on stdout.
-pub(super) fn sink(output: Output, setting: &Setting) -> Box<dyn Sink> {
-    sink_on(io::stdout(), terminal::look(), output, setting)
+pub(super) fn sink(output: Output, explain: Explain, setting: &Setting) -> Box<dyn Sink> {
+    let look = Look { explain, ..terminal::look_of(&io::stdout()) };
+    sink_on(io::stdout(), look, output, setting)
+}
+
+/// When to tell what came of rows without a finding: if it was asked for, or if the question was
+/// about one process, to which "no finding" is no answer. Machines get what they asked for.
+pub(super) fn explain(args: &Report, pids: &[u32]) -> Explain {
+    match (args.explain, args.output) {
+        (true, _) => Explain::Always,
+        (false, Output::Table) if !pids.is_empty() => Explain::WithoutFinding,
+        _ => Explain::Never,
+    }
 }
 
 /// The same, on `out`, which looks so.
@@ -49,12 +60,14 @@ pub(super) fn ended(sink: &mut dyn Sink, pipeline: &Pipeline, tick: &Tick) -> Re
     sink.flush().map_err(Error::Output)
 }
 
-/// Writes summaries, findings and the last health line; says how it ended.
+/// Writes summaries, findings, what is not enough for one if that is to be told, and the last health
+/// line; says how it ended.
 pub(super) fn close(
     sink: &mut dyn Sink,
     pipeline: &Pipeline,
     at_ns: u64,
     args: &Report,
+    explain: Explain,
 ) -> Result<Outcome, Error> {
     let setting = pipeline.setting();
     let window_s = seconds(setting.start_ns, at_ns);
@@ -67,6 +80,12 @@ pub(super) fn close(
     for finding in &findings {
         let identity = identity(pipeline, &finding.key.who);
         write(sink, Item::Finding(Verdict { at_ns, finding, identity }))?;
+    }
+    if explain != Explain::Never {
+        for lack in &pipeline.judge().not_enough(pipeline.lost()) {
+            let identity = identity(pipeline, &lack.key.who);
+            write(sink, Item::NotEnough(NotEnough { at_ns, lack, identity }))?;
+        }
     }
     let health = pipeline.health(at_ns);
     write(sink, Item::Health(&health))?;
@@ -140,6 +159,7 @@ mod tests {
         let args = |strict| Report {
             output: Output::Json,
             connections: false,
+            explain: false,
             fail_on: Vec::new(),
             strict,
             thresholds: Vec::new(),

@@ -5,7 +5,7 @@ use crate::clock::Clock;
 use crate::connection::{
     Basis, Close, CloseCause, Connection, Initiator, OpenCause, Phase, Role, TcpState, testing,
 };
-use crate::detect::{Code, Confidence, Evidence, Finding, Severity};
+use crate::detect::{Code, Confidence, Evidence, Finding, NotEnough, Severity};
 use crate::process::{Identity, ProcessId};
 use crate::sink::{Health, Origin};
 
@@ -154,5 +154,17 @@ pub(crate) fn finding() -> Finding {
         last_seen_ns: 4_900_000_000,
         examples: vec![4107, 4109, 4112],
         processes: 1,
+    }
+}
+
+pub(crate) fn lack() -> NotEnough {
+    NotEnough {
+        code: Code::OneShot,
+        key: key(),
+        processes: 1,
+        threshold: "one-shot.min-connections",
+        things: "connections".into(),
+        have: 4,
+        need: 10,
     }
 }
