@@ -77,7 +77,10 @@ impl Group {
         // 0 is whoever writes it, whatever number it has in which namespace.
         move_to(&self.path, "0").map_err(|error| failed(&self.path, error))?;
         let done = work();
-        move_to(&self.above, "0").map_err(|error| failed(&self.above, error))?;
+        if let Err(error) = move_to(&self.above, "0") {
+            // The command runs by now, and must not be left without anyone who waits for it.
+            tracing::warn!(%error, "tracer counts as a process of the command");
+        }
         Ok(done)
     }
 
