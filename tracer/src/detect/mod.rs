@@ -26,6 +26,7 @@ mod port_pressure;
 mod port_use;
 mod quiet;
 mod redials;
+mod relaxed;
 mod rolling;
 mod same;
 mod sample;
@@ -39,7 +40,7 @@ mod view;
 
 pub use detector::{Detector, Detectors};
 pub use finding::{Code, Confidence, Consequence, Evidence, Finding, Severity};
-pub use judge::Judge;
+pub use judge::{Judge, NotEnough};
 pub use ledger::{Ledger, Notice, State};
 pub use rolling::Rolling;
 pub use same::{Also, Cause};
