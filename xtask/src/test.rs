@@ -5,7 +5,7 @@ use crate::outcome::Outcome;
 use crate::process::{cargo, is_root, print_line, say, watch};
 use crate::tally::Tally;
 use crate::workspace::Workspace;
-use crate::{test_packages, vm};
+use crate::{test_packages, test_python, vm};
 use anyhow::{Result, bail};
 
 /// Test targets of `tracer` that run on this host.
@@ -37,7 +37,7 @@ struct Part {
 pub(crate) fn main(options: &Options) -> Result<()> {
     let workspace = Workspace::open()?;
     let mut report = Report::default();
-    if let Err(error) = test_packages::ensure() {
+    if let Err(error) = test_packages::ensure().and_then(|()| test_python::ensure(&workspace)) {
         // Each part that needs one says so itself; tests fail on a missing tool, they do not skip.
         report.add("packages", unless_root(format!("{error:#}")), Tally::default());
     }
