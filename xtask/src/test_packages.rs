@@ -9,10 +9,11 @@ use std::os::unix::fs::PermissionsExt as _;
 use std::path::Path;
 use std::process::Command;
 
-const PACKAGES: [&str; 9] = [
+const PACKAGES: [&str; 10] = [
     "nginx-light",
     "golang-go",
     "curl",
+    "openssl",
     "python3",
     "util-linux",
     "qemu-system-x86",
