@@ -10,6 +10,8 @@ use anyhow::{Result, bail};
 
 /// Test targets of `tracer` that run on this host.
 const TARGETS: [&str; 3] = ["live", "cli", "replay"];
+/// The one whose cases are played live and judged again from their recordings.
+const CORPUS: &str = "corpus";
 
 #[derive(clap::Args)]
 pub(crate) struct Options {
@@ -51,9 +53,14 @@ pub(crate) fn main(options: &Options) -> Result<()> {
         let suites = TARGETS.map(|target| ["--test", target]).concat();
         let what = [&["-p", "tracer", "--no-fail-fast"][..], &suites].concat();
         report.cargo_test("live", &what, &arguments)?;
+        // Its cases wait most of their time, and run side by side.
+        let what = ["-p", "tracer", "--test", CORPUS];
+        report.cargo_test(CORPUS, &what, &["--include-ignored"])?;
     } else {
-        let reason = "loading BPF programs needs root".to_owned();
-        report.add("live", Outcome::Skipped(reason), Tally::default());
+        for part in ["live", CORPUS] {
+            let reason = "loading BPF programs needs root".to_owned();
+            report.add(part, Outcome::Skipped(reason), Tally::default());
+        }
     }
     match vm::run_all(&workspace, &options.kernels) {
         Ok(columns) => {
@@ -81,7 +88,7 @@ fn missing_targets(workspace: &Workspace) -> Vec<&'static str> {
             package.targets.iter().any(|target| target.is_test() && target.name == name)
         })
     };
-    TARGETS.into_iter().chain(vm::targets()).filter(|name| !exists(name)).collect()
+    TARGETS.into_iter().chain([CORPUS]).chain(vm::targets()).filter(|name| !exists(name)).collect()
 }
 
 impl Part {

@@ -1,0 +1,34 @@
+//! Every case: a file for each language or program that is the client.
+
+mod curl;
+mod go;
+mod python;
+
+use crate::scene::Scene;
+
+/// One case.
+pub(crate) struct Case {
+    /// Its name, and that of its recording.
+    pub(crate) name: &'static str,
+    /// Every code that is found, about whomever; none if all are healthy.
+    pub(crate) codes: &'static [&'static str],
+    /// Plays it. It sets the stage, begins and ends the observation, and says who was there.
+    pub(crate) play: Box<dyn Fn(&mut Scene) + Send + Sync>,
+}
+
+impl Case {
+    /// One that is played by a function of its own.
+    pub(crate) fn new(
+        name: &'static str,
+        codes: &'static [&'static str],
+        play: impl Fn(&mut Scene) + Send + Sync + 'static,
+    ) -> Self {
+        Self { name, codes, play: Box::new(play) }
+    }
+}
+
+/// All of them.
+pub(crate) fn all() -> Vec<Case> {
+    let files = [go::cases, python::cases, curl::cases];
+    files.into_iter().flat_map(|cases: fn() -> Vec<Case>| cases()).collect()
+}

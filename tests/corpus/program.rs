@@ -1,0 +1,163 @@
+//! The clients of the cases, in `tests/corpus/programs`. Each says its pid as a line of JSON, waits for
+//! a line on stdin, works, says what it counted with `"done": true`, and ends when its stdin ends.
+
+use std::io::Write;
+use std::path::{Path, PathBuf};
+use std::process::{Child, ChildStdin, Command, Stdio};
+use std::sync::OnceLock;
+use std::sync::mpsc::Receiver;
+
+use serde_json::Value;
+
+use crate::support::report::int;
+use crate::support::tool;
+use crate::support::tracer::lines;
+use crate::support::wait::{self, PATIENCE};
+
+/// How one is started. Of its words `PORT` is replaced, also within a word.
+#[derive(Clone, Debug)]
+pub(crate) struct Program {
+    language: Language,
+    words: &'static str,
+}
+
+#[derive(Clone, Copy, Debug)]
+enum Language {
+    Go,
+    Python,
+}
+
+/// The Go program with these words.
+pub(crate) const fn go(words: &'static str) -> Program {
+    Program { language: Language::Go, words }
+}
+
+/// A Python script of `programs/python` and its words.
+pub(crate) const fn python(words: &'static str) -> Program {
+    Program { language: Language::Python, words }
+}
+
+/// Folder of the programs.
+pub(crate) fn folder() -> PathBuf {
+    Path::new(env!("CARGO_MANIFEST_DIR")).join("../tests/corpus/programs")
+}
+
+impl Program {
+    fn command(&self, port: u16) -> Command {
+        let words = self.words.replace("PORT", &port.to_string());
+        let mut words = words.split_whitespace();
+        let mut command = match self.language {
+            Language::Go => Command::new(go_binary()),
+            Language::Python => {
+                let mut command = Command::new(tool::path("python3"));
+                // -B: no bytecode cache in the source tree.
+                let script = words.next().expect("a script");
+                command.arg("-B").arg(folder().join("python").join(script));
+                command
+            }
+        };
+        command.args(words);
+        command
+    }
+}
+
+/// What a client says it did.
+#[derive(Clone, Debug)]
+pub(crate) struct Did {
+    /// Dials begun.
+    pub(crate) dials: u64,
+    /// Dials that succeeded; as many where it does not say.
+    pub(crate) connected: u64,
+    /// Answers that it got.
+    pub(crate) answers: u64,
+    /// All it said.
+    pub(crate) said: Value,
+}
+
+/// A client that runs. Killed on drop.
+pub(crate) struct Run {
+    child: Child,
+    stdin: Option<ChildStdin>,
+    said: Receiver<String>,
+    /// Its process id.
+    pub(crate) pid: u32,
+}
+
+impl Run {
+    /// Starts it and waits until it said its pid.
+    pub(crate) fn start(program: &Program, port: u16) -> Self {
+        Self::of(&mut program.command(port))
+    }
+
+    /// The same with any command that talks like these programs.
+    pub(crate) fn of(command: &mut Command) -> Self {
+        let mut child = command
+            .stdin(Stdio::piped())
+            .stdout(Stdio::piped())
+            .spawn()
+            .unwrap_or_else(|error| panic!("{command:?}: {error}"));
+        let stdin = child.stdin.take();
+        let said = lines(child.stdout.take().expect("stdout is piped"));
+        let mut run = Self { child, stdin, said, pid: 0 };
+        run.pid = u32::try_from(int(&run.hear(), "pid")).expect("a pid");
+        run
+    }
+
+    /// The next thing it says.
+    pub(crate) fn hear(&self) -> Value {
+        let line = self.said.recv_timeout(PATIENCE).expect("the program says something");
+        serde_json::from_str(&line).unwrap_or_else(|error| panic!("{error}: {line}"))
+    }
+
+    /// Lets it work.
+    pub(crate) fn go(&mut self) {
+        writeln!(self.stdin.as_mut().expect("it has not ended"), "go").expect("it listens");
+    }
+
+    /// Waits until it has done its work; what it holds open stays open.
+    pub(crate) fn done(&self) -> Did {
+        loop {
+            let said = self.hear();
+            if said["done"] == true {
+                let dials = int(&said, "dials");
+                let connected = said.get("connected").map_or(dials, |_| int(&said, "connected"));
+                return Did { dials, connected, answers: int(&said, "answers"), said };
+            }
+        }
+    }
+
+    /// Lets it end.
+    pub(crate) fn end(mut self) {
+        self.stdin = None;
+        let status = wait::until("the program's end", || self.child.try_wait().expect("wait"));
+        assert!(status.success(), "{status}");
+    }
+}
+
+impl Drop for Run {
+    fn drop(&mut self) {
+        // Already gone is fine.
+        let _ = self.child.kill();
+        let _ = self.child.wait();
+    }
+}
+
+/// `programs/go`, built once a run.
+fn go_binary() -> &'static Path {
+    static PROGRAM: OnceLock<PathBuf> = OnceLock::new();
+    PROGRAM.get_or_init(|| {
+        let dir = Path::new(env!("CARGO_TARGET_TMPDIR"));
+        let program = dir.join("go-client");
+        let status = Command::new(tool::path("go"))
+            .args(["build", "-o"])
+            .arg(&program)
+            .arg(".")
+            .current_dir(folder().join("go"))
+            .envs([("GOFLAGS", ""), ("GOPROXY", "off"), ("GOTOOLCHAIN", "local")])
+            .env("GOCACHE", dir.join("gocache"))
+            .status()
+            .expect("go starts");
+        assert!(status.success(), "go build: {status}");
+        program
+    })
+}

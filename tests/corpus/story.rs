@@ -1,0 +1,180 @@
+//! The usual case as one row: a server, a client that dials it, what is found about the client, and
+//! how many connections and answers it takes.
+
+use std::ops::RangeInclusive;
+use std::time::Duration;
+
+use crate::cases::Case;
+use crate::program::{Program, Run};
+use crate::scene::Scene;
+use crate::servers::black_hole::BlackHole;
+use crate::servers::http::{Habits, Server};
+use crate::support::expectation::{Count, Party};
+use crate::support::nginx::{Config, Nginx};
+use crate::support::{port, wait};
+
+/// Who is dialled.
+#[derive(Clone, Copy, Debug)]
+pub(crate) enum Peer {
+    /// A real nginx.
+    Nginx(Config),
+    /// A scripted server.
+    Http(Habits),
+    /// Nobody answers a SYN.
+    BlackHole,
+    /// Nobody listens.
+    Nobody,
+}
+
+/// Who is dialled, as long as it runs.
+enum Running {
+    Nginx(Nginx),
+    Http(Server),
+    BlackHole(BlackHole),
+    Nobody(u16),
+}
+
+/// One row.
+#[derive(Clone, Debug)]
+pub(crate) struct Story {
+    name: &'static str,
+    peer: Peer,
+    program: Program,
+    codes: &'static [&'static str],
+    dials: Count,
+    answers: Count,
+    exchanges: Option<Count>,
+    is_held: bool,
+    reload_after: Option<Duration>,
+}
+
+/// `program` dials `peer`; its `PORT` becomes the peer's port. It is healthy unless told otherwise.
+pub(crate) fn story(name: &'static str, peer: Peer, program: Program) -> Story {
+    Story {
+        name,
+        peer,
+        program,
+        codes: &[],
+        dials: 0..=0,
+        answers: 0..=0,
+        exchanges: None,
+        is_held: false,
+        reload_after: None,
+    }
+}
+
+impl Story {
+    /// What is found about the client, and nothing else.
+    pub(crate) fn found(self, codes: &'static [&'static str]) -> Self {
+        Self { codes, ..self }
+    }
+
+    /// How often it dials and how many answers it gets, as it counts itself: the bounds of its traffic.
+    pub(crate) fn counts(self, dials: impl Into<Times>, answers: impl Into<Times>) -> Self {
+        Self { dials: dials.into().0, answers: answers.into().0, ..self }
+    }
+
+    /// Exchanges are not answers: TLS and HTTP/2 have turns of their own, a cancelled one may be read
+    /// in part. So many are told at the client; at the server any number.
+    pub(crate) fn exchanges(self, count: RangeInclusive<u64>) -> Self {
+        Self { exchanges: Some(count), ..self }
+    }
+
+    /// The observation ends while the client still has what it has.
+    pub(crate) fn held(self) -> Self {
+        Self { is_held: true, ..self }
+    }
+
+    /// nginx gets a new worker in the middle.
+    pub(crate) fn reload_after(self, time: Duration) -> Self {
+        Self { reload_after: Some(time), ..self }
+    }
+
+    /// As a case.
+    pub(crate) fn case(self) -> Case {
+        Case::new(self.name, self.codes, move |scene| self.play(scene))
+    }
+
+    fn play(&self, scene: &mut Scene) {
+        let peer = Running::start(self.peer);
+        let port = peer.port();
+        scene.watch(port);
+        let mut client = Run::start(&self.program, port);
+        let pid = client.pid;
+        scene.begin();
+        client.go();
+        if let (Some(time), Running::Nginx(nginx)) = (self.reload_after, &peer) {
+            std::thread::sleep(time);
+            nginx.reload();
+        }
+        let did = client.done();
+        if self.is_held {
+            scene.end();
+            client.end();
+        } else {
+            client.end();
+            wait::quiet(port);
+            scene.end();
+        }
+        assert!(self.dials.contains(&did.dials), "dials: meant {:?}: {did:?}", self.dials);
+        assert!(self.answers.contains(&did.answers), "answers: meant {:?}: {did:?}", self.answers);
+        let exchanges = self.exchanges.clone().unwrap_or(did.answers..=did.answers);
+        let client = Party::client(pid, port).found(self.codes).connections(did.dials);
+        scene.expect(client.exchanges(exchanges));
+        if let Some((accepted, answered)) = peer.counts(did.answers) {
+            assert_eq!(accepted, did.connected, "accepted, but not connected: {did:?}");
+            let server = Party::server(port).connections(accepted);
+            let is_told = self.exchanges.is_none();
+            scene.expect(if is_told { server.exchanges(answered..=answered) } else { server });
+        }
+    }
+}
+
+impl Running {
+    fn start(peer: Peer) -> Self {
+        match peer {
+            Peer::Nginx(config) => Self::Nginx(Nginx::start(&config, port::closed())),
+            Peer::Http(habits) => Self::Http(Server::start(habits)),
+            Peer::BlackHole => Self::BlackHole(BlackHole::open()),
+            Peer::Nobody => Self::Nobody(port::closed()),
+        }
+    }
+
+    fn port(&self) -> u16 {
+        match self {
+            Self::Nginx(nginx) => nginx.port,
+            Self::Http(server) => server.port,
+            Self::BlackHole(hole) => hole.port,
+            Self::Nobody(port) => *port,
+        }
+    }
+
+    /// Connections accepted and requests answered, by its own count, once these `answers` are in it.
+    fn counts(&self, answers: u64) -> Option<(u64, u64)> {
+        match self {
+            Self::Nginx(nginx) => {
+                let logged = wait::until("nginx's log catching up", || {
+                    Some(nginx.requests()).filter(|logged| *logged >= answers)
+                });
+                Some((nginx.accepted(), logged))
+            }
+            Self::Http(server) => Some((server.accepted(), server.answered())),
+            Self::BlackHole(_) | Self::Nobody(_) => None,
+        }
+    }
+}
+
+/// A number of times: exact, or a range.
+pub(crate) struct Times(Count);
+
+impl From<u64> for Times {
+    fn from(exact: u64) -> Self {
+        Self(exact..=exact)
+    }
+}
+
+impl From<RangeInclusive<u64>> for Times {
+    fn from(range: RangeInclusive<u64>) -> Self {
+        Self(range)
+    }
+}
