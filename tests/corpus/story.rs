@@ -9,6 +9,8 @@ use crate::program::{Program, Run};
 use crate::scene::Scene;
 use crate::servers::black_hole::BlackHole;
 use crate::servers::http::{Habits, Server};
+use crate::servers::postgres::Postgres;
+use crate::servers::redis::Redis;
 use crate::support::expectation::{Count, Party};
 use crate::support::nginx::{Config, Nginx};
 use crate::support::{port, wait};
@@ -18,6 +20,12 @@ use crate::support::{port, wait};
 pub(crate) enum Peer {
     /// A real nginx.
     Nginx(Config),
+    /// The same at this port: what a port is known for can be seen, what is said there cannot.
+    NginxAt(Config, u16),
+    /// A real PostgreSQL.
+    Postgres,
+    /// A real Redis.
+    Redis,
     /// A scripted server.
     Http(Habits),
     /// Nobody answers a SYN.
@@ -29,6 +37,8 @@ pub(crate) enum Peer {
 /// Who is dialled, as long as it runs.
 enum Running {
     Nginx(Nginx),
+    Postgres(Postgres),
+    Redis(Redis),
     Http(Server),
     BlackHole(BlackHole),
     Nobody(u16),
@@ -116,13 +126,17 @@ impl Story {
             wait::quiet(port);
             scene.end();
         }
-        assert!(self.dials.contains(&did.dials), "dials: meant {:?}: {did:?}", self.dials);
+        let counted = peer.counts(did.answers);
+        let accepted = counted.map(|(accepted, _)| accepted);
+        let dials = did.dials.or(accepted).expect("one end counts");
+        assert!(self.dials.contains(&dials), "dials: meant {:?}, {dials}: {did:?}", self.dials);
         assert!(self.answers.contains(&did.answers), "answers: meant {:?}: {did:?}", self.answers);
         let exchanges = self.exchanges.clone().unwrap_or(did.answers..=did.answers);
-        let client = Party::client(pid, port).found(self.codes).connections(did.dials);
+        let pids = did.pids.clone().unwrap_or_else(|| vec![pid]);
+        let client = Party::clients(pids, port).found(self.codes).connections(dials);
         scene.expect(client.exchanges(exchanges));
-        if let Some((accepted, answered)) = peer.counts(did.answers) {
-            assert_eq!(accepted, did.connected, "accepted, but not connected: {did:?}");
+        if let Some((accepted, answered)) = counted {
+            assert_eq!(accepted, did.connected.unwrap_or(accepted), "accepted of {did:?}");
             let server = Party::server(port).connections(accepted);
             let is_told = self.exchanges.is_none();
             scene.expect(if is_told { server.exchanges(answered..=answered) } else { server });
@@ -134,6 +148,9 @@ impl Running {
     fn start(peer: Peer) -> Self {
         match peer {
             Peer::Nginx(config) => Self::Nginx(Nginx::start(&config, port::closed())),
+            Peer::NginxAt(config, port) => Self::Nginx(Nginx::start(&config, port)),
+            Peer::Postgres => Self::Postgres(Postgres::start()),
+            Peer::Redis => Self::Redis(Redis::start()),
             Peer::Http(habits) => Self::Http(Server::start(habits)),
             Peer::BlackHole => Self::BlackHole(BlackHole::open()),
             Peer::Nobody => Self::Nobody(port::closed()),
@@ -143,6 +160,8 @@ impl Running {
     fn port(&self) -> u16 {
         match self {
             Self::Nginx(nginx) => nginx.port,
+            Self::Postgres(postgres) => postgres.port,
+            Self::Redis(redis) => redis.port,
             Self::Http(server) => server.port,
             Self::BlackHole(hole) => hole.port,
             Self::Nobody(port) => *port,
@@ -158,6 +177,8 @@ impl Running {
                 });
                 Some((nginx.accepted(), logged))
             }
+            Self::Postgres(postgres) => Some((postgres.accepted(), postgres.queries())),
+            Self::Redis(redis) => Some((redis.accepted(), redis.commands())),
             Self::Http(server) => Some((server.accepted(), server.answered())),
             Self::BlackHole(_) | Self::Nobody(_) => None,
         }

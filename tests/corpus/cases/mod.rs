@@ -1,8 +1,15 @@
 //! Every case: a file for each language or program that is the client.
 
 mod curl;
+mod databases;
 mod go;
+mod java;
+mod libraries;
+mod node;
+mod processes;
+mod proxies;
 mod python;
+mod scripts;
 
 use crate::scene::Scene;
 
@@ -29,6 +36,17 @@ impl Case {
 
 /// All of them.
 pub(crate) fn all() -> Vec<Case> {
-    let files = [go::cases, python::cases, curl::cases];
+    let files = [
+        go::cases,
+        python::cases,
+        curl::cases,
+        libraries::cases,
+        node::cases,
+        java::cases,
+        scripts::cases,
+        processes::cases,
+        databases::cases,
+        proxies::cases,
+    ];
     files.into_iter().flat_map(|cases: fn() -> Vec<Case>| cases()).collect()
 }
