@@ -47,13 +47,13 @@ fn redis() -> Vec<Story> {
         story("redis-py-each", Peer::Redis, library("with_redis.py each PORT 20"))
             .found(&["one-shot"])
             .counts(20, 20)
-            .exchanges(20..=80),
+            .exchanges(40..=140),
         story("redis-py-one", Peer::Redis, library("with_redis.py one PORT 30"))
             .counts(1, 30)
-            .exchanges(30..=34),
+            .exchanges(30..=36),
         story("redis-py-pipeline", Peer::Redis, library("with_redis.py pipeline PORT 200"))
             .counts(1, 200)
-            .exchanges(20..=24),
+            .exchanges(20..=26),
         // The publisher's turns, and those of the subscription.
         story("redis-py-subscribe", Peer::Redis, library("with_redis.py subscribe PORT 30"))
             .counts(2, 30)
