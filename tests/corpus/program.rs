@@ -71,7 +71,16 @@ pub(crate) struct Did {
     /// Answers that it got.
     pub(crate) answers: u64,
     /// All it said.
-    pub(crate) said: Value,
+    said: Value,
+}
+
+impl Did {
+    /// Who dialled: the processes it named as `pids`, or else the program itself.
+    pub(crate) fn pids(&self, own: u32) -> Vec<u32> {
+        let number = |pid: &Value| pid.as_u64().and_then(|pid| pid.try_into().ok()).expect("a pid");
+        let named = self.said["pids"].as_array().map(|pids| pids.iter().map(number).collect());
+        named.unwrap_or_else(|| vec![own])
+    }
 }
 
 /// A client that runs. Killed on drop.

@@ -44,6 +44,7 @@ pub(crate) struct Story {
     dials: Count,
     answers: Count,
     exchanges: Option<Count>,
+    is_server_told: bool,
     is_held: bool,
     reload_after: Option<Duration>,
 }
@@ -58,6 +59,7 @@ pub(crate) fn story(name: &'static str, peer: Peer, program: Program) -> Story {
         dials: 0..=0,
         answers: 0..=0,
         exchanges: None,
+        is_server_told: true,
         is_held: false,
         reload_after: None,
     }
@@ -74,10 +76,15 @@ impl Story {
         Self { dials: dials.into().0, answers: answers.into().0, ..self }
     }
 
-    /// Exchanges are not answers: TLS and HTTP/2 have turns of their own, a cancelled one may be read
-    /// in part. So many are told at the client; at the server any number.
+    /// Exchanges are not answers: TLS and HTTP/2 have turns of their own. So many are told at the
+    /// client; at the server any number.
     pub(crate) fn exchanges(self, count: RangeInclusive<u64>) -> Self {
-        Self { exchanges: Some(count), ..self }
+        Self { exchanges: Some(count), ..self.some_unheard() }
+    }
+
+    /// The server answers more than the client hears; how much of that it can send is chance.
+    pub(crate) fn some_unheard(self) -> Self {
+        Self { is_server_told: false, ..self }
     }
 
     /// The observation ends while the client still has what it has.
@@ -119,13 +126,14 @@ impl Story {
         assert!(self.dials.contains(&did.dials), "dials: meant {:?}: {did:?}", self.dials);
         assert!(self.answers.contains(&did.answers), "answers: meant {:?}: {did:?}", self.answers);
         let exchanges = self.exchanges.clone().unwrap_or(did.answers..=did.answers);
-        let client = Party::client(pid, port).found(self.codes).connections(did.dials);
+        let client = Party::clients(did.pids(pid), port);
+        let client = client.found(self.codes).connections(did.dials);
         scene.expect(client.exchanges(exchanges));
         if let Some((accepted, answered)) = peer.counts(did.answers) {
             assert_eq!(accepted, did.connected, "accepted, but not connected: {did:?}");
             let server = Party::server(port).connections(accepted);
-            let is_told = self.exchanges.is_none();
-            scene.expect(if is_told { server.exchanges(answered..=answered) } else { server });
+            let all = answered..=answered;
+            scene.expect(if self.is_server_told { server.exchanges(all) } else { server });
         }
     }
 }

@@ -82,11 +82,6 @@ impl Server {
         self.counts.accepted.load(Ordering::SeqCst)
     }
 
-    /// Requests read to their end.
-    pub(crate) fn asked(&self) -> u64 {
-        self.counts.asked.load(Ordering::SeqCst)
-    }
-
     /// Requests answered to the end, as far as it knows.
     pub(crate) fn answered(&self) -> u64 {
         self.counts.answered.load(Ordering::SeqCst)

@@ -64,7 +64,7 @@ func (h *habits) transport() *http.Transport {
 func (h *habits) play() {
 	shared := h.transport()
 	if h.style == "loops" {
-		h.together(func() {
+		together(h.parallel, func() {
 			for i := 0; i < h.rounds; i++ {
 				h.ask(shared)
 				time.Sleep(h.every)
@@ -76,7 +76,7 @@ func (h *habits) play() {
 		if i > 0 {
 			time.Sleep(h.every)
 		}
-		h.together(func() {
+		together(h.parallel, func() {
 			transport := shared
 			if h.client != "shared" {
 				transport = h.transport()
@@ -90,9 +90,9 @@ func (h *habits) play() {
 }
 
 // together does the same in parallel and waits for all.
-func (h *habits) together(do func()) {
+func together(times int, do func()) {
 	var all sync.WaitGroup
-	for i := 0; i < h.parallel; i++ {
+	for i := 0; i < times; i++ {
 		all.Add(1)
 		go func() {
 			defer all.Done()
