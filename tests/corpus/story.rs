@@ -2,6 +2,7 @@
 //! how many connections and answers it takes.
 
 use std::ops::RangeInclusive;
+use std::thread::sleep;
 use std::time::Duration;
 
 use crate::cases::Case;
@@ -41,6 +42,7 @@ pub(crate) struct Story {
     peer: Peer,
     program: Program,
     codes: &'static [&'static str],
+    server_codes: &'static [&'static str],
     dials: Count,
     answers: Count,
     exchanges: Option<Count>,
@@ -56,6 +58,7 @@ pub(crate) fn story(name: &'static str, peer: Peer, program: Program) -> Story {
         peer,
         program,
         codes: &[],
+        server_codes: &[],
         dials: 0..=0,
         answers: 0..=0,
         exchanges: None,
@@ -69,6 +72,11 @@ impl Story {
     /// What is found about the client, and nothing else.
     pub(crate) fn found(self, codes: &'static [&'static str]) -> Self {
         Self { codes, ..self }
+    }
+
+    /// What is found about the server, and nothing else.
+    pub(crate) fn server_found(self, server_codes: &'static [&'static str]) -> Self {
+        Self { server_codes, ..self }
     }
 
     /// How often it dials and how many answers it gets, as it counts itself: the bounds of its traffic.
@@ -99,7 +107,8 @@ impl Story {
 
     /// As a case.
     pub(crate) fn case(self) -> Case {
-        Case::new(self.name, self.codes, move |scene| self.play(scene))
+        let codes = [self.codes, self.server_codes].concat();
+        Case::new(self.name, &codes, move |scene| self.play(scene))
     }
 
     fn play(&self, scene: &mut Scene) {
@@ -111,8 +120,14 @@ impl Story {
         scene.begin();
         client.go();
         if let (Some(time), Running::Nginx(nginx)) = (self.reload_after, &peer) {
-            std::thread::sleep(time);
+            sleep(time);
             nginx.reload();
+        }
+        if let (Peer::Http(Habits { deaf: Some(time), .. }), Running::Http(server)) =
+            (self.peer, &peer)
+        {
+            sleep(time);
+            server.listen();
         }
         let did = client.done();
         if self.is_held {
@@ -131,7 +146,7 @@ impl Story {
         scene.expect(client.exchanges(exchanges));
         if let Some((accepted, answered)) = peer.counts(did.answers) {
             assert_eq!(accepted, did.connected, "accepted, but not connected: {did:?}");
-            let server = Party::server(port).connections(accepted);
+            let server = Party::server(port).found(self.server_codes).connections(accepted);
             let all = answered..=answered;
             scene.expect(if self.is_server_told { server.exchanges(all) } else { server });
         }

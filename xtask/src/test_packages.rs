@@ -9,11 +9,12 @@ use std::os::unix::fs::PermissionsExt as _;
 use std::path::Path;
 use std::process::Command;
 
-const PACKAGES: [&str; 10] = [
+const PACKAGES: [&str; 11] = [
     "nginx-light",
     "golang-go",
     "curl",
     "openssl",
+    "iproute2",
     "python3",
     "util-linux",
     "qemu-system-x86",

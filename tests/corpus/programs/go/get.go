@@ -4,6 +4,7 @@ import (
 	"context"
 	"crypto/tls"
 	"flag"
+	"fmt"
 	"io"
 	"net"
 	"net/http"
@@ -16,9 +17,9 @@ import (
 type habits struct {
 	url, body, client, style   string
 	rounds, parallel, maxIdle  int
-	every, idle, timeout       time.Duration
+	every, idle, timeout, rest time.Duration
 	noKeepAlive, http2, errors bool
-	post                       int
+	post, recycle              int
 }
 
 // get asks one URL many times, by net/http.
@@ -39,6 +40,8 @@ func get(args []string) func() {
 	flags.BoolVar(&h.http2, "http2", false, "over TLS with HTTP/2")
 	flags.BoolVar(&h.errors, "errors", false, "errors are part of the story")
 	flags.IntVar(&h.post, "post", 0, "POST so many bytes")
+	flags.IntVar(&h.recycle, "recycle", 0, "CloseIdleConnections after so many rounds")
+	flags.DurationVar(&h.rest, "rest", 0, "pause in the end")
 	flags.Parse(args)
 	return h.play
 }
@@ -62,6 +65,7 @@ func (h *habits) transport() *http.Transport {
 }
 
 func (h *habits) play() {
+	defer time.Sleep(h.rest)
 	shared := h.transport()
 	if h.style == "loops" {
 		together(h.parallel, func() {
@@ -86,6 +90,9 @@ func (h *habits) play() {
 				transport.CloseIdleConnections()
 			}
 		})
+		if h.recycle > 0 && (i+1)%h.recycle == 0 {
+			shared.CloseIdleConnections()
+		}
 	}
 }
 
@@ -120,7 +127,7 @@ func (h *habits) ask(transport *http.Transport) {
 	count(&requests)
 	response, err := (&http.Client{Transport: transport}).Do(request)
 	if err == nil && response.StatusCode != http.StatusOK {
-		panic(response.Status)
+		err = fmt.Errorf("answered %s", response.Status)
 	}
 	if err == nil && h.body == "read" {
 		_, err = io.Copy(io.Discard, response.Body)
