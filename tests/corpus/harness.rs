@@ -3,16 +3,18 @@
 
 use std::any::Any;
 use std::io::{Write as _, stdout};
-use std::panic::{AssertUnwindSafe, catch_unwind};
-use std::process::ExitCode;
+use std::panic::{AssertUnwindSafe, catch_unwind, resume_unwind};
+use std::process::{Command, ExitCode};
 use std::sync::Arc;
-use std::{env, fs};
+use std::{env, fs, thread};
 
 use libtest_mimic::{Arguments, ColorSetting, Failed, Trial};
+use nix::sched::{CloneFlags, unshare};
 
 use crate::cases::{self, Case};
-use crate::scene::{Scene, same_codes};
+use crate::scene::{Run, Scene, same_codes};
 use crate::support::fixture::{self, Fixture};
+use crate::support::tool;
 use crate::support::verdict::{Judged, judge};
 use crate::table::{Column, Table};
 
@@ -50,11 +52,9 @@ fn live_trial(case: Arc<Case>, table: &Arc<Table>, is_kept: bool) -> Trial {
     let table = Arc::clone(table);
     let run = move || {
         let played = catch_unwind(AssertUnwindSafe(|| {
-            let mut scene = Scene::new(is_kept);
-            (case.play)(&mut scene);
-            scene.judge(case.name, case.codes)
+            if case.is_apart { apart(|| play(&case, is_kept)) } else { play(&case, is_kept) }
         }));
-        let note = |column, word| table.note(case.name, case.codes, column, word);
+        let note = |column, word| table.note(case.name, &case.codes, column, word);
         match played {
             Err(panic) => {
                 note(Column::Live, "not played".into());
@@ -74,19 +74,37 @@ fn live_trial(case: Arc<Case>, table: &Arc<Table>, is_kept: bool) -> Trial {
     Trial::test(name, run).with_ignored_flag(true)
 }
 
+fn play(case: &Case, is_kept: bool) -> Run {
+    let mut scene = Scene::new(is_kept);
+    (case.play)(&mut scene);
+    scene.judge(case.name, &case.codes)
+}
+
+/// Does it in a thread that has a network of its own: what it starts is in there, too.
+fn apart<T: Send>(work: impl FnOnce() -> T + Send) -> T {
+    let in_there = move || {
+        unshare(CloneFlags::CLONE_NEWNET).expect("a network namespace");
+        let up = Command::new(tool::path("ip")).args(["link", "set", "lo", "up"]).status();
+        assert!(up.expect("ip starts").success());
+        work()
+    };
+    let ended = thread::scope(|scope| scope.spawn(in_there).join());
+    ended.unwrap_or_else(|panic| resume_unwind(panic))
+}
+
 fn replay_trial(case: &Arc<Case>, table: &Arc<Table>) -> Trial {
     let (table, case) = (Arc::clone(table), Arc::clone(case));
     let name = format!("replay::{}", case.name);
     Trial::test(name, move || {
         let fixture = Fixture { name: case.name.to_owned() };
-        let note = |word| table.note(case.name, case.codes, Column::Replay, word);
+        let note = |word| table.note(case.name, &case.codes, Column::Replay, word);
         if !fixture.file("trace").exists() {
             note("no recording".into());
             return Err("there is no recording: see tests/corpus/README.md".into());
         }
         let judged = catch_unwind(AssertUnwindSafe(|| {
             let expectation = fixture.expectation();
-            same_codes(&expectation, case.codes);
+            same_codes(&expectation, &case.codes);
             judge(&fixture.lines(), &expectation)
         }));
         match judged {

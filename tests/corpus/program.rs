@@ -76,12 +76,19 @@ pub(crate) struct Did {
     pub(crate) dials: Option<u64>,
     /// Dials that succeeded; as many where it does not say.
     pub(crate) connected: Option<u64>,
-    /// Processes that did it, if it has others do it.
-    pub(crate) pids: Option<Vec<u32>>,
     /// Answers that it got.
     pub(crate) answers: u64,
     /// All it said.
-    pub(crate) said: Value,
+    said: Value,
+}
+
+impl Did {
+    /// Who dialled: the processes it named as `pids`, or else the program itself.
+    pub(crate) fn pids(&self, own: u32) -> Vec<u32> {
+        let number = |pid: &Value| pid.as_u64().and_then(|pid| pid.try_into().ok()).expect("a pid");
+        let named = self.said["pids"].as_array().map(|pids| pids.iter().map(number).collect());
+        named.unwrap_or_else(|| vec![own])
+    }
 }
 
 /// A client that runs. Killed on drop.
@@ -130,14 +137,9 @@ impl Run {
             let said = self.hear();
             if said["done"] == true {
                 let count = |key: &str| said.get(key).map(|_| int(&said, key));
-                let pids = said.get("pids").map(|pids| {
-                    let pid = |pid: &Value| u32::try_from(pid.as_u64()?).ok();
-                    let pids = pids.as_array().expect("a list").iter().map(pid);
-                    pids.collect::<Option<_>>().expect("pids")
-                });
                 let dials = count("dials");
                 let connected = count("connected").or(dials);
-                return Did { dials, connected, pids, answers: int(&said, "answers"), said };
+                return Did { dials, connected, answers: int(&said, "answers"), said };
             }
         }
     }

@@ -2,6 +2,7 @@
 //! how many connections and answers it takes.
 
 use std::ops::RangeInclusive;
+use std::thread::sleep;
 use std::time::Duration;
 
 use crate::cases::Case;
@@ -51,9 +52,11 @@ pub(crate) struct Story {
     peer: Peer,
     program: Program,
     codes: &'static [&'static str],
+    server_codes: &'static [&'static str],
     dials: Count,
     answers: Count,
     exchanges: Option<Count>,
+    is_server_told: bool,
     is_held: bool,
     reload_after: Option<Duration>,
 }
@@ -65,9 +68,11 @@ pub(crate) fn story(name: &'static str, peer: Peer, program: Program) -> Story {
         peer,
         program,
         codes: &[],
+        server_codes: &[],
         dials: 0..=0,
         answers: 0..=0,
         exchanges: None,
+        is_server_told: true,
         is_held: false,
         reload_after: None,
     }
@@ -79,15 +84,25 @@ impl Story {
         Self { codes, ..self }
     }
 
+    /// What is found about the server, and nothing else.
+    pub(crate) fn server_found(self, server_codes: &'static [&'static str]) -> Self {
+        Self { server_codes, ..self }
+    }
+
     /// How often it dials and how many answers it gets, as it counts itself: the bounds of its traffic.
     pub(crate) fn counts(self, dials: impl Into<Times>, answers: impl Into<Times>) -> Self {
         Self { dials: dials.into().0, answers: answers.into().0, ..self }
     }
 
-    /// Exchanges are not answers: TLS and HTTP/2 have turns of their own, a cancelled one may be read
-    /// in part. So many are told at the client; at the server any number.
+    /// Exchanges are not answers: TLS and HTTP/2 have turns of their own. So many are told at the
+    /// client; at the server any number.
     pub(crate) fn exchanges(self, count: RangeInclusive<u64>) -> Self {
-        Self { exchanges: Some(count), ..self }
+        Self { exchanges: Some(count), ..self.some_unheard() }
+    }
+
+    /// The server answers more than the client hears; how much of that it can send is chance.
+    pub(crate) fn some_unheard(self) -> Self {
+        Self { is_server_told: false, ..self }
     }
 
     /// The observation ends while the client still has what it has.
@@ -102,7 +117,8 @@ impl Story {
 
     /// As a case.
     pub(crate) fn case(self) -> Case {
-        Case::new(self.name, self.codes, move |scene| self.play(scene))
+        let codes = [self.codes, self.server_codes].concat();
+        Case::new(self.name, &codes, move |scene| self.play(scene))
     }
 
     fn play(&self, scene: &mut Scene) {
@@ -114,8 +130,14 @@ impl Story {
         scene.begin();
         client.go();
         if let (Some(time), Running::Nginx(nginx)) = (self.reload_after, &peer) {
-            std::thread::sleep(time);
+            sleep(time);
             nginx.reload();
+        }
+        if let (Peer::Http(Habits { deaf: Some(time), .. }), Running::Http(server)) =
+            (self.peer, &peer)
+        {
+            sleep(time);
+            server.listen();
         }
         let did = client.done();
         if self.is_held {
@@ -132,14 +154,13 @@ impl Story {
         assert!(self.dials.contains(&dials), "dials: meant {:?}, {dials}: {did:?}", self.dials);
         assert!(self.answers.contains(&did.answers), "answers: meant {:?}: {did:?}", self.answers);
         let exchanges = self.exchanges.clone().unwrap_or(did.answers..=did.answers);
-        let pids = did.pids.clone().unwrap_or_else(|| vec![pid]);
-        let client = Party::clients(pids, port).found(self.codes).connections(dials);
+        let client = Party::clients(did.pids(pid), port).found(self.codes).connections(dials);
         scene.expect(client.exchanges(exchanges));
         if let Some((accepted, answered)) = counted {
             assert_eq!(accepted, did.connected.unwrap_or(accepted), "accepted of {did:?}");
-            let server = Party::server(port).connections(accepted);
-            let is_told = self.exchanges.is_none();
-            scene.expect(if is_told { server.exchanges(answered..=answered) } else { server });
+            let server = Party::server(port).found(self.server_codes).connections(accepted);
+            let all = answered..=answered;
+            scene.expect(if self.is_server_told { server.exchanges(all) } else { server });
         }
     }
 }

@@ -5,7 +5,7 @@ use std::{env, fs};
 
 use serde_json::Value;
 
-use crate::support::fixture::{self, Fixture, JSON, parsed, quiet_stdout, replay};
+use crate::support::fixture::{self, Fixture, JSON, quiet_stdout, replay};
 use crate::support::report::text;
 
 const SCHEMA: &str = include_str!("../../docs/schema.json");

@@ -89,7 +89,7 @@ impl Expectation {
     pub(crate) fn to_text(&self) -> String {
         let ports = json!({ "ports": self.ports });
         let lines = iter::once(ports).chain(self.parties.iter().map(party_to_json));
-        lines.map(|line| format!("{line}\n")).collect()
+        lines.map(|line| line.to_string() + "\n").collect()
     }
 
     /// The reverse.

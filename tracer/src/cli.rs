@@ -42,7 +42,7 @@ pub struct Cli {
 pub enum Verb {
     /// Observe for a while or until Ctrl-C, then print findings, evidence and totals (default)
     Diagnose(Diagnose),
-    /// Print a line for each connection that ends, live
+    /// Print a line for each connection that ends, and findings as they come and go, live
     Watch(Watch),
     /// Write what the kernel tells to a file, to be judged later
     Record(Record),
@@ -86,6 +86,12 @@ pub struct Watch {
     /// Lines for people, or JSON lines for machines
     #[arg(short, long, value_enum, default_value_t = Output::Table)]
     pub output: Output,
+    /// Print findings only, as they begin, change and end; no connections
+    #[arg(long)]
+    pub findings: bool,
+    /// How far findings look back at most: 60s, 10m
+    #[arg(long, value_parser = duration, default_value = "60s", value_name = "TIME")]
+    pub window: Duration,
     /// Exit with 3 if any record was lost
     #[arg(long)]
     pub strict: bool,

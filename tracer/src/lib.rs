@@ -29,3 +29,4 @@ pub mod probe;
 pub mod process;
 pub mod sink;
 pub mod source;
+mod words;

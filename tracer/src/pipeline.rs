@@ -2,6 +2,7 @@
 //! has been judged so far out. The same code runs live and on replay.
 
 use std::collections::BTreeMap;
+use std::time::Duration;
 
 use tracer_ebpf::{Conn, Loss};
 
@@ -9,7 +10,7 @@ use crate::aggregate::Limits;
 use crate::clock::Clock;
 use crate::connection::{self, Connection, Connections, Facts, Sees, Served, Tick};
 use crate::decode::{self, Event};
-use crate::detect::{Judge, Thresholds};
+use crate::detect::{Rolling, Thresholds};
 use crate::probe::hook::Kind;
 use crate::probe::plain::{ERROR_REPORT, RELEASE};
 use crate::probe::{Attached, Status};
@@ -123,7 +124,7 @@ pub struct Pipeline {
     selection: Selection,
     connections: Connections,
     processes: Table,
-    judge: Judge,
+    judge: Rolling,
     decode_errors: BTreeMap<&'static str, u64>,
     lost: Lost,
     tracked: u64,
@@ -161,7 +162,7 @@ impl Pipeline {
         };
         Self {
             connections: Connections::new(facts, setting.start_ns),
-            judge: Judge::new(setting.start_ns, Limits::default(), thresholds),
+            judge: Rolling::new(setting.start_ns, Limits::default(), thresholds, None),
             setting,
             selection,
             processes: Table::new(lookup),
@@ -169,6 +170,14 @@ impl Pipeline {
             lost: Lost::default(),
             tracked: 0,
         }
+    }
+
+    /// Lets verdicts and totals look back this far at most, for an observation without an end.
+    #[must_use]
+    pub fn looking_back(mut self, window: Duration) -> Self {
+        let window_ns = u64::try_from(window.as_nanos()).ok();
+        self.judge.set_window(window_ns);
+        self
     }
 
     /// Takes one input.
@@ -236,7 +245,7 @@ impl Pipeline {
 
     /// Totals and verdicts so far.
     #[must_use]
-    pub const fn judge(&self) -> &Judge {
+    pub const fn judge(&self) -> &Rolling {
         &self.judge
     }
 

@@ -9,12 +9,13 @@ use std::os::unix::fs::PermissionsExt as _;
 use std::path::Path;
 use std::process::Command;
 
-const PACKAGES: [&str; 19] = [
+const PACKAGES: [&str; 20] = [
     "nginx-light",
     "haproxy",
     "postgresql",
     "redis-server",
     "openssl",
+    "iproute2",
     "golang-go",
     "python3",
     "python3-venv",

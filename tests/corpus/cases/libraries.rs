@@ -46,7 +46,8 @@ fn requests() -> Vec<Story> {
             library("with_requests.py timeout http://127.0.0.1:PORT/ 20"),
         )
         .found(&["cancelled-exchange"])
-        .counts(20, 0),
+        .counts(20, 0)
+        .some_unheard(),
         story(
             "requests-patient",
             slow(Duration::ZERO, Some((3, late))),

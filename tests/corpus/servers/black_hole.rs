@@ -18,9 +18,14 @@ impl BlackHole {
     pub(crate) fn open() -> Self {
         let port = port::closed();
         let listener = TcpListener::bind((Ipv4Addr::LOCALHOST, port)).expect("the port is free");
-        // "return 0": keep no byte of the packet.
-        let deny = SockFilter::new(0x06, 0, 0, 0);
-        SockRef::from(&listener).attach_filter(&[deny]).expect("SO_ATTACH_FILTER");
+        deafen(&listener);
         Self { port, _listener: listener }
     }
+}
+
+/// From now on the listener loses every segment.
+pub(super) fn deafen(listener: &TcpListener) {
+    // "return 0": keep no byte of the packet.
+    let deny = SockFilter::new(0x06, 0, 0, 0);
+    SockRef::from(listener).attach_filter(&[deny]).expect("SO_ATTACH_FILTER");
 }

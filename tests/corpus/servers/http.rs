@@ -10,6 +10,7 @@ use std::time::Duration;
 
 use socket2::SockRef;
 
+use super::black_hole;
 use crate::support::port;
 
 /// What it does. The default keeps every connection and answers at once.
@@ -25,6 +26,8 @@ pub(crate) struct Habits {
     pub(crate) ends: Ends,
     /// Whether it says `Connection: close` in the answer after which it closes.
     pub(crate) says_so: bool,
+    /// For how long it loses every SYN, once its clients are let go.
+    pub(crate) deaf: Option<Duration>,
 }
 
 /// When it ends a connection by itself.
@@ -38,12 +41,20 @@ pub(crate) enum Ends {
     Idle(Duration),
     /// With a reset instead of that answer.
     ResetsAt(u64),
+    /// As it has read the head of a request and answered 413; what follows stays unread.
+    Refuses,
 }
 
 impl Habits {
     /// Answers at once and keeps every connection.
-    pub(crate) const KEEPS: Self =
-        Self { delay: Duration::ZERO, slow: None, body: 200, ends: Ends::Never, says_so: false };
+    pub(crate) const KEEPS: Self = Self {
+        delay: Duration::ZERO,
+        slow: None,
+        body: 200,
+        ends: Ends::Never,
+        says_so: false,
+        deaf: None,
+    };
 }
 
 #[derive(Default)]
@@ -58,6 +69,7 @@ pub(crate) struct Server {
     /// Where it listens on 127.0.0.1.
     pub(crate) port: u16,
     counts: Arc<Counts>,
+    ears: TcpListener,
 }
 
 impl Server {
@@ -66,6 +78,10 @@ impl Server {
         let port = port::closed();
         let listener = TcpListener::bind((Ipv4Addr::LOCALHOST, port)).expect("the port is free");
         let counts = Arc::<Counts>::default();
+        let ears = listener.try_clone().expect("a second handle");
+        if habits.deaf.is_some() {
+            black_hole::deafen(&ears);
+        }
         let shared = Arc::clone(&counts);
         thread::spawn(move || {
             for stream in listener.incoming().map_while(Result::ok) {
@@ -74,17 +90,17 @@ impl Server {
                 thread::spawn(move || serve(habits, stream, &counts));
             }
         });
-        Self { port, counts }
+        Self { port, counts, ears }
+    }
+
+    /// Hears SYNs again.
+    pub(crate) fn listen(&self) {
+        SockRef::from(&self.ears).detach_filter().expect("SO_DETACH_FILTER");
     }
 
     /// Connections accepted.
     pub(crate) fn accepted(&self) -> u64 {
         self.counts.accepted.load(Ordering::SeqCst)
-    }
-
-    /// Requests read to their end.
-    pub(crate) fn asked(&self) -> u64 {
-        self.counts.asked.load(Ordering::SeqCst)
     }
 
     /// Requests answered to the end, as far as it knows.
@@ -99,10 +115,16 @@ fn serve(habits: Habits, mut stream: TcpStream, counts: &Counts) {
         let patience = if let Ends::Idle(time) = habits.ends { Some(time) } else { None };
         // A connection is idle once it has been used.
         stream.set_read_timeout(patience.filter(|_| nth > 1)).expect("SO_RCVTIMEO");
-        if !read_request(&mut stream, &mut received) {
+        let reads = if habits.ends == Ends::Refuses { head_length } else { length };
+        if !read_request(&mut stream, &mut received, reads) {
             return;
         }
         let number = counts.asked.fetch_add(1, Ordering::SeqCst) + 1;
+        if habits.ends == Ends::Refuses {
+            // The client may not hear it: the reset of the rest overtakes it.
+            let _ = stream.write_all(b"HTTP/1.1 413 Too Large\r\nContent-Length: 0\r\n\r\n");
+            return;
+        }
         if habits.ends == Ends::ResetsAt(nth) {
             SockRef::from(&stream).set_linger(Some(Duration::ZERO)).expect("SO_LINGER");
             return;
@@ -136,7 +158,11 @@ fn end(mut stream: &TcpStream) {
 }
 
 /// Reads one request with its body; `false` if the connection ended or was idle for too long.
-fn read_request(stream: &mut TcpStream, received: &mut Vec<u8>) -> bool {
+fn read_request(
+    stream: &mut TcpStream,
+    received: &mut Vec<u8>,
+    length: fn(&[u8]) -> Option<usize>,
+) -> bool {
     let mut piece = [0; 16384];
     loop {
         if let Some(length) = length(received)
@@ -153,9 +179,14 @@ fn read_request(stream: &mut TcpStream, received: &mut Vec<u8>) -> bool {
     }
 }
 
+/// Length of the first request's head, if it is whole.
+fn head_length(received: &[u8]) -> Option<usize> {
+    Some(received.windows(4).position(|four| four == b"\r\n\r\n")? + 4)
+}
+
 /// Length of the first request, body included, if its head is whole.
 fn length(received: &[u8]) -> Option<usize> {
-    let head = received.windows(4).position(|four| four == b"\r\n\r\n")? + 4;
+    let head = head_length(received)?;
     let text = String::from_utf8_lossy(&received[..head]).to_ascii_lowercase();
     let field = text.lines().find_map(|line| line.strip_prefix("content-length:"));
     Some(head + field.map_or(0, |value| value.trim().parse().expect("Content-Length")))

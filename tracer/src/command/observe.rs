@@ -78,6 +78,12 @@ impl Observation {
         })
     }
 
+    /// Lets verdicts look back this far at most.
+    pub(super) fn looking_back(mut self, window: Duration) -> Self {
+        self.pipeline = self.pipeline.looking_back(window);
+        self
+    }
+
     /// Observes until `duration` is over, or SIGINT or SIGTERM comes.
     pub(super) fn run(
         &mut self,

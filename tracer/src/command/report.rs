@@ -6,7 +6,7 @@ use super::{Error, Outcome, terminal, written};
 use crate::aggregate::Who;
 use crate::cli::{FailOn, Output, Report};
 use crate::connection::{Tick, seconds};
-use crate::detect::{Finding, Severity, Thresholds};
+use crate::detect::{Finding, Ledger, Notice, Severity, Thresholds};
 use crate::pipeline::{Pipeline, Setting};
 use crate::process::Identity;
 use crate::sink::json::Json;
@@ -39,6 +39,23 @@ pub(super) fn ended(sink: &mut dyn Sink, pipeline: &Pipeline, tick: &Tick) -> Re
     sink.flush().map_err(Error::Output)
 }
 
+/// Writes the findings with news since the last interval.
+pub(super) fn news(
+    sink: &mut dyn Sink,
+    pipeline: &Pipeline,
+    ledger: &mut Ledger,
+    at_ns: u64,
+) -> Result<(), Error> {
+    for Notice { state, finding } in
+        &ledger.update(pipeline.judge().findings(pipeline.lost()), at_ns)
+    {
+        let identity = identity(pipeline, &finding.key.who);
+        let verdict = Verdict { at_ns, state: Some(*state), finding, identity };
+        sink.write(&Item::Finding(verdict)).map_err(Error::Output)?;
+    }
+    sink.flush().map_err(Error::Output)
+}
+
 /// Writes summaries, findings and the last health line; says how it ended.
 pub(super) fn close(
     sink: &mut dyn Sink,
@@ -56,7 +73,7 @@ pub(super) fn close(
     let findings = pipeline.judge().findings(pipeline.lost());
     for finding in &findings {
         let identity = identity(pipeline, &finding.key.who);
-        write(sink, Item::Finding(Verdict { at_ns, finding, identity }))?;
+        write(sink, Item::Finding(Verdict { at_ns, state: None, finding, identity }))?;
     }
     let health = pipeline.health(at_ns);
     write(sink, Item::Health(&health))?;

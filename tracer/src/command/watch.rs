@@ -1,4 +1,4 @@
-//! `tracer watch`: a line per ended connection, live.
+//! `tracer watch`: a line per ended connection, and findings as they begin, change and end, live.
 
 use std::io;
 
@@ -6,15 +6,16 @@ use super::observe::{Observation, Progress};
 use super::{Error, Outcome, diagnose, report, terminal, written};
 use crate::cli::{Output, Watch as Args};
 use crate::clock::Clock;
-use crate::detect::Thresholds;
+use crate::detect::{Ledger, Thresholds};
 use crate::sink::Sink;
 use crate::sink::json::Json;
 use crate::sink::table::Watch;
 
-/// Prints connections as they end.
+/// Prints connections as they end, and findings with news.
 pub(super) fn run(args: &Args) -> Result<Outcome, Error> {
     let selection = diagnose::selection(&args.filter)?;
-    let mut observation = Observation::start(&args.tracing, selection, Thresholds::default())?;
+    let mut observation = Observation::start(&args.tracing, selection, Thresholds::default())?
+        .looking_back(args.window);
     let setting = observation.pipeline.setting();
     let (out, origin) = (io::BufWriter::new(io::stdout()), setting.origin.clone());
     let mut sink: Box<dyn Sink> = match args.output {
@@ -23,9 +24,15 @@ pub(super) fn run(args: &Args) -> Result<Outcome, Error> {
     };
     written((|| {
         report::health(&mut *sink, &observation.pipeline, Clock::monotonic_ns())?;
-        observation.run(args.duration, &mut |pipeline, progress| match progress {
-            Progress::Tick(tick) => report::ended(&mut *sink, pipeline, tick),
-            _ => Ok(()),
+        let mut ledger = Ledger::default();
+        observation.run(args.duration, &mut |pipeline, progress| {
+            if let Progress::Tick(tick) = progress {
+                if !args.findings {
+                    report::ended(&mut *sink, pipeline, tick)?;
+                }
+                report::news(&mut *sink, pipeline, &mut ledger, tick.now_ns)?;
+            }
+            Ok(())
         })?;
         report::health(&mut *sink, &observation.pipeline, Clock::monotonic_ns())?;
         sink.finish().map_err(Error::Output)?;

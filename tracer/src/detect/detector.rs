@@ -4,6 +4,7 @@ use super::close_wait_leak::CloseWaitLeak;
 use super::connect_refused::ConnectRefused;
 use super::hoard::Hoard;
 use super::one_shot::OneShot;
+use super::pool_too_small::PoolTooSmall;
 use super::short_lived_process::ShortLivedProcess;
 use super::unread_close::UnreadClose;
 use super::{Finding, Thresholds, View};
@@ -51,6 +52,7 @@ macro_rules! detectors {
 detectors! {
     one_shot: OneShot,
     unread_close: UnreadClose,
+    pool_too_small: PoolTooSmall,
     hoard: Hoard,
     short_lived_process: ShortLivedProcess,
     close_wait_leak: CloseWaitLeak,

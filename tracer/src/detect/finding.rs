@@ -1,92 +1,77 @@
 //! A verdict, with what justifies it.
 
 use crate::aggregate::Key;
+use crate::words::words;
 
-/// Stable name of a kind of verdict.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, PartialOrd, Ord)]
-pub enum Code {
-    /// One exchange per connection, closed by us right after the answer.
-    OneShot,
-    /// Closed by us with the answer unread.
-    UnreadClose,
-    /// Dials continue while idle connections pile up unclosed.
-    Hoard,
-    /// A process per connection, many of one executable.
-    ShortLivedProcess,
-    /// CLOSE_WAIT connections age and grow in number.
-    CloseWaitLeak,
-    /// Dials are refused.
-    ConnectRefused,
-}
-
-impl Code {
-    /// Every code.
-    pub const ALL: &[Self] = &[
-        Self::OneShot,
-        Self::UnreadClose,
-        Self::Hoard,
-        Self::ShortLivedProcess,
-        Self::CloseWaitLeak,
-        Self::ConnectRefused,
-    ];
-
-    /// Name used in every output.
-    #[must_use]
-    pub const fn name(self) -> &'static str {
-        match self {
-            Self::OneShot => "one-shot",
-            Self::UnreadClose => "unread-close",
-            Self::Hoard => "hoard",
-            Self::ShortLivedProcess => "short-lived-process",
-            Self::CloseWaitLeak => "close-wait-leak",
-            Self::ConnectRefused => "connect-refused",
-        }
+words! {
+    /// Stable name of a kind of verdict.
+    Code {
+        /// One exchange per connection, closed by us right after the answer.
+        OneShot = "one-shot",
+        /// Closed by us with the answer unread.
+        UnreadClose = "unread-close",
+        /// A pool keeps fewer connections than are used at a time, and drops the rest.
+        PoolTooSmall = "pool-too-small",
+        /// Dials continue while idle connections pile up unclosed.
+        Hoard = "hoard",
+        /// The peer closes after each answer.
+        PeerClosesEach = "peer-closes-each",
+        /// The peer closes at a constant exchange count or age.
+        PeerRecycles = "peer-recycles",
+        /// The peer closes idle connections that we then need again.
+        PeerIdleTimeout = "peer-idle-timeout",
+        /// We close idle connections that we then need again.
+        ClientIdleTimeout = "client-idle-timeout",
+        /// We wrote on connections that the peer had closed.
+        StaleReuse = "stale-reuse",
+        /// We close while an answer is outstanding.
+        CancelledExchange = "cancelled-exchange",
+        /// A process per connection, many of one executable.
+        ShortLivedProcess = "short-lived-process",
+        /// CLOSE_WAIT connections age and grow in number.
+        CloseWaitLeak = "close-wait-leak",
+        /// Dials are refused.
+        ConnectRefused = "connect-refused",
+        /// Dials are not answered.
+        ConnectTimeout = "connect-timeout",
+        /// Dials are answered by ICMP, or have no route.
+        ConnectUnreachable = "connect-unreachable",
+        /// We give dials up before they are answered.
+        DialCancelled = "dial-cancelled",
+        /// The peer resets connections.
+        ResetsReceived = "resets-received",
+        /// This host resets connections.
+        ResetsSent = "resets-sent",
+        /// We close with `SO_LINGER` 0.
+        AbortiveClose = "abortive-close",
+        /// We drop connections after a few exchanges although they were fine.
+        ClientRecycles = "client-recycles",
+        /// Ephemeral ports towards one destination run out.
+        PortPressure = "port-pressure",
     }
 }
 
-/// How much harm it does.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, PartialOrd, Ord)]
-pub enum Severity {
-    /// Worth knowing.
-    Info,
-    /// Costs latency, CPU or ports.
-    Warn,
-    /// Fails requests, or will soon.
-    Error,
-}
-
-impl Severity {
-    /// Name used in every output.
-    #[must_use]
-    pub const fn name(self) -> &'static str {
-        match self {
-            Self::Info => "INFO",
-            Self::Warn => "WARN",
-            Self::Error => "ERROR",
-        }
+words! {
+    /// How much harm it does.
+    Severity {
+        /// Worth knowing.
+        Info = "INFO",
+        /// Costs latency, CPU or ports.
+        Warn = "WARN",
+        /// Fails requests, or will soon.
+        Error = "ERROR",
     }
 }
 
-/// How sure we are.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, PartialOrd, Ord)]
-pub enum Confidence {
-    /// Indications only.
-    Low,
-    /// Likely; an innocent explanation is left.
-    Medium,
-    /// Every innocent explanation that we know was checked.
-    High,
-}
-
-impl Confidence {
-    /// Name used in every output.
-    #[must_use]
-    pub const fn name(self) -> &'static str {
-        match self {
-            Self::Low => "low",
-            Self::Medium => "medium",
-            Self::High => "high",
-        }
+words! {
+    /// How sure we are.
+    Confidence {
+        /// Indications only.
+        Low = "low",
+        /// Likely; an innocent explanation is left.
+        Medium = "medium",
+        /// Every innocent explanation that we know was checked.
+        High = "high",
     }
 }
 
@@ -97,6 +82,19 @@ pub struct Evidence {
     pub name: &'static str,
     /// The value.
     pub value: f64,
+}
+
+/// What a finding leads to: a verdict of its own, were it not for the one it is listed under.
+#[derive(Clone, Debug, PartialEq)]
+pub struct Consequence {
+    /// What.
+    pub code: Code,
+    /// How bad by itself.
+    pub severity: Severity,
+    /// One sentence a person on call understands.
+    pub summary: String,
+    /// Counts and measures that justify it, most telling first.
+    pub evidence: Vec<Evidence>,
 }
 
 /// A named verdict about one key.
@@ -122,6 +120,8 @@ pub struct Finding {
     pub evidence: Vec<Evidence>,
     /// Innocent or other explanations that were checked and do not hold, one sentence each.
     pub ruled_out: Vec<String>,
+    /// What it leads to; not told as findings of their own.
+    pub consequences: Vec<Consequence>,
     /// First connection that counts towards it, monotonic nanoseconds.
     pub first_seen_ns: u64,
     /// Last one.

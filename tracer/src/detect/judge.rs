@@ -4,23 +4,9 @@ use std::cmp::Reverse;
 use std::collections::BTreeMap;
 use std::net::SocketAddr;
 
-use super::{Code, Detectors, Finding, Thresholds, View};
+use super::{Detectors, Finding, Thresholds, View, causes};
 use crate::aggregate::{Aggregate, Entry, Identities, Key, Limits, Totals, Who};
 use crate::connection::{Role, Tick};
-
-/// For one key the verdict on the left explains the one on the right, which is then left out.
-///
-/// A process that lives for one request cannot reuse anything, so how it closes is no cause of its
-/// own. A client that closes on an unread answer cannot keep the connection, so that is why it is
-/// one-shot. Connections that are hoarded until the server times them out end in `CLOSE_WAIT`.
-/// Refused dials carried nothing: `connect-refused` explains none of the others and stays beside
-/// them.
-const EXPLAINS: &[(Code, Code)] = &[
-    (Code::ShortLivedProcess, Code::OneShot),
-    (Code::ShortLivedProcess, Code::UnreadClose),
-    (Code::UnreadClose, Code::OneShot),
-    (Code::Hoard, Code::CloseWaitLeak),
-];
 
 /// The aggregate and detect stages together: ticks in, totals and findings out.
 #[derive(Debug)]
@@ -34,6 +20,12 @@ impl Judge {
     #[must_use]
     pub fn new(start_ns: u64, limits: Limits, thresholds: Thresholds) -> Self {
         Self { aggregate: Aggregate::new(start_ns, limits), thresholds }
+    }
+
+    /// Start of the observation, monotonic nanoseconds.
+    #[must_use]
+    pub const fn start_ns(&self) -> u64 {
+        self.aggregate.start_ns()
     }
 
     /// Takes in one tick.
@@ -73,7 +65,7 @@ impl Judge {
                 works_at: works_at(key, &working),
                 thresholds: &self.thresholds,
             };
-            findings.extend(one_per_cause(judge(entry, &view)));
+            findings.extend(causes::one_each(judge(entry, &view)));
         }
         findings.sort_by(|left, right| {
             let rank =
@@ -90,15 +82,6 @@ impl Judge {
 fn judge(entry: &Entry<Detectors>, view: &View<'_>) -> Vec<Finding> {
     // What overflowed belongs to nobody: a verdict about it would name no one.
     if view.key.who == Who::Other { Vec::new() } else { entry.memory.judge(view) }
-}
-
-/// Drops the findings of one key that another one explains.
-fn one_per_cause(mut findings: Vec<Finding>) -> Vec<Finding> {
-    let present: Vec<_> = findings.iter().map(|finding| finding.code).collect();
-    findings.retain(|finding| {
-        !EXPLAINS.iter().any(|(why, what)| *what == finding.code && present.contains(why))
-    });
-    findings
 }
 
 /// Who, network namespace, port and IP version of a destination.

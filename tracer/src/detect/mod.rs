@@ -3,6 +3,7 @@
 //! One file per detector: its signature, its healthy look-alikes and its memory. Thresholds, each
 //! with its reason, are in one table; `judge` runs them all, keeps one finding per cause and ranks.
 
+mod causes;
 mod close_wait_leak;
 mod connect_refused;
 mod detector;
@@ -10,8 +11,11 @@ mod finding;
 mod growth;
 mod hoard;
 mod judge;
+mod ledger;
 mod one_shot;
+mod pool_too_small;
 mod redials;
+mod rolling;
 mod sample;
 mod short_lived_process;
 #[cfg(test)]
@@ -22,7 +26,9 @@ mod unread_close;
 mod view;
 
 pub use detector::{Detector, Detectors};
-pub use finding::{Code, Confidence, Evidence, Finding, Severity};
+pub use finding::{Code, Confidence, Consequence, Evidence, Finding, Severity};
 pub use judge::Judge;
+pub use ledger::{Ledger, Notice, State};
+pub use rolling::Rolling;
 pub use thresholds::{Threshold, ThresholdError, Thresholds, Unit};
 pub use view::View;

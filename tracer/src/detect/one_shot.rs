@@ -41,7 +41,7 @@ pub(super) struct OneShot {
 }
 
 /// Whether our own call ended it, before anything came from the peer.
-fn is_own_close(close: &Close) -> bool {
+pub(super) fn is_own_close(close: &Close) -> bool {
     let ours = matches!(
         close.cause,
         CloseCause::LocalClose

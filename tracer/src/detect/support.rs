@@ -2,10 +2,10 @@
 
 use std::collections::BTreeMap;
 
-use super::{Code, Finding, Judge, Thresholds};
+use super::{Code, Confidence, Finding, Judge, Severity, Thresholds};
 use crate::aggregate::support::{Build, MILLI, SECOND, ticks};
-use crate::aggregate::{Identities, Limits};
-use crate::connection::Connection;
+use crate::aggregate::{Identities, Key, Limits, Who};
+use crate::connection::{Connection, Role};
 use crate::process::{Identity, ProcessId};
 
 /// A judge that has seen `history` in ticks of a second, `seconds` of them.
@@ -63,4 +63,26 @@ pub(super) fn one_by_one(
             shape(Build::client().at(opened_ns, opened_ns + every_ms * MILLI / 2)).end()
         })
         .collect()
+}
+
+/// A finding with nothing in it.
+pub(super) fn blank(code: Code, severity: Severity) -> Finding {
+    let key = Key { who: Who::Unknown, role: Some(Role::Client), destination: None, netns: 1 };
+    Finding {
+        code,
+        key,
+        severity,
+        confidence: Confidence::High,
+        doubts: Vec::new(),
+        connections: 0,
+        summary: String::new(),
+        advice: String::new(),
+        evidence: Vec::new(),
+        ruled_out: Vec::new(),
+        consequences: Vec::new(),
+        first_seen_ns: 0,
+        last_seen_ns: 0,
+        examples: Vec::new(),
+        processes: 0,
+    }
 }

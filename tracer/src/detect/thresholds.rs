@@ -153,6 +153,18 @@ thresholds! {
         "Bodies left unread on an error path show as a part of the closes, not as most; below a fifth they hardly cost.";
     unread_tls_goodbye_bytes: u64 = 64, Bytes, "unread-close.tls-goodbye",
         "A TLS peer's farewell (a close alert of 24 to 31 bytes; with an HTTP/2 GOAWAY still under 64) is read by nobody.";
+    pool_min_connections: u64 = 10, Count, "pool-too-small.min-connections",
+        "A pool that settles drops a few.";
+    pool_max_idle_s: f64 = 0.1, Seconds, "pool-too-small.max-idle",
+        "A connection for which a pool has no room is closed as it comes back; an idle timeout waits for longer.";
+    pool_max_exchanges: u64 = 5, Count, "pool-too-small.max-exchanges",
+        "One dropped after more has paid for its handshake.";
+    pool_min_share: f64 = 0.5, Share, "pool-too-small.min-share",
+        "Where most connections end otherwise, something else ends them.";
+    pool_min_span_s: f64 = 1.0, Seconds, "pool-too-small.min-span",
+        "A single burst is over sooner.";
+    pool_max_idle_dials: f64 = 0.2, Share, "pool-too-small.max-idle-dials",
+        "A pool takes an idle connection before it dials; a client that does not is not short of them.";
     hoard_min_connections: u64 = 10, Count, "hoard.min-connections",
         "Default pools keep two to ten idle connections per destination.";
     hoard_min_idle_s: f64 = 1.0, Seconds, "hoard.min-idle",

@@ -105,6 +105,7 @@ impl View<'_> {
             advice: String::new(),
             evidence: Vec::new(),
             ruled_out: Vec::new(),
+            consequences: Vec::new(),
             first_seen_ns,
             last_seen_ns,
             examples: sample.cookies(),

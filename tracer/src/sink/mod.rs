@@ -14,7 +14,7 @@ use std::io;
 use crate::aggregate::{Key, Totals};
 use crate::clock::Clock;
 use crate::connection::{Close, Connection};
-use crate::detect::Finding;
+use crate::detect::{Finding, State};
 use crate::process::Identity;
 
 /// Where and by which clock everything was observed; the same for a whole run or recording.
@@ -107,6 +107,8 @@ pub struct Summary<'a> {
 pub struct Verdict<'a> {
     /// When it was judged, monotonic nanoseconds.
     pub at_ns: u64,
+    /// What became of it; `None` in the report at the end.
+    pub state: Option<State>,
     /// The finding.
     pub finding: &'a Finding,
     /// The process of its key, where it is one and known.

@@ -5,7 +5,7 @@ use crate::clock::Clock;
 use crate::connection::{
     Basis, Close, CloseCause, Connection, Initiator, OpenCause, Phase, Role, TcpState, testing,
 };
-use crate::detect::{Code, Confidence, Evidence, Finding, Severity};
+use crate::detect::{Code, Confidence, Consequence, Evidence, Finding, Severity};
 use crate::process::{Identity, ProcessId};
 use crate::sink::{Health, Origin};
 
@@ -150,6 +150,12 @@ pub(crate) fn finding() -> Finding {
             "The server does not end them: 2 of 198 closes came from it first.".into(),
             "Not a pool that warms up: the dials go on through the whole window.".into(),
         ],
+        consequences: vec![Consequence {
+            code: Code::PortPressure,
+            severity: Severity::Error,
+            summary: "Towards 10.0.0.5:443 the ephemeral ports will be used up in 40 s.".into(),
+            evidence: vec![measure("ports_held", 14_000.0), measure("exhausted_in_s", 40.0)],
+        }],
         first_seen_ns: 1_000_000_000,
         last_seen_ns: 4_900_000_000,
         examples: vec![4107, 4109, 4112],

@@ -4,6 +4,7 @@ import (
 	"context"
 	"crypto/tls"
 	"flag"
+	"fmt"
 	"io"
 	"net"
 	"net/http"
@@ -16,9 +17,9 @@ import (
 type habits struct {
 	url, body, client, style   string
 	rounds, parallel, maxIdle  int
-	every, idle, timeout       time.Duration
+	every, idle, timeout, rest time.Duration
 	noKeepAlive, http2, errors bool
-	post                       int
+	post, recycle              int
 }
 
 // get asks one URL many times, by net/http.
@@ -39,6 +40,8 @@ func get(args []string) func() {
 	flags.BoolVar(&h.http2, "http2", false, "over TLS with HTTP/2")
 	flags.BoolVar(&h.errors, "errors", false, "errors are part of the story")
 	flags.IntVar(&h.post, "post", 0, "POST so many bytes")
+	flags.IntVar(&h.recycle, "recycle", 0, "CloseIdleConnections after so many rounds")
+	flags.DurationVar(&h.rest, "rest", 0, "pause in the end")
 	flags.Parse(args)
 	return h.play
 }
@@ -62,9 +65,10 @@ func (h *habits) transport() *http.Transport {
 }
 
 func (h *habits) play() {
+	defer time.Sleep(h.rest)
 	shared := h.transport()
 	if h.style == "loops" {
-		h.together(func() {
+		together(h.parallel, func() {
 			for i := 0; i < h.rounds; i++ {
 				h.ask(shared)
 				time.Sleep(h.every)
@@ -76,7 +80,7 @@ func (h *habits) play() {
 		if i > 0 {
 			time.Sleep(h.every)
 		}
-		h.together(func() {
+		together(h.parallel, func() {
 			transport := shared
 			if h.client != "shared" {
 				transport = h.transport()
@@ -86,13 +90,16 @@ func (h *habits) play() {
 				transport.CloseIdleConnections()
 			}
 		})
+		if h.recycle > 0 && (i+1)%h.recycle == 0 {
+			shared.CloseIdleConnections()
+		}
 	}
 }
 
 // together does the same in parallel and waits for all.
-func (h *habits) together(do func()) {
+func together(times int, do func()) {
 	var all sync.WaitGroup
-	for i := 0; i < h.parallel; i++ {
+	for i := 0; i < times; i++ {
 		all.Add(1)
 		go func() {
 			defer all.Done()
@@ -120,7 +127,7 @@ func (h *habits) ask(transport *http.Transport) {
 	count(&requests)
 	response, err := (&http.Client{Transport: transport}).Do(request)
 	if err == nil && response.StatusCode != http.StatusOK {
-		panic(response.Status)
+		err = fmt.Errorf("answered %s", response.Status)
 	}
 	if err == nil && h.body == "read" {
 		_, err = io.Copy(io.Discard, response.Body)

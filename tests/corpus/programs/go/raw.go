@@ -102,6 +102,7 @@ func (s *sockets) play() {
 type dialler struct {
 	address         string
 	times, synCount int
+	parallel        int
 	timeout, every  time.Duration
 }
 
@@ -110,10 +111,11 @@ func dial(args []string) func() {
 	var d dialler
 	flags := flag.NewFlagSet("dial", flag.ExitOnError)
 	flags.StringVar(&d.address, "to", "", "host:port")
-	flags.IntVar(&d.times, "times", 1, "dials")
+	flags.IntVar(&d.times, "times", 1, "rounds of dials")
+	flags.IntVar(&d.parallel, "parallel", 1, "dials at a time")
 	flags.IntVar(&d.synCount, "syn-count", 0, "TCP_SYNCNT: how often the kernel repeats a SYN")
 	flags.DurationVar(&d.timeout, "timeout", time.Minute, "context of a dial")
-	flags.DurationVar(&d.every, "every", 0, "pause between dials")
+	flags.DurationVar(&d.every, "every", 0, "pause between rounds")
 	flags.Parse(args)
 	return d.play
 }
@@ -123,7 +125,7 @@ func (d *dialler) play() {
 		if i > 0 {
 			time.Sleep(d.every)
 		}
-		d.once()
+		together(d.parallel, d.once)
 	}
 }
 

@@ -8,6 +8,7 @@ use proptest::prelude::*;
 use super::*;
 use crate::aggregate::support::{Build, MILLI, SECOND, running, ticks};
 use crate::connection::{CloseCause, Connection, Initiator, OpenCause, Phase, TcpState};
+use crate::detect::Code;
 use crate::detect::support::{codes, findings, judge, one_by_one};
 use crate::detect::{Confidence, Severity};
 use crate::process::{Identity, ProcessId};

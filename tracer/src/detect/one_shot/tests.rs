@@ -56,7 +56,7 @@ fn a_pool_that_reuses_is_silent() {
 fn a_pool_that_is_only_too_small_is_another_story() {
     let mut history = one_by_one(70, 50, |build| build);
     history.extend(one_by_one(30, 50, |build| build.exchanges(50)));
-    assert_eq!(codes(&history, 6), []);
+    assert!(!codes(&history, 6).contains(&Code::OneShot));
 }
 
 #[test]

@@ -1,31 +1,45 @@
 //! `tracer.finding`: a verdict with its evidence.
 
-use serde_json::{Number, Value};
+use serde_json::{Map, Number, Value, json};
 
 use super::about;
 use super::line::Line;
 use crate::clock::Clock;
-use crate::detect::Evidence;
+use crate::detect::{Consequence, Evidence, State};
 use crate::sink::Verdict;
 
 pub(super) fn put(line: &mut Line, verdict: &Verdict<'_>, clock: &Clock) {
     let finding = verdict.finding;
     line.put("tracer.finding.code", finding.code.name());
+    line.known("tracer.finding.state", verdict.state.map(State::name));
     line.put("severity_text", finding.severity.name());
     line.put("tracer.finding.confidence", finding.confidence.name());
     line.put("tracer.finding.summary", finding.summary.as_str());
     line.put("tracer.finding.advice", finding.advice.as_str());
     about::key(line, &finding.key, finding.processes, verdict.identity, clock);
-    let evidence = finding.evidence.iter();
-    line.object(
-        "tracer.finding.evidence",
-        evidence.filter_map(|measure| Some((measure.name, value(measure)?))),
-    );
+    line.object("tracer.finding.evidence", measures(&finding.evidence));
     line.put("tracer.finding.ruled_out", finding.ruled_out.as_slice());
     line.put("tracer.finding.doubts", finding.doubts.as_slice());
+    let consequences: Vec<_> = finding.consequences.iter().map(consequence).collect();
+    line.put("tracer.finding.consequences", consequences);
     line.put("tracer.finding.first_seen", clock.timestamp(finding.first_seen_ns));
     line.put("tracer.finding.last_seen", clock.timestamp(finding.last_seen_ns));
     line.put("tracer.finding.examples", finding.examples.as_slice());
+}
+
+fn measures(evidence: &[Evidence]) -> impl Iterator<Item = (&'static str, Value)> {
+    evidence.iter().filter_map(|measure| Some((measure.name, value(measure)?)))
+}
+
+fn consequence(consequence: &Consequence) -> Value {
+    let evidence: Map<_, _> =
+        measures(&consequence.evidence).map(|(name, value)| (name.to_owned(), value)).collect();
+    json!({
+        "code": consequence.code.name(),
+        "severity_text": consequence.severity.name(),
+        "summary": consequence.summary,
+        "evidence": evidence,
+    })
 }
 
 /// Counts as integers, measures as they are.
@@ -48,7 +62,8 @@ mod tests {
     #[test]
     fn evidence_counts_are_integers_and_times_are_seconds() {
         let finding = testing::finding();
-        let verdict = Verdict { at_ns: 5_000_000_000, finding: &finding, identity: None };
+        let verdict =
+            Verdict { at_ns: 5_000_000_000, state: None, finding: &finding, identity: None };
         let line = line_of(&Item::Finding(verdict), &testing::origin());
         assert_eq!(
             line["tracer.finding.evidence"].to_string(),

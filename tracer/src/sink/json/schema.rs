@@ -9,7 +9,7 @@ use crate::aggregate::{Key, Totals, Who};
 use crate::connection::{
     Basis, Close, CloseCause, Connection, Initiator, OpenCause, Phase, Reset, Role,
 };
-use crate::detect::{Code, Confidence, Finding, Severity};
+use crate::detect::{Code, Confidence, Finding, Severity, State};
 use crate::process::Identity;
 use crate::sink::{Ended, Health, Item, Summary, Verdict, testing};
 
@@ -128,8 +128,13 @@ fn finding_lines() -> Vec<Value> {
     for confidence in [Confidence::Low, Confidence::Medium, Confidence::High] {
         findings.push(Finding { confidence, ..testing::finding() });
     }
-    let verdict = |finding| Item::Finding(Verdict { at_ns: 1, finding, identity: None });
-    lines_of(&findings.iter().map(verdict).collect::<Vec<_>>())
+    let verdict =
+        |finding| Item::Finding(Verdict { at_ns: 1, state: None, finding, identity: None });
+    let live = State::ALL.iter().map(|&state| {
+        let finding = &findings[0];
+        Item::Finding(Verdict { at_ns: 1, state: Some(state), finding, identity: None })
+    });
+    lines_of(&findings.iter().map(verdict).chain(live).collect::<Vec<_>>())
 }
 
 fn health_lines() -> Vec<Value> {
@@ -212,6 +217,7 @@ fn enumerations_of_the_schema_are_those_of_the_code() {
     assert_eq!(words("tracer.close.rst"), names(Reset::ALL, Reset::name));
     assert_eq!(words("tracer.exchanges_basis"), names(Basis::ALL, Basis::name));
     assert_eq!(words("tracer.finding.code"), names(Code::ALL, Code::name));
+    assert_eq!(words("tracer.finding.state"), names(State::ALL, State::name));
 }
 
 #[test]

@@ -8,7 +8,7 @@ use super::escape::escape;
 use super::layout::{BOLD, CYAN, Paint, RED, Side, YELLOW, hang, pad};
 use super::seen::Seen;
 use super::{human, whom};
-use crate::detect::{Finding, Severity};
+use crate::detect::{Consequence, Finding, Severity};
 use crate::process::Identity;
 use crate::sink::Origin;
 
@@ -47,6 +47,8 @@ fn block(
     text += &evidence(finding, paint);
     text += &listed("ruled out:", &finding.ruled_out, width, paint);
     text += &listed("doubts:", &finding.doubts, width, paint);
+    let consequences: Vec<_> = finding.consequences.iter().map(consequence).collect();
+    text += &listed("leads to:", &consequences, width, paint);
     text += &labelled("change:", &escape(&finding.advice), width, paint);
     text += &labelled("seen:", &seen(finding, origin), width, paint);
     text
@@ -63,6 +65,10 @@ fn title(finding: &Finding, identity: Option<&Identity>, width: usize, paint: Pa
     );
     let text = hang(&lead, &about, width).replacen(code, &paint.paint(BOLD, code), 1);
     text.replacen(severity, &paint.paint(style(finding.severity), severity), 1)
+}
+
+fn consequence(consequence: &Consequence) -> String {
+    format!("{}: {}", consequence.code.name(), consequence.summary)
 }
 
 /// The colour of a severity.

@@ -28,7 +28,7 @@ fn report(told: &Told, look: Look) -> String {
         table.write(&Item::Summary(summary)).unwrap();
     }
     for finding in &told.findings {
-        let verdict = Verdict { at_ns: 1, finding, identity: Some(&identity) };
+        let verdict = Verdict { at_ns: 1, state: None, finding, identity: Some(&identity) };
         table.write(&Item::Finding(verdict)).unwrap();
     }
     table.write(&Item::Health(&told.health)).unwrap();

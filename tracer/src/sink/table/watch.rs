@@ -104,13 +104,15 @@ impl<W: io::Write> Sink for Watch<W> {
             }
             Item::Finding(verdict) => {
                 let finding = verdict.finding;
+                let state = verdict.state.map(|state| format!("{} ", state.name()));
                 let style = findings::style(finding.severity);
                 let severity = self.paint().paint(style, finding.severity.name());
                 let whom = whom::full(&finding.key.who, finding.processes, verdict.identity);
                 let (code, summary) = (finding.code.name(), escape(&finding.summary));
                 writeln!(
                     self.out,
-                    "{severity} {code}  {whom} {}: {summary}",
+                    "{severity} {code}  {}{whom} {}: {summary}",
+                    state.unwrap_or_default(),
                     whom::towards(&finding.key)
                 )
             }

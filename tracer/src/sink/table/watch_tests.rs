@@ -2,6 +2,7 @@
 
 use super::*;
 use crate::connection::{Close, CloseCause, Connection, Initiator, Phase, Reset, Role};
+use crate::detect::State;
 use crate::sink::{Health, Verdict, testing};
 
 fn connections() -> Vec<Connection> {
@@ -87,11 +88,23 @@ fn a_finding_is_one_line() {
     let finding = testing::finding();
     let identity = testing::identity();
     let text = watch(Look::default(), |watch| {
-        let verdict = Verdict { at_ns: 1, finding: &finding, identity: Some(&identity) };
+        let verdict =
+            Verdict { at_ns: 1, state: None, finding: &finding, identity: Some(&identity) };
         watch.write(&Item::Finding(verdict)).unwrap();
     });
     let begin = "WARN one-shot  checkout (pid 4711) → 10.0.3.7:8080: checkout opens a new";
     assert!(text.starts_with(begin) && text.lines().count() == 1, "{text}");
+}
+
+#[test]
+fn a_finding_that_ended_says_so() {
+    let finding = testing::finding();
+    let state = Some(State::Ended);
+    let text = watch(Look::default(), |watch| {
+        let verdict = Verdict { at_ns: 1, state, finding: &finding, identity: None };
+        watch.write(&Item::Finding(verdict)).unwrap();
+    });
+    assert!(text.starts_with("WARN one-shot  ended "), "{text}");
 }
 
 #[test]

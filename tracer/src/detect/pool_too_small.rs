@@ -1,0 +1,214 @@
+//! `pool-too-small`: a client reuses connections, but keeps fewer than it uses at a time: what comes
+//! back to a full pool is closed, and the next burst dials it anew.
+//!
+//! Signature: most ended connections carried a few requests only and were closed by us within a
+//! tenth of a second of the last data, again and again; the dials went on; yet some connections were
+//! kept and used again; the dials came while others were in use, not while one lay idle; and twice
+//! as many were open at a time as are kept. Thresholds: `pool-too-small.*`.
+//!
+//! Healthy look-alikes that must stay silent: one burst (nothing is dialled after it); a pool that
+//! closes what was idle for a while (idle before close); a client that makes a connection per
+//! request (nothing is kept: `one-shot`); one that drops each after the same number of requests
+//! (`client-recycles`).
+
+use super::one_shot::is_own_close;
+use super::sample::Sample;
+use super::view::{human, share};
+use super::{Code, Confidence, Detector, Finding, Severity, Thresholds, View, tls};
+use crate::aggregate::{Distribution, Slice};
+use crate::connection::{Connection, OpenCause, Phase, Role, TcpState, seconds};
+
+const ADVICE: &str = "Let the pool keep as many idle connections to this destination as are used at \
+    a time (Go: Transport.MaxIdleConnsPerHost, 2 by default), or let fewer requests run at a time.";
+
+/// An idle connection at that many ticks, used again that often, is a pool.
+const KEPT_TICKS: u64 = 3;
+
+/// Memory of one key.
+#[derive(Clone, Debug, Default)]
+pub(super) struct PoolTooSmall {
+    /// Ended, seen whole, carried an exchange.
+    carried: u64,
+    /// Of them: dropped as surplus.
+    sample: Sample,
+    /// Their exchanges.
+    exchanges: Distribution,
+    /// Their time from dial to ESTABLISHED.
+    connect_ns: u64,
+    /// Most exchanges of one connection that was kept, ended.
+    ended_most: u32,
+    /// The same, live at the last tick.
+    live_most: u32,
+    /// Ticks at which a connection was certainly idle.
+    idle_ticks: u64,
+    /// Fewest established at a tick, from the first on at which there was one.
+    kept: Option<u64>,
+    dials: u64,
+    /// Of them: one certainly lay idle.
+    dials_while_idle: u64,
+    /// Of them: after the first surplus one was dropped.
+    dials_after: u64,
+}
+
+/// Whether a client dropped it although the peer had answered and was ready for more.
+fn is_surplus(connection: &Connection, thresholds: &Thresholds) -> bool {
+    let most = thresholds.pool_max_exchanges;
+    let close = connection.close().filter(|close| is_own_close(close));
+    let idle_s = close.and_then(|close| close.idle_s);
+    idle_s.is_some_and(|idle_s| idle_s <= thresholds.pool_max_idle_s)
+        && !connection.unanswered
+        && (u64::from(connection.exchanges) <= most || is_one_request(connection, thresholds))
+}
+
+fn is_one_request(connection: &Connection, thresholds: &Thresholds) -> bool {
+    tls::is_one_request(connection.destination(), connection.exchanges, thresholds)
+}
+
+/// Whether a live one certainly lies idle.
+fn is_idle(connection: &Connection, now_ns: u64, thresholds: &Thresholds) -> bool {
+    let idle_s = connection.last_data_ns.map(|data_ns| seconds(data_ns, now_ns));
+    is_established(connection)
+        && !connection.unanswered
+        && idle_s.is_some_and(|idle_s| idle_s > thresholds.pool_max_idle_s)
+}
+
+const fn is_established(connection: &Connection) -> bool {
+    matches!(connection.phase, Phase::Open { state: TcpState::Established, .. })
+}
+
+impl Detector for PoolTooSmall {
+    fn observe(&mut self, slice: &Slice<'_>, thresholds: &Thresholds) {
+        let is_client = |connection: &Connection| connection.role == Some(Role::Client);
+        for connection in slice.ended.iter().filter(|c| is_client(c)) {
+            let Some(close) = connection.close() else { continue };
+            if !connection.start_known() || connection.exchanges == 0 {
+                continue;
+            }
+            self.carried += 1;
+            if is_surplus(connection, thresholds) {
+                self.sample.add(close.at_ns, connection);
+                self.exchanges.record(u64::from(connection.exchanges));
+                let connect = connection.opened_ns.zip(connection.established_ns);
+                self.connect_ns += connect.map_or(0, |(from, to)| to.saturating_sub(from));
+            } else {
+                self.ended_most = self.ended_most.max(connection.exchanges);
+            }
+        }
+        let first_ns = self.sample.span_ns().0;
+        for (opened_ns, connection) in slice.opened().filter(|(_, c)| is_client(c)) {
+            self.dials += 1;
+            let is_needless = connection.open_cause == OpenCause::IdleAvailable;
+            self.dials_while_idle += u64::from(is_needless);
+            let is_after = self.sample.connections > 0 && opened_ns > first_ns;
+            self.dials_after += u64::from(is_after);
+        }
+        self.observe_live(slice, thresholds);
+    }
+
+    /// A pool belongs to one process: folded ones are not judged.
+    fn merge(&mut self, _: &Self) {}
+
+    fn judge(&self, view: &View<'_>) -> Option<Finding> {
+        let (thresholds, count) = (view.thresholds, self.sample.connections);
+        let (first_ns, last_ns) = self.sample.span_ns();
+        let found = view.is_one_client()
+            && count >= thresholds.pool_min_connections.max(1)
+            && share(count, self.carried) >= thresholds.pool_min_share
+            && seconds(first_ns, last_ns) >= thresholds.pool_min_span_s
+            && self.dials_after.saturating_mul(2) >= count
+            && share(self.dials_while_idle, self.dials) <= thresholds.pool_max_idle_dials
+            && self.has_pool(view.totals.exchanges.saturating_sub(view.totals.used), thresholds)
+            && view.totals.peak >= self.kept().saturating_mul(2)
+            && !self.is_recycling(view);
+        found.then(|| self.finding(view))
+    }
+}
+
+impl PoolTooSmall {
+    fn observe_live(&mut self, slice: &Slice<'_>, thresholds: &Thresholds) {
+        let live = || slice.live.iter().filter(|c| c.role == Some(Role::Client));
+        self.live_most = live().map(|connection| connection.exchanges).max().unwrap_or(0);
+        let is_idle = live().any(|connection| is_idle(connection, slice.now_ns, thresholds));
+        self.idle_ticks += u64::from(is_idle);
+        let established = live().filter(|connection| is_established(connection)).count() as u64;
+        self.kept = match self.kept {
+            None => Some(established).filter(|count| *count > 0),
+            kept => kept.min(Some(established)),
+        };
+    }
+
+    /// How many the pool keeps, as far as seen at ticks; at least one.
+    fn kept(&self) -> u64 {
+        self.kept.unwrap_or(0).max(1)
+    }
+
+    /// Whether something was kept and used again: one connection often, or idle ones some times.
+    const fn has_pool(&self, reused: u64, thresholds: &Thresholds) -> bool {
+        let most = if self.ended_most > self.live_most { self.ended_most } else { self.live_most };
+        most as u64 > thresholds.pool_max_exchanges
+            || (self.idle_ticks >= KEPT_TICKS && reused >= KEPT_TICKS)
+    }
+
+    /// Whether each was dropped after the same number of requests, above one: a bound on requests per
+    /// connection, whatever the number of connections.
+    fn is_recycling(&self, view: &View<'_>) -> bool {
+        let quantile = |q| self.exchanges.quantile(q).unwrap_or(0);
+        let (low, high) = (quantile(0.1), quantile(0.9));
+        let one = view.key.destination.is_some_and(|at| {
+            tls::is_one_request(at, u32::try_from(high).unwrap_or(u32::MAX), view.thresholds)
+        });
+        low == high && !one
+    }
+
+    fn finding(&self, view: &View<'_>) -> Finding {
+        let (thresholds, count) = (view.thresholds, self.sample.connections);
+        let (code, enough) = (Code::PoolTooSmall, thresholds.pool_min_connections);
+        let mut finding = view.finding(code, Severity::Warn, &self.sample, enough);
+        let peak = view.totals.peak;
+        finding.summary = format!(
+            "{} uses up to {peak} connections to {} at a time, but keeps fewer when they come back: \
+             {count} of {} ended in {:.1} s were closed by it right after an answer, and dialled \
+             again.",
+            view.who(),
+            view.destination(),
+            self.carried,
+            view.window_s(),
+        );
+        finding.advice = ADVICE.into();
+        finding.count("dropped", count);
+        finding.measure("dropped_share", share(count, self.carried));
+        finding.count("peak_open", peak);
+        finding.measure("fewest_open", self.kept.map(|kept| kept as f64));
+        let median = self.exchanges.quantile(0.5);
+        finding.measure("median_exchanges_of_dropped", median.map(|median| median as f64));
+        finding.count("most_exchanges_of_one", u64::from(self.ended_most.max(self.live_most)));
+        finding.measure("dropped_per_s", view.per_second(count));
+        finding.count("exchanges", view.totals.exchanges);
+        finding.measure("reuse_ratio", view.totals.reuse_ratio());
+        finding.measure("handshakes_s", seconds(0, self.connect_ns));
+        finding.rule_out(format!(
+            "it is no client without a pool: some connections were used again, one for {} exchanges",
+            self.ended_most.max(self.live_most)
+        ));
+        finding.rule_out(format!(
+            "no idle connection was passed over: one certainly lay idle at {} of {} dials",
+            self.dials_while_idle, self.dials
+        ));
+        finding.rule_out(format!(
+            "it is no idle timeout of a pool: closed within {} of the last data",
+            human(thresholds.pool_max_idle_s)
+        ));
+        finding.rule_out(format!(
+            "it is no single burst: {} dials came after the first was dropped",
+            self.dials_after
+        ));
+        view.settle(&mut finding);
+        let why = "a second client in the same process that makes a connection per request, beside \
+                   one with a pool, looks the same";
+        finding.doubt(Confidence::Medium, why);
+        finding
+    }
+}
+
+#[cfg(test)]
+mod tests;

@@ -1,0 +1,150 @@
+//! Judges what happened of late, in an observation without an end.
+//!
+//! Two judges take in every tick. The newer one begins in the middle of the older one's window; at
+//! its end it takes over, and another begins. So the verdicts rest on half a window to a whole one,
+//! and what is older than a window is forgotten for good: totals, verdicts, and processes that are
+//! gone. An observation with an end has one judge for all of it.
+
+use std::collections::BTreeMap;
+
+use super::{Finding, Judge, Thresholds};
+use crate::aggregate::{Identities, Key, Limits, Totals};
+use crate::connection::Tick;
+
+/// A judge, and where there is a window the one that follows it.
+#[derive(Debug)]
+pub struct Rolling {
+    limits: Limits,
+    thresholds: Thresholds,
+    window_ns: Option<u64>,
+    older: Judge,
+    newer: Option<Judge>,
+    now_ns: u64,
+}
+
+impl Rolling {
+    /// Begins at `start_ns`, monotonic nanoseconds. `window_ns` is how far verdicts look back at
+    /// most; `None` is to the start.
+    #[must_use]
+    pub fn new(
+        start_ns: u64,
+        limits: Limits,
+        thresholds: Thresholds,
+        window_ns: Option<u64>,
+    ) -> Self {
+        let older = Judge::new(start_ns, limits, thresholds.clone());
+        Self { limits, thresholds, window_ns, older, newer: None, now_ns: start_ns }
+    }
+
+    /// Changes how far verdicts look back, from the next tick on.
+    pub const fn set_window(&mut self, window_ns: Option<u64>) {
+        self.window_ns = window_ns;
+    }
+
+    /// Takes in one tick.
+    pub fn fold(&mut self, tick: &Tick, identities: &dyn Identities) {
+        if let Some(window_ns) = self.window_ns {
+            self.turn(window_ns);
+        }
+        self.older.fold(tick, identities);
+        if let Some(newer) = &mut self.newer {
+            newer.fold(tick, identities);
+        }
+        self.now_ns = self.now_ns.max(tick.now_ns);
+    }
+
+    /// Between two ticks: hands over at the end of the window, begins the next in its middle.
+    fn turn(&mut self, window_ns: u64) {
+        let age_ns = self.now_ns.saturating_sub(self.older.start_ns());
+        if age_ns >= window_ns
+            && let Some(newer) = self.newer.take()
+        {
+            self.older = newer;
+        }
+        if self.newer.is_none() && age_ns >= window_ns / 2 {
+            self.newer = Some(Judge::new(self.now_ns, self.limits, self.thresholds.clone()));
+        }
+    }
+
+    /// Where the window of [`Self::totals`] and [`Self::findings`] begins, monotonic nanoseconds.
+    #[must_use]
+    pub const fn start_ns(&self) -> u64 {
+        self.older.start_ns()
+    }
+
+    /// Totals per key over the window.
+    #[must_use]
+    pub fn totals(&self) -> BTreeMap<Key, Totals> {
+        self.older.totals()
+    }
+
+    /// Connections counted under no key because the table was full, over the window.
+    #[must_use]
+    pub const fn evicted(&self) -> u64 {
+        self.older.evicted()
+    }
+
+    /// The verdicts over the window, worst first. `lost` is the number of records the kernel could
+    /// not deliver.
+    #[must_use]
+    pub fn findings(&self, lost: u64) -> Vec<Finding> {
+        self.older.findings(lost)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::aggregate::support::{Build, MILLI, SECOND, ticks};
+    use crate::connection::Connection;
+    use crate::detect::Code;
+    use crate::process::{Identity, ProcessId};
+
+    const WINDOW: u64 = 20 * SECOND;
+
+    /// Redials ten times a second from `from_s` to `until_s`.
+    fn redials(from_s: u64, until_s: u64) -> Vec<Connection> {
+        (from_s * 10..until_s * 10)
+            .map(|n| {
+                let at_ns = n * 100 * MILLI + 1;
+                Build::client().at(at_ns, at_ns + MILLI).end()
+            })
+            .collect()
+    }
+
+    /// Codes and the oldest evidence, in nanoseconds of age, at each tick.
+    fn over(history: &[Connection], until_s: u64, window_ns: Option<u64>) -> Vec<(Vec<Code>, u64)> {
+        let nobody = BTreeMap::<ProcessId, Identity>::new();
+        let mut rolling = Rolling::new(0, Limits::default(), Thresholds::default(), window_ns);
+        let tick = |tick: &Tick| {
+            rolling.fold(tick, &nobody);
+            let codes = rolling.findings(0).iter().map(|finding| finding.code).collect();
+            (codes, tick.now_ns - rolling.start_ns())
+        };
+        ticks(history, until_s * SECOND).iter().map(tick).collect()
+    }
+
+    #[test]
+    fn a_verdict_comes_within_seconds_and_goes_within_a_window() {
+        let told = over(&redials(30, 60), 120, Some(WINDOW));
+        let holds: Vec<_> = (1..=120).filter(|second| !told[second - 1].0.is_empty()).collect();
+        assert!(holds.first().is_some_and(|first| *first <= 33), "{holds:?}");
+        assert!(holds.last().is_some_and(|last| (60..=80).contains(last)), "{holds:?}");
+        assert!(holds.windows(2).all(|pair| pair[1] == pair[0] + 1), "without a gap: {holds:?}");
+    }
+
+    #[test]
+    fn verdicts_rest_on_half_a_window_to_a_whole_one() {
+        let told = over(&redials(0, 100), 100, Some(WINDOW));
+        for (second, (codes, age_ns)) in told.iter().enumerate().skip(10) {
+            assert_eq!(*codes, [Code::OneShot], "at {second}");
+            assert!((WINDOW / 2..=WINDOW + SECOND).contains(age_ns), "{age_ns} at {second}");
+        }
+    }
+
+    #[test]
+    fn without_a_window_nothing_is_forgotten() {
+        let told = over(&redials(0, 10), 200, None);
+        assert_eq!(told.last(), Some(&(vec![Code::OneShot], 200 * SECOND)));
+    }
+}
