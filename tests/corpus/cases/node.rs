@@ -39,7 +39,7 @@ pub(super) fn cases() -> Vec<Case> {
             .counts(20, 20),
         story("node-abort", late, node("abort http://127.0.0.1:PORT/ 20"))
             .found(&["cancelled-exchange"])
-            .counts(20..=21, 0)
+            .counts(20..=22, 0)
             .some_unheard(),
     ]
     .map(Story::case)

@@ -108,5 +108,7 @@ const stdin = readline.createInterface({ input: process.stdin });
 stdin.once("close", () => process.exit(0));
 stdin.once("line", async () => {
   const answers = await modes[mode]();
+  // fetch may dial once more after an abort, to be ready.
+  await pause(200);
   say({ done: true, dials, answers, timeouts });
 });
