@@ -11,6 +11,7 @@ mod detector;
 mod ends;
 mod finding;
 mod growth;
+mod handshake;
 mod hoard;
 mod idle_timeout;
 mod judge;
@@ -33,7 +34,6 @@ mod steady;
 #[cfg(test)]
 mod support;
 mod thresholds;
-mod tls;
 mod unread_close;
 mod view;
 

@@ -101,6 +101,16 @@ fn a_tls_handshake_is_discounted_on_tls_ports_only() {
 }
 
 #[test]
+fn the_login_to_a_database_is_discounted_and_told_as_a_doubt() {
+    let query = only(&one_by_one(100, 50, |build| build.port(5432).exchanges(9)), 6);
+    assert_eq!((query.code, query.confidence), (Code::OneShot, Confidence::Medium));
+    assert!(query.doubts.iter().any(|why| why.contains("PostgreSQL")), "{:?}", query.doubts);
+    assert!(query.summary.contains("after one request"), "{}", query.summary);
+    assert_eq!(codes(&one_by_one(100, 50, |build| build.port(5432).exchanges(10)), 6), []);
+    assert_eq!(codes(&one_by_one(100, 50, |build| build.port(5431).exchanges(9)), 6), []);
+}
+
+#[test]
 fn the_accept_side_is_silent() {
     let history: Vec<_> = (0..100)
         .map(|n| Build::server().at(n * 50 * MILLI + 1, n * 50 * MILLI + 9).end())
