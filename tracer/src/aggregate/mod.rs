@@ -3,12 +3,14 @@
 //! Every connection is counted under exactly one key, so that the keys add up to what was seen.
 //! The number of keys is bounded. Pure: no clock, no I/O.
 
+mod common;
 mod concurrency;
 mod distribution;
 mod entry;
 mod fold;
 mod group;
 mod key;
+mod races;
 #[cfg(test)]
 pub(crate) mod support;
 mod tick;

@@ -3,6 +3,7 @@
 use std::collections::BTreeMap;
 
 use crate::connection::{Basis, CloseCause, Connection, OpenCause};
+use crate::process::Runtime;
 
 /// Counts over the window.
 #[derive(Clone, Debug, PartialEq)]
@@ -17,6 +18,8 @@ pub struct Totals {
     pub preexisting: u64,
     /// Dials that failed.
     pub failed: u64,
+    /// Those of `opened` that were established.
+    pub established: u64,
     /// Most open at one time. Of folded processes: of those that were small at that time.
     pub peak: u64,
     /// Exchanges, over all of them.
@@ -43,6 +46,9 @@ pub struct Totals {
     /// Different processes folded into this key; 0 where they are unknown. One that comes back
     /// long after it was folded counts again.
     pub processes: u64,
+    /// Their runtime, where those of which it is known have the same; without a version if they
+    /// differ in that.
+    pub runtime: Option<Runtime>,
 }
 
 impl Default for Totals {
@@ -53,6 +59,7 @@ impl Default for Totals {
             open: 0,
             preexisting: 0,
             failed: 0,
+            established: 0,
             peak: 0,
             exchanges: 0,
             used: 0,
@@ -65,6 +72,7 @@ impl Default for Totals {
             bytes_sent: None,
             bytes_received: None,
             processes: 0,
+            runtime: None,
         }
     }
 }
@@ -91,11 +99,12 @@ impl Totals {
         self.closed.saturating_add(self.open)
     }
 
-    /// Counts one connection, whose window began at `start_ns`. Peak, quantiles and number of
-    /// processes are not a matter of one connection.
+    /// Counts one connection, whose window began at `start_ns`. Peak, quantiles, number and runtime
+    /// of processes are not a matter of one connection.
     pub(super) fn count(&mut self, connection: &Connection, start_ns: u64) {
         if connection.opened_ns.is_some_and(|opened_ns| opened_ns > start_ns) {
             self.opened += 1;
+            self.established += u64::from(connection.established_ns.is_some());
             *self.opens.entry(connection.open_cause).or_default() += 1;
             let redial = matches!(
                 connection.open_cause,
@@ -121,14 +130,15 @@ impl Totals {
         self.exchanges_basis = self.exchanges_basis.max(connection.exchanges_basis);
     }
 
-    /// Adds counts of other connections. Peak, quantiles and number of processes do not add up
-    /// and stay.
+    /// Adds counts of other connections. Peak, quantiles, number and runtime of processes do not
+    /// add up and stay.
     pub(super) fn add(&mut self, other: &Self) {
         self.opened += other.opened;
         self.closed += other.closed;
         self.open += other.open;
         self.preexisting += other.preexisting;
         self.failed += other.failed;
+        self.established += other.established;
         self.exchanges = self.exchanges.saturating_add(other.exchanges);
         self.used += other.used;
         self.exchanges_basis = self.exchanges_basis.max(other.exchanges_basis);

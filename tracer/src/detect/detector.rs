@@ -1,10 +1,16 @@
 //! The shape of a detector, and the set of all of them.
 
+use super::client_idle_timeout::ClientIdleTimeout;
 use super::close_wait_leak::CloseWaitLeak;
 use super::connect_refused::ConnectRefused;
 use super::hoard::Hoard;
 use super::one_shot::OneShot;
+use super::peer_closes_each::PeerClosesEach;
+use super::peer_idle_timeout::PeerIdleTimeout;
+use super::peer_recycles::PeerRecycles;
 use super::pool_too_small::PoolTooSmall;
+use super::port_pressure::PortPressure;
+use super::port_use::Sources;
 use super::short_lived_process::ShortLivedProcess;
 use super::unread_close::UnreadClose;
 use super::{Finding, Thresholds, View};
@@ -57,4 +63,16 @@ detectors! {
     short_lived_process: ShortLivedProcess,
     close_wait_leak: CloseWaitLeak,
     connect_refused: ConnectRefused,
+    peer_closes_each: PeerClosesEach,
+    peer_recycles: PeerRecycles,
+    peer_idle_timeout: PeerIdleTimeout,
+    client_idle_timeout: ClientIdleTimeout,
+    port_pressure: PortPressure,
+}
+
+impl Detectors {
+    /// The ports that the key's connections hold.
+    pub(super) const fn sources(&self) -> &Sources {
+        &self.port_pressure.sources
+    }
 }
