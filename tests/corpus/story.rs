@@ -145,7 +145,9 @@ impl Story {
         let client = client.found(self.codes).connections(did.dials);
         scene.expect(client.exchanges(exchanges));
         if let Some((accepted, answered)) = peer.counts(did.answers) {
-            assert_eq!(accepted, did.connected, "accepted, but not connected: {did:?}");
+            // A dial may be given up just as it succeeds.
+            let dialled = did.connected..=did.dials;
+            assert!(dialled.contains(&accepted), "accepted {accepted}, dialled {did:?}");
             let server = Party::server(port).found(self.server_codes).connections(accepted);
             let all = answered..=answered;
             scene.expect(if self.is_server_told { server.exchanges(all) } else { server });
