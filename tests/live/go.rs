@@ -93,6 +93,10 @@ fn a_go_client_that_leaves_a_transport_behind_each_time_is_a_hoard() {
     assert_eq!(report.codes(pid, nginx.port), ["hoard"]);
     let advice = text(report.finding("hoard", nginx.port), "tracer.finding.advice");
     assert!(!advice.is_empty());
+    let runtime = |line: &serde_json::Value| text(line, "process.runtime.name").to_owned();
+    assert_eq!(runtime(report.finding("hoard", nginx.port)), "go");
+    assert!(text(summary, "process.runtime.version").starts_with("1."), "{summary}");
+    assert_eq!(runtime(report.summary(nginx.worker(), "server", nginx.port)), "nginx");
     let server = report.codes(nginx.worker(), nginx.port);
     assert!(server.is_empty(), "nginx is not to blame for its client: {server:?}");
     // nginx itself is the witness that each connection carried one request.

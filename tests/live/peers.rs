@@ -29,6 +29,7 @@ fn a_client_that_never_closes_what_the_server_closed_is_a_close_wait_leak() {
     assert!(report.codes(pid, server.port).contains(&"close-wait-leak"));
     let finding = report.finding("close-wait-leak", server.port);
     assert_eq!(int(finding, "process.pid"), u64::from(pid), "{finding}");
+    assert_eq!(finding["process.runtime.name"], "cpython", "{finding}");
 }
 
 #[test]

@@ -13,7 +13,7 @@ use crate::decode::{self, Event};
 use crate::detect::{Rolling, Thresholds};
 use crate::probe::hook::Kind;
 use crate::probe::plain::{ERROR_REPORT, RELEASE};
-use crate::probe::{Attached, Status};
+use crate::probe::{Attached, Ports, Status};
 use crate::process::{Identity, Lookup, ProcessId, Scan, Table};
 use crate::sink::{Health, Origin};
 use crate::source::{Input, Lost};
@@ -35,6 +35,8 @@ pub struct Setting {
     pub tier: String,
     /// Which end we are of connections that were there before.
     pub served: Served,
+    /// What our own network namespace can dial from.
+    pub ports: Ports,
     /// Kernel reset reasons by number.
     pub reset_reasons: std::collections::HashMap<u32, String>,
 }
@@ -67,6 +69,7 @@ impl Setting {
             }
             .into(),
             served: served(sockets, attached.knows_starts),
+            ports: Ports::read(),
             reset_reasons: attached.reset_reasons.clone(),
         }
     }
@@ -162,7 +165,8 @@ impl Pipeline {
         };
         Self {
             connections: Connections::new(facts, setting.start_ns),
-            judge: Rolling::new(setting.start_ns, Limits::default(), thresholds, None),
+            judge: Rolling::new(setting.start_ns, Limits::default(), thresholds, None)
+                .with_ports(setting.ports),
             setting,
             selection,
             processes: Table::new(lookup),

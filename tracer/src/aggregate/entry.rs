@@ -1,8 +1,10 @@
 //! Everything known of one process × role × destination, or of several folded together.
 
+use super::common::Common;
 use super::concurrency::peak;
 use super::{Distribution, Memory, Slice, Totals};
 use crate::connection::Connection;
+use crate::process::{Identity, Runtime, RuntimeKind};
 
 /// Totals in the making, and what the next stage remembers beside them.
 ///
@@ -20,6 +22,8 @@ pub struct Entry<M> {
     /// Number of the tick that last brought a connection.
     pub(super) tick: u64,
     comm: String,
+    runtime: Common<RuntimeKind>,
+    runtime_version: Common<String>,
     /// What the next stage remembers.
     pub memory: M,
 }
@@ -54,6 +58,14 @@ impl<M: Memory> Entry<M> {
         }
     }
 
+    /// Takes what is known of its process.
+    pub(super) fn learn(&mut self, identity: &Identity) {
+        let runtime = identity.runtime.as_ref();
+        self.runtime.learn(runtime.map(|runtime| &runtime.kind));
+        let version = runtime.and_then(|runtime| runtime.version.as_deref());
+        self.runtime_version.learn(version);
+    }
+
     /// Takes over other processes. Peaks do not add up: the caller knows the common one.
     pub(super) fn merge(&mut self, other: &Self) {
         self.ended.add(&other.ended);
@@ -62,6 +74,8 @@ impl<M: Memory> Entry<M> {
         self.peak = self.peak.max(other.peak);
         self.processes = self.processes.saturating_add(other.processes);
         self.last_ns = self.last_ns.max(other.last_ns);
+        self.runtime.merge(&other.runtime);
+        self.runtime_version.merge(&other.runtime_version);
         self.memory.merge(&other.memory);
     }
 
@@ -81,6 +95,13 @@ impl<M: Memory> Entry<M> {
         &self.comm
     }
 
+    /// The runtime of its process, or the one that several have in common as far as it is known.
+    #[must_use]
+    pub fn runtime(&self) -> Option<Runtime> {
+        let version = self.runtime_version.get().cloned();
+        self.runtime.get().map(|kind| Runtime { kind: *kind, version })
+    }
+
     /// The totals as of the last tick.
     #[must_use]
     pub fn totals(&self) -> Totals {
@@ -88,6 +109,7 @@ impl<M: Memory> Entry<M> {
         totals.add(&self.live);
         totals.peak = self.peak;
         totals.processes = self.processes;
+        totals.runtime = self.runtime();
         totals.duration_p50_s = self.durations.quantile_seconds(0.5);
         totals.duration_p99_s = self.durations.quantile_seconds(0.99);
         totals

@@ -131,11 +131,11 @@ impl<M: Memory> Aggregate<M> {
                 other.live.append(&mut part.live);
                 continue;
             }
-            if let Some(identity) = id.and_then(|id| identities.identity(id)) {
-                group.learn(identity);
-            }
+            let identity = id.and_then(|id| identities.identity(id));
+            identity.inspect(|identity| group.learn(identity));
             let before = group.len();
             let entry = group.members.entry(id).or_default();
+            identity.inspect(|identity| entry.learn(identity));
             entry.processes = u64::from(id.is_some());
             entry.tick = self.tick;
             entry.observe(&self.slice(&part, now_ns), rules);

@@ -8,6 +8,7 @@
 use std::collections::BTreeMap;
 use std::net::SocketAddr;
 
+use super::common::Common;
 use super::concurrency::peak;
 use super::{Entry, Key, Memory, Who};
 use crate::connection::{Connection, Role};
@@ -47,35 +48,13 @@ pub(super) struct Group<M> {
     /// Those merged for good.
     folded: Option<Entry<M>>,
     /// Path of the executable, of those that could be looked up.
-    exe: Common,
+    exe: Common<String>,
     /// Path of the control group, the same way.
-    cgroup: Common,
+    cgroup: Common<String>,
     /// Most connections of small processes open at one time.
     small_peak: u64,
     /// Number of members at which merging is worth trying next.
     fold_at: usize,
-}
-
-/// What some members are known to have, as long as they do not differ.
-#[derive(Clone, Debug, PartialEq, Eq)]
-enum Common {
-    None,
-    One(String),
-    Mixed,
-}
-
-impl Common {
-    fn learn(&mut self, value: Option<&str>) {
-        match (&*self, value) {
-            (Self::None, Some(value)) => *self = Self::One(value.to_owned()),
-            (Self::One(known), Some(value)) if known != value => *self = Self::Mixed,
-            _ => {}
-        }
-    }
-
-    fn get(&self) -> Option<String> {
-        if let Self::One(value) = self { Some(value.clone()) } else { None }
-    }
 }
 
 impl<M> Default for Group<M> {
@@ -163,8 +142,8 @@ impl<M: Memory> Group<M> {
         if let (Some(mut together), Some((comm, _))) = (together, &key.program) {
             // Some that were small then may have grown since, and be shown on their own.
             together.peak = together.peak.max(self.small_peak).min(together.connections());
-            let name = self.exe.get().unwrap_or_else(|| comm.clone());
-            let who = Who::Executable { name, cgroup: self.cgroup.get() };
+            let name = self.exe.get().unwrap_or(comm).clone();
+            let who = Who::Executable { name, cgroup: self.cgroup.get().cloned() };
             show(key.key(who), together);
         }
     }

@@ -3,6 +3,7 @@
 //! Every connection is counted under exactly one key, so that the keys add up to what was seen.
 //! The number of keys is bounded. Pure: no clock, no I/O.
 
+mod common;
 mod concurrency;
 mod distribution;
 mod entry;

@@ -107,6 +107,19 @@ impl Build {
         self
     }
 
+    /// Our own address.
+    pub(crate) fn from(mut self, address: &str) -> Self {
+        if let Ok(address) = address.parse() {
+            self.connection.local.set_ip(address);
+        }
+        self
+    }
+
+    pub(crate) fn cause(mut self, cause: CloseCause) -> Self {
+        self.close.cause = cause;
+        self
+    }
+
     pub(crate) fn role(mut self, role: Role) -> Self {
         self.connection.role = Some(role);
         self
@@ -250,6 +263,7 @@ pub(crate) fn running(
                 exe: Some(PathBuf::from(exe)),
                 command: None,
                 cgroup: Some("/a.slice".into()),
+                runtime: None,
             };
             (identity.id, identity)
         })

@@ -3,6 +3,7 @@
 use std::collections::BTreeMap;
 
 use crate::connection::{Basis, CloseCause, Connection, OpenCause};
+use crate::process::Runtime;
 
 /// Counts over the window.
 #[derive(Clone, Debug, PartialEq)]
@@ -43,6 +44,9 @@ pub struct Totals {
     /// Different processes folded into this key; 0 where they are unknown. One that comes back
     /// long after it was folded counts again.
     pub processes: u64,
+    /// Their runtime, where those of which it is known have the same; without a version if they
+    /// differ in that.
+    pub runtime: Option<Runtime>,
 }
 
 impl Default for Totals {
@@ -65,6 +69,7 @@ impl Default for Totals {
             bytes_sent: None,
             bytes_received: None,
             processes: 0,
+            runtime: None,
         }
     }
 }
@@ -91,8 +96,8 @@ impl Totals {
         self.closed.saturating_add(self.open)
     }
 
-    /// Counts one connection, whose window began at `start_ns`. Peak, quantiles and number of
-    /// processes are not a matter of one connection.
+    /// Counts one connection, whose window began at `start_ns`. Peak, quantiles, number and runtime
+    /// of processes are not a matter of one connection.
     pub(super) fn count(&mut self, connection: &Connection, start_ns: u64) {
         if connection.opened_ns.is_some_and(|opened_ns| opened_ns > start_ns) {
             self.opened += 1;
@@ -121,8 +126,8 @@ impl Totals {
         self.exchanges_basis = self.exchanges_basis.max(connection.exchanges_basis);
     }
 
-    /// Adds counts of other connections. Peak, quantiles and number of processes do not add up
-    /// and stay.
+    /// Adds counts of other connections. Peak, quantiles, number and runtime of processes do not
+    /// add up and stay.
     pub(super) fn add(&mut self, other: &Self) {
         self.opened += other.opened;
         self.closed += other.closed;

@@ -8,6 +8,7 @@ use serde_json::{Value, json};
 use crate::clock::Clock;
 use crate::connection::Served;
 use crate::pipeline::Setting;
+use crate::probe::{Ports, Reuse};
 use crate::process::{Holder, ProcessId};
 use crate::sink::Origin;
 
@@ -33,6 +34,7 @@ impl Setting {
             "tier": self.tier,
             "listeners": self.served.listeners,
             "dial_ports": [self.served.dial_ports.start(), self.served.dial_ports.end()],
+            "ports": ports_json(&self.ports),
             "held": held_json(&self.served),
             "known_ns": self.served.known_ns,
             "reset_reasons": self.reset_reasons.iter().collect::<BTreeMap<_, _>>().iter().collect::<Vec<_>>(),
@@ -81,6 +83,7 @@ impl Setting {
                     .collect::<Option<_>>()?,
                 known_ns: value["known_ns"].as_u64().unwrap_or(0),
             },
+            ports: ports_of(&value["ports"]).unwrap_or_default(),
             reset_reasons: pairs("reset_reasons")
                 .iter()
                 .map(|pair| {
@@ -113,6 +116,19 @@ fn held(row: &Value) -> Option<((u32, SocketAddr, SocketAddr), Option<Holder>)> 
         }),
     };
     Some(((number(&row[0][0])?, address(1)?, address(2)?), holder))
+}
+
+fn ports_json(ports: &Ports) -> Value {
+    json!({ "netns": ports.netns, "usable": ports.usable, "reuse": ports.reuse.name() })
+}
+
+/// `None` in recordings of versions that did not look.
+fn ports_of(value: &Value) -> Option<Ports> {
+    Some(Ports {
+        netns: number(&value["netns"]),
+        usable: value["usable"].as_u64()?,
+        reuse: Reuse::from_name(value["reuse"].as_str()?)?,
+    })
 }
 
 fn ports(value: &Value) -> Option<std::ops::RangeInclusive<u16>> {
@@ -154,6 +170,7 @@ mod tests {
                 namespaces: [1].into(),
                 known_ns: 8,
             },
+            ports: Ports { netns: Some(4), usable: 100, reuse: Reuse::Always },
             reset_reasons: [(7, "x".to_owned())].into(),
         };
         let json = setting.to_json();

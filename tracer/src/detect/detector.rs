@@ -5,6 +5,8 @@ use super::connect_refused::ConnectRefused;
 use super::hoard::Hoard;
 use super::one_shot::OneShot;
 use super::pool_too_small::PoolTooSmall;
+use super::port_pressure::PortPressure;
+use super::port_use::Sources;
 use super::short_lived_process::ShortLivedProcess;
 use super::unread_close::UnreadClose;
 use super::{Finding, Thresholds, View};
@@ -57,4 +59,12 @@ detectors! {
     short_lived_process: ShortLivedProcess,
     close_wait_leak: CloseWaitLeak,
     connect_refused: ConnectRefused,
+    port_pressure: PortPressure,
+}
+
+impl Detectors {
+    /// The ports that the key's connections hold.
+    pub(super) const fn sources(&self) -> &Sources {
+        &self.port_pressure.sources
+    }
 }

@@ -4,22 +4,32 @@ use std::cmp::Reverse;
 use std::collections::BTreeMap;
 use std::net::SocketAddr;
 
-use super::{Detectors, Finding, Thresholds, View, causes};
+use super::{Detectors, Finding, Thresholds, View, causes, port_use, same};
 use crate::aggregate::{Aggregate, Entry, Identities, Key, Limits, Totals, Who};
 use crate::connection::{Role, Tick};
+use crate::probe::Ports;
 
 /// The aggregate and detect stages together: ticks in, totals and findings out.
 #[derive(Debug)]
 pub struct Judge {
     aggregate: Aggregate<Detectors>,
     thresholds: Thresholds,
+    ports: Ports,
 }
 
 impl Judge {
     /// Begins an observation at `start_ns`, monotonic nanoseconds.
     #[must_use]
     pub fn new(start_ns: u64, limits: Limits, thresholds: Thresholds) -> Self {
-        Self { aggregate: Aggregate::new(start_ns, limits), thresholds }
+        let aggregate = Aggregate::new(start_ns, limits);
+        Self { aggregate, thresholds, ports: Ports::default() }
+    }
+
+    /// Knows what can be dialled from; without it, what a new network namespace begins with.
+    #[must_use]
+    pub const fn with_ports(mut self, ports: Ports) -> Self {
+        self.ports = ports;
+        self
     }
 
     /// Start of the observation, monotonic nanoseconds.
@@ -53,15 +63,19 @@ impl Judge {
         let totals: BTreeMap<_, _> =
             entries.iter().map(|(key, entry)| (key, entry.totals())).collect();
         let working = working(&totals);
+        let sources = entries.iter().map(|(key, entry)| (key, entry.memory.sources()));
+        let places = port_use::places(sources, self.aggregate.now_ns(), &self.ports);
         let mut findings = Vec::new();
         for ((key, entry), totals) in entries.iter().zip(totals.values()) {
             let view = View {
                 key,
                 comm: entry.comm(),
+                runtime: totals.runtime.as_ref(),
                 totals,
                 start_ns: self.aggregate.start_ns(),
                 now_ns: self.aggregate.now_ns(),
                 lost,
+                ports: places.get(key).copied(),
                 works_at: works_at(key, &working),
                 thresholds: &self.thresholds,
             };
@@ -75,7 +89,7 @@ impl Judge {
                 .then_with(|| left.key.cmp(&right.key))
                 .then_with(|| left.code.cmp(&right.code))
         });
-        findings
+        same::together(findings)
     }
 }
 

@@ -14,8 +14,11 @@ mod judge;
 mod ledger;
 mod one_shot;
 mod pool_too_small;
+mod port_pressure;
+mod port_use;
 mod redials;
 mod rolling;
+mod same;
 mod sample;
 mod short_lived_process;
 #[cfg(test)]
@@ -30,5 +33,6 @@ pub use finding::{Code, Confidence, Consequence, Evidence, Finding, Severity};
 pub use judge::Judge;
 pub use ledger::{Ledger, Notice, State};
 pub use rolling::Rolling;
+pub use same::{Also, Cause};
 pub use thresholds::{Threshold, ThresholdError, Thresholds, Unit};
 pub use view::View;

@@ -10,12 +10,14 @@ use std::collections::BTreeMap;
 use super::{Finding, Judge, Thresholds};
 use crate::aggregate::{Identities, Key, Limits, Totals};
 use crate::connection::Tick;
+use crate::probe::Ports;
 
 /// A judge, and where there is a window the one that follows it.
 #[derive(Debug)]
 pub struct Rolling {
     limits: Limits,
     thresholds: Thresholds,
+    ports: Ports,
     window_ns: Option<u64>,
     older: Judge,
     newer: Option<Judge>,
@@ -33,7 +35,16 @@ impl Rolling {
         window_ns: Option<u64>,
     ) -> Self {
         let older = Judge::new(start_ns, limits, thresholds.clone());
-        Self { limits, thresholds, window_ns, older, newer: None, now_ns: start_ns }
+        let ports = Ports::default();
+        Self { limits, thresholds, ports, window_ns, older, newer: None, now_ns: start_ns }
+    }
+
+    /// Knows what can be dialled from, before the first tick.
+    #[must_use]
+    pub fn with_ports(mut self, ports: Ports) -> Self {
+        self.ports = ports;
+        self.older = self.older.with_ports(ports);
+        self
     }
 
     /// Changes how far verdicts look back, from the next tick on.
@@ -62,7 +73,8 @@ impl Rolling {
             self.older = newer;
         }
         if self.newer.is_none() && age_ns >= window_ns / 2 {
-            self.newer = Some(Judge::new(self.now_ns, self.limits, self.thresholds.clone()));
+            let newer = Judge::new(self.now_ns, self.limits, self.thresholds.clone());
+            self.newer = Some(newer.with_ports(self.ports));
         }
     }
 

@@ -2,7 +2,7 @@
 
 use std::collections::BTreeMap;
 
-use super::{Code, Confidence, Finding, Judge, Severity, Thresholds};
+use super::{Cause, Code, Confidence, Finding, Judge, Severity, Thresholds};
 use crate::aggregate::support::{Build, MILLI, SECOND, ticks};
 use crate::aggregate::{Identities, Key, Limits, Who};
 use crate::connection::{Connection, Role};
@@ -69,6 +69,8 @@ pub(super) fn one_by_one(
 pub(super) fn blank(code: Code, severity: Severity) -> Finding {
     let key = Key { who: Who::Unknown, role: Some(Role::Client), destination: None, netns: 1 };
     Finding {
+        also: Vec::new(),
+        cause: Cause::new(code, &key, ""),
         code,
         key,
         severity,
@@ -83,6 +85,7 @@ pub(super) fn blank(code: Code, severity: Severity) -> Finding {
         first_seen_ns: 0,
         last_seen_ns: 0,
         examples: Vec::new(),
+        runtime: None,
         processes: 0,
     }
 }

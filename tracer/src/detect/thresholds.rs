@@ -201,6 +201,12 @@ thresholds! {
         "Below half, the destination works and a backend behind it comes and goes.";
     refused_blip_s: f64 = 1.0, Seconds, "connect-refused.blip",
         "A listener that restarts is away for less than a second, and the retries succeed.";
+    port_min_held: f64 = 0.1, Share, "port-pressure.min-held",
+        "With fewer of the ports in use a rate is too young to be believed.";
+    port_min_projected: f64 = 0.8, Share, "port-pressure.min-projected",
+        "The kernel searches longer for a free port the fewer are left, and rates are not that steady.";
+    port_min_failures: u64 = 3, Count, "port-pressure.min-failures",
+        "One or two may be the fault of a program that chose its own port.";
 }
 
 #[cfg(test)]

@@ -2,10 +2,12 @@
 
 use std::net::SocketAddr;
 
+use super::port_use::PlaceUse;
 use super::sample::Sample;
-use super::{Code, Confidence, Finding, Severity, Thresholds};
+use super::{Cause, Code, Confidence, Finding, Severity, Thresholds};
 use crate::aggregate::{Key, Totals, Who};
 use crate::connection::{Role, seconds};
+use crate::process::Runtime;
 
 /// One key as of the last tick.
 #[derive(Clone, Copy, Debug)]
@@ -14,6 +16,8 @@ pub struct View<'a> {
     pub key: &'a Key,
     /// `comm` of its process, empty if unknown.
     pub comm: &'a str,
+    /// What its processes run on, if that is known and the same.
+    pub runtime: Option<&'a Runtime>,
     /// Its totals.
     pub totals: &'a Totals,
     /// Start of the observation, monotonic nanoseconds.
@@ -24,6 +28,8 @@ pub struct View<'a> {
     pub lost: u64,
     /// The same port on an address of the other IP version, where the same process's dials succeed.
     pub works_at: Option<SocketAddr>,
+    /// The ports towards its destination, where it holds more of them than any other key.
+    pub(super) ports: Option<PlaceUse>,
     /// The values in force.
     pub thresholds: &'a Thresholds,
 }
@@ -110,6 +116,9 @@ impl View<'_> {
             last_seen_ns,
             examples: sample.cookies(),
             processes: self.totals.processes,
+            also: Vec::new(),
+            cause: Cause::new(code, self.key, self.comm),
+            runtime: self.runtime.cloned(),
         };
         if self.lost > 0 {
             let lost = self.lost;

@@ -11,11 +11,13 @@ mod loader;
 mod missed;
 mod offsets;
 pub mod plain;
+mod ports;
 mod preflight;
 mod status;
 mod walk;
 
 pub use loader::{Attached, HookStatus, Settings, Survey, Table, attach, survey};
+pub use ports::{Ports, Reuse};
 pub use preflight::lockdown;
 pub use status::Status;
 

@@ -4,7 +4,7 @@ use std::path::PathBuf;
 
 use serde_json::{Value, json};
 
-use super::{Identity, ProcessId};
+use super::{Identity, ProcessId, Runtime};
 
 impl Identity {
     /// One line of JSON. A path that is not UTF-8 is kept as far as it can be shown.
@@ -18,6 +18,8 @@ impl Identity {
             "exe": self.exe.as_ref().map(|path| path.to_string_lossy()),
             "command": self.command,
             "cgroup": self.cgroup,
+            "runtime": self.runtime.as_ref().map(|runtime| runtime.kind.name()),
+            "runtime_version": self.runtime.as_ref().and_then(|runtime| runtime.version.as_deref()),
         })
         .to_string()
     }
@@ -39,6 +41,9 @@ impl Identity {
             exe: optional("exe").map(PathBuf::from),
             command: optional("command"),
             cgroup: optional("cgroup"),
+            // Absent from older recordings too; one that is only known later stays unknown.
+            runtime: optional("runtime")
+                .and_then(|name| Runtime::named(&name, optional("runtime_version"))),
         })
     }
 }
@@ -56,6 +61,7 @@ mod tests {
             exe: Some("/bin/x".into()),
             command: None,
             cgroup: None,
+            runtime: Runtime::named("go", Some("1.22.5".into())),
         };
         assert_eq!(Identity::from_json(&identity.to_json()), Some(identity));
         assert_eq!(Identity::from_json("{\"pid\":-1}"), None);

@@ -2,6 +2,7 @@
 
 mod identity_json;
 mod namespace;
+mod runtime;
 mod scan;
 mod table;
 
@@ -9,6 +10,7 @@ use std::net::SocketAddr;
 use std::path::PathBuf;
 
 pub use namespace::sees_kernel_pids;
+pub use runtime::{Runtime, RuntimeKind};
 pub use scan::{Scan, scan};
 pub use table::{Lookup, Table};
 
@@ -36,6 +38,8 @@ pub struct Identity {
     pub command: Option<String>,
     /// Control group path, the same way.
     pub cgroup: Option<String>,
+    /// What runs its network code, the same way; `None` also if it is nothing known.
+    pub runtime: Option<Runtime>,
 }
 
 /// A connection that was there before us, and whose it is.

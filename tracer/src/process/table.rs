@@ -5,6 +5,7 @@ use std::collections::{HashMap, VecDeque};
 
 use procfs::process::Process;
 
+use super::runtime::Cache;
 use super::{Identity, ProcessId};
 
 /// Most identities kept; the oldest go first. About 200 bytes each.
@@ -36,18 +37,26 @@ pub struct Table {
     known: HashMap<ProcessId, Identity>,
     order: VecDeque<ProcessId>,
     budget: usize,
+    runtimes: Cache,
 }
 
 impl Table {
     /// An empty table.
     #[must_use]
     pub fn new(lookup: Lookup) -> Self {
-        Self { lookup, known: HashMap::new(), order: VecDeque::new(), budget: LOOKUPS_PER_TICK }
+        Self {
+            lookup,
+            known: HashMap::new(),
+            order: VecDeque::new(),
+            budget: LOOKUPS_PER_TICK,
+            runtimes: Cache::default(),
+        }
     }
 
     /// Allows look-ups for another tick.
     pub const fn next_tick(&mut self) {
         self.budget = LOOKUPS_PER_TICK;
+        self.runtimes.next_tick();
     }
 
     /// Makes sure that `id` is known. Returns its identity if that is news.
@@ -62,12 +71,13 @@ impl Table {
             exe: None,
             command: None,
             cgroup: None,
+            runtime: None,
         };
         if let Lookup::Proc { commands } = self.lookup
             && self.budget > 0
         {
             self.budget -= 1;
-            look_up(&mut identity, commands);
+            look_up(&mut identity, commands, &mut self.runtimes);
         }
         Some(self.insert(identity))
     }
@@ -94,7 +104,7 @@ impl Table {
 }
 
 /// Fills in what /proc knows, if the process there is the same one.
-fn look_up(identity: &mut Identity, commands: bool) {
+fn look_up(identity: &mut Identity, commands: bool, runtimes: &mut Cache) {
     let Ok(process) = i32::try_from(identity.id.pid)
         .map_err(drop)
         .and_then(|pid| Process::new(pid).map_err(drop))
@@ -108,6 +118,8 @@ fn look_up(identity: &mut Identity, commands: bool) {
     }
     identity.vpid = innermost(&process).filter(|vpid| *vpid != identity.id.pid);
     identity.exe = process.exe().ok();
+    let exe = identity.exe.as_deref();
+    identity.runtime = exe.and_then(|exe| runtimes.runtime(identity.id.pid, exe));
     if commands {
         identity.command = process.cmdline().ok().map(|arguments| arguments.join(" "));
     }

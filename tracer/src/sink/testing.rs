@@ -5,8 +5,8 @@ use crate::clock::Clock;
 use crate::connection::{
     Basis, Close, CloseCause, Connection, Initiator, OpenCause, Phase, Role, TcpState, testing,
 };
-use crate::detect::{Code, Confidence, Consequence, Evidence, Finding, Severity};
-use crate::process::{Identity, ProcessId};
+use crate::detect::{Also, Cause, Code, Confidence, Consequence, Evidence, Finding, Severity};
+use crate::process::{Identity, ProcessId, Runtime};
 use crate::sink::{Health, Origin};
 
 /// Monotonic time 0 is 2023-11-14 22:13:20 UTC.
@@ -44,6 +44,10 @@ pub(crate) fn health() -> Health {
 
 pub(crate) const CHECKOUT: ProcessId = ProcessId { pid: 4711, start_ns: 1 };
 
+pub(crate) fn runtime() -> Option<Runtime> {
+    Runtime::named("go", Some("1.22.5".into()))
+}
+
 pub(crate) fn identity() -> Identity {
     Identity {
         id: CHECKOUT,
@@ -52,6 +56,7 @@ pub(crate) fn identity() -> Identity {
         exe: Some("/srv/bin/checkout".into()),
         command: None,
         cgroup: Some("/system.slice/checkout.service".into()),
+        runtime: runtime(),
     }
 }
 
@@ -119,6 +124,7 @@ pub(crate) fn totals() -> Totals {
         bytes_sent: Some(24_000),
         bytes_received: Some(260_000_000),
         processes: 1,
+        runtime: runtime(),
     }
 }
 
@@ -158,7 +164,13 @@ pub(crate) fn finding() -> Finding {
         }],
         first_seen_ns: 1_000_000_000,
         last_seen_ns: 4_900_000_000,
+        also: vec![Also {
+            key: Key { destination: "10.0.3.8:8080".parse().ok(), ..key() },
+            connections: 90,
+        }],
+        cause: Cause::new(Code::OneShot, &key(), "checkout"),
         examples: vec![4107, 4109, 4112],
         processes: 1,
+        runtime: runtime(),
     }
 }

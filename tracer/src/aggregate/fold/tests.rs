@@ -7,6 +7,7 @@ use proptest::prelude::*;
 use super::*;
 use crate::aggregate::support::{Build, MILLI, SECOND, process, running, ticks};
 use crate::connection::OpenCause;
+use crate::process::Runtime;
 
 type Nobody = BTreeMap<ProcessId, crate::process::Identity>;
 
@@ -126,6 +127,23 @@ fn one_name_on_two_executables_is_called_by_the_name() {
     let history: Vec<_> = (1..=6).map(|pid| Build::client().pid(pid).at(1, 2).end()).collect();
     let (key, _) = only(&folded(&ticks(&history, SECOND), &identities, 100));
     assert!(matches!(key.who, Who::Executable { name, .. } if name == "app"));
+}
+
+#[test]
+fn folded_processes_have_the_runtime_that_all_known_ones_share() {
+    let history: Vec<_> = (1..=6).map(|pid| Build::client().pid(pid).at(1, 2).end()).collect();
+    let runtime = |second: &str, version: &str| {
+        let mut identities = running("/bin/x", 1..=3);
+        for (pid, name, version) in [(1, "go", "1.22.5"), (2, second, version)] {
+            if let Some(identity) = identities.get_mut(&process(pid)) {
+                identity.runtime = Runtime::named(name, Some(version.into()));
+            }
+        }
+        only(&folded(&ticks(&history, SECOND), &identities, 100)).1.runtime
+    };
+    assert_eq!(runtime("go", "1.22.5"), Runtime::named("go", Some("1.22.5".into())));
+    assert_eq!(runtime("go", "1.21.0"), Runtime::named("go", None));
+    assert_eq!(runtime("jvm", "17"), None);
 }
 
 #[test]

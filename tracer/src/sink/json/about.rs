@@ -6,7 +6,7 @@ use std::path::Path;
 use super::line::Line;
 use crate::aggregate::{Key, Who};
 use crate::clock::Clock;
-use crate::process::{Identity, ProcessId};
+use crate::process::{Identity, ProcessId, Runtime};
 use crate::sink::container::container_id;
 
 /// The owner of a connection: its id, its `comm` at that time, and what else is known.
@@ -25,16 +25,18 @@ pub(super) fn process(
     );
     let comm = identity.map_or(comm, |identity| identity.comm.as_str());
     executable(line, identity.and_then(|identity| identity.exe.as_deref()), comm);
+    runtime(line, identity.and_then(|identity| identity.runtime.as_ref()));
     line.known("process.command", identity.and_then(|identity| identity.command.clone()));
     cgroup(line, identity.and_then(|identity| identity.cgroup.as_deref()));
 }
 
 /// Whom a key is about, how many processes that is, the role, the destination and the namespace.
+/// `common` is the runtime of several processes, where they have the same.
 pub(super) fn key(
     line: &mut Line,
     key: &Key,
     processes: u64,
-    identity: Option<&Identity>,
+    (identity, common): (Option<&Identity>, Option<&Runtime>),
     clock: &Clock,
 ) {
     let subject = match &key.who {
@@ -45,6 +47,7 @@ pub(super) fn key(
         Who::Executable { name, cgroup: path } => {
             let exe = Path::new(name);
             executable(line, exe.is_absolute().then_some(exe), name);
+            runtime(line, common);
             cgroup(line, path.as_deref());
             "executable"
         }
@@ -84,6 +87,12 @@ fn executable(line: &mut Line, exe: Option<&Path>, comm: &str) {
     let name = base.unwrap_or_else(|| comm.to_owned());
     line.known("process.executable.name", (!name.is_empty()).then_some(name));
     line.known("process.executable.path", exe.map(|path| path.to_string_lossy().into_owned()));
+}
+
+fn runtime(line: &mut Line, runtime: Option<&Runtime>) {
+    line.known("process.runtime.name", runtime.map(|runtime| runtime.kind.name()));
+    let version = runtime.and_then(|runtime| runtime.version.as_deref());
+    line.known("process.runtime.version", version);
 }
 
 fn cgroup(line: &mut Line, path: Option<&str>) {

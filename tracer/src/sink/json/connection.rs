@@ -66,6 +66,7 @@ mod tests {
             r#""event.name":"tracer.connection.closed","host.name":"web-1","#,
             r#""process.pid":4711,"process.creation.time":"2023-11-14T22:13:20.000000001Z","#,
             r#""process.executable.name":"checkout","process.executable.path":"/srv/bin/checkout","#,
+            r#""process.runtime.name":"go","process.runtime.version":"1.22.5","#,
             r#""process.linux.cgroup":"/system.slice/checkout.service","tracer.netns":4026531840,"#,
             r#""network.transport":"tcp","network.type":"ipv4","#,
             r#""network.local.address":"10.0.0.5","network.local.port":41234,"#,

@@ -10,7 +10,7 @@ use crate::connection::{
     Basis, Close, CloseCause, Connection, Initiator, OpenCause, Phase, Reset, Role,
 };
 use crate::detect::{Code, Confidence, Finding, Severity, State};
-use crate::process::Identity;
+use crate::process::{Identity, Runtime, RuntimeKind};
 use crate::sink::{Ended, Health, Item, Summary, Verdict, testing};
 
 const SCHEMA: &str = include_str!("../../../../docs/schema.json");
@@ -78,7 +78,14 @@ fn connection_lines() -> Vec<Value> {
         connections.push(Connection { open_cause, ..testing::closed_connection() });
     }
     let ended = |connection| Item::Connection(Ended::new(connection, Some(&identity)).unwrap());
-    lines_of(&connections.iter().map(ended).collect::<Vec<_>>())
+    let mut lines = lines_of(&connections.iter().map(ended).collect::<Vec<_>>());
+    for &kind in RuntimeKind::ALL {
+        let runtime = Some(Runtime { kind, version: None });
+        let identity = Identity { runtime, ..testing::identity() };
+        let ended = Ended::new(&connections[1], Some(&identity)).unwrap();
+        lines.extend(lines_of(&[Item::Connection(ended)]));
+    }
+    lines
 }
 
 fn keys() -> Vec<Key> {
@@ -218,11 +225,15 @@ fn enumerations_of_the_schema_are_those_of_the_code() {
     assert_eq!(words("tracer.exchanges_basis"), names(Basis::ALL, Basis::name));
     assert_eq!(words("tracer.finding.code"), names(Code::ALL, Code::name));
     assert_eq!(words("tracer.finding.state"), names(State::ALL, State::name));
+    let runtimes = names(RuntimeKind::ALL, RuntimeKind::name);
+    assert_eq!(words("process.runtime.name"), runtimes);
 }
 
 #[test]
 fn every_enumerated_value_is_documented() {
-    for key in ["tracer.open.cause", "tracer.close.cause", "tracer.finding.code"] {
+    for key in
+        ["tracer.open.cause", "tracer.close.cause", "tracer.finding.code", "process.runtime.name"]
+    {
         for word in words(key) {
             assert!(DOCUMENT.contains(&format!("\n| {word} | ")), "{word} of {key}");
         }

@@ -7,7 +7,8 @@ use crate::sink::Summary;
 
 pub(super) fn put(line: &mut Line, summary: &Summary<'_>, clock: &Clock) {
     let totals = summary.totals;
-    about::key(line, summary.key, totals.processes, summary.identity, clock);
+    let known = (summary.identity, totals.runtime.as_ref());
+    about::key(line, summary.key, totals.processes, known, clock);
     line.number("tracer.window_s", Some(summary.window_s));
     line.put("tracer.connections_opened", totals.opened);
     line.put("tracer.connections_closed", totals.closed);
@@ -67,6 +68,7 @@ mod tests {
         assert!(line.get("process.pid").is_none());
         assert_eq!(line["tracer.processes"], 38);
         assert_eq!(line["process.executable.name"], "curl");
+        assert_eq!(line["process.runtime.name"], "go");
         assert_eq!(line["tracer.subject"], "executable");
     }
 

@@ -4,7 +4,7 @@ use super::*;
 use crate::aggregate::Who;
 use crate::connection::{Basis, CloseCause, Role};
 use crate::detect::{Code, Confidence, Severity};
-use crate::process::ProcessId;
+use crate::process::{ProcessId, Runtime};
 use crate::sink::{Summary, Verdict, testing};
 
 const WIDE: Look = Look { width: 110, rows: 20, colour: false };
@@ -48,6 +48,7 @@ fn server() -> (Key, Totals) {
         opened: 1204,
         closed: 1201,
         open: 5,
+        runtime: Runtime::named("nginx", Some("1.22.1".into())),
         preexisting: 2,
         closes,
         exchanges: 2410,

@@ -77,7 +77,8 @@ fn wide(rows: &[&Row], grid: &Grid<10>, look: Look, paint: Paint) -> String {
 fn stacked(rows: &[&Row], look: Look, paint: Paint) -> String {
     let mut text = String::new();
     for Row { key, totals, identity } in rows {
-        let whom = whom::full(&key.who, totals.processes, identity.as_ref());
+        let whom =
+            whom::full(&key.who, totals.processes, identity.as_ref(), totals.runtime.as_ref());
         let title = format!("{whom} {}", whom::towards(key));
         text += &hang("", &title, look.width).replacen(&title, &paint.paint(BOLD, &title), 1);
         let counts = format!(

@@ -107,7 +107,12 @@ impl<W: io::Write> Sink for Watch<W> {
                 let state = verdict.state.map(|state| format!("{} ", state.name()));
                 let style = findings::style(finding.severity);
                 let severity = self.paint().paint(style, finding.severity.name());
-                let whom = whom::full(&finding.key.who, finding.processes, verdict.identity);
+                let whom = whom::full(
+                    &finding.key.who,
+                    finding.processes,
+                    verdict.identity,
+                    finding.runtime.as_ref(),
+                );
                 let (code, summary) = (finding.code.name(), escape(&finding.summary));
                 writeln!(
                     self.out,

@@ -92,7 +92,7 @@ fn a_finding_is_one_line() {
             Verdict { at_ns: 1, state: None, finding: &finding, identity: Some(&identity) };
         watch.write(&Item::Finding(verdict)).unwrap();
     });
-    let begin = "WARN one-shot  checkout (pid 4711) → 10.0.3.7:8080: checkout opens a new";
+    let begin = "WARN one-shot  checkout (pid 4711, go 1.22.5) → 10.0.3.7:8080: checkout opens";
     assert!(text.starts_with(begin) && text.lines().count() == 1, "{text}");
 }
 

@@ -6,7 +6,7 @@ use super::escape::escape;
 use super::human;
 use crate::aggregate::{Key, Who};
 use crate::connection::Role;
-use crate::process::Identity;
+use crate::process::{Identity, Runtime};
 
 /// Name of the process or executable; `?` where nobody knows.
 pub(super) fn name(who: &Who, identity: Option<&Identity>) -> String {
@@ -33,17 +33,26 @@ pub(super) fn number(who: &Who, processes: u64) -> String {
     }
 }
 
-/// `checkout (pid 4711)`, `checkout (pid 4711, 7 inside)` in a container, `curl (38 processes)`.
-pub(super) fn full(who: &Who, processes: u64, identity: Option<&Identity>) -> String {
+/// `checkout (pid 4711, go 1.22.5)`, `checkout (pid 4711, 7 inside)` in a container, `curl (38
+/// processes)`. A runtime that says no more than the name is left out.
+pub(super) fn full(
+    who: &Who,
+    processes: u64,
+    identity: Option<&Identity>,
+    runtime: Option<&Runtime>,
+) -> String {
     let name = name(who, identity);
+    let runtime = runtime.map(|runtime| escape(&runtime.to_string()));
+    let runtime = runtime.filter(|runtime| *runtime != name);
+    let runtime = runtime.map_or(String::new(), |runtime| format!(", {runtime}"));
     match who {
         Who::Process(id) => {
             let inside = identity.and_then(|identity| identity.vpid);
             let inside = inside.map_or(String::new(), |vpid| format!(", {vpid} inside"));
-            format!("{name} (pid {}{inside})", id.pid)
+            format!("{name} (pid {}{inside}{runtime})", id.pid)
         }
         Who::Executable { .. } | Who::Other => {
-            format!("{name} ({})", human::counted(processes, "process"))
+            format!("{name} ({}{runtime})", human::counted(processes, "process"))
         }
         Who::Unknown => "an unknown process".to_owned(),
     }
@@ -78,17 +87,30 @@ mod tests {
     fn a_process_is_called_by_its_comm_and_pid() {
         let key = testing::key();
         let identity = testing::identity();
-        assert_eq!(full(&key.who, 1, Some(&identity)), "checkout (pid 4711)");
-        assert_eq!(full(&key.who, 1, None), "? (pid 4711)");
+        assert_eq!(full(&key.who, 1, Some(&identity), None), "checkout (pid 4711)");
+        assert_eq!(full(&key.who, 1, None, None), "? (pid 4711)");
         let contained = Identity { vpid: Some(7), ..identity };
-        assert_eq!(full(&key.who, 1, Some(&contained)), "checkout (pid 4711, 7 inside)");
+        assert_eq!(full(&key.who, 1, Some(&contained), None), "checkout (pid 4711, 7 inside)");
         assert_eq!(towards(&key), "→ 10.0.3.7:8080");
+    }
+
+    #[test]
+    fn a_runtime_is_told_where_it_says_more_than_the_name() {
+        let key = testing::key();
+        let of = |comm: &str, runtime: Option<Runtime>| {
+            let identity = Identity { comm: comm.into(), ..testing::identity() };
+            full(&key.who, 1, Some(&identity), runtime.as_ref())
+        };
+        assert_eq!(of("checkout", testing::runtime()), "checkout (pid 4711, go 1.22.5)");
+        assert_eq!(of("wget", Runtime::named("wget", None)), "wget (pid 4711)");
+        let nasty = Runtime::named("go", Some("1\u{1b}[31m".into()));
+        assert_eq!(of("checkout", nasty), "checkout (pid 4711, go 1\\u{1b}[31m)");
     }
 
     #[test]
     fn a_folded_executable_is_called_by_its_base_name_and_number() {
         let who = Who::Executable { name: "/usr/bin/cu\u{7}rl".into(), cgroup: None };
-        assert_eq!(full(&who, 38, None), "cu\\u{7}rl (38 processes)");
+        assert_eq!(full(&who, 38, None, None), "cu\\u{7}rl (38 processes)");
         assert_eq!(number(&who, 1204), "×1,204");
     }
 }
