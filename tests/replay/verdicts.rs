@@ -55,6 +55,13 @@ fn another_code_is_wrong() {
 }
 
 #[test]
+fn what_a_finding_leads_to_belongs_to_the_verdict() {
+    let leads_to = json!([{ "code": "port-pressure" }]);
+    let judged = told_otherwise("tracer.finding", "tracer.finding.consequences", &leads_to);
+    assert_eq!((judged.verdicts.len(), &*judged.found), (1, "one-shot>port-pressure"));
+}
+
+#[test]
 fn a_finding_that_is_missing_or_told_twice_is_wrong() {
     let (mut lines, expectation) = one_shot();
     let at = lines.iter().position(|line| line["event.name"] == "tracer.finding");

@@ -14,7 +14,7 @@ use crate::support::{port, tool, wait};
 pub(super) fn cases() -> Vec<Case> {
     vec![
         Case::new("go-host-is-gone", &["connect-unreachable"], host_is_gone).apart(),
-        Case::new("go-ports-run-out", &["one-shot", "port-pressure"], ports_run_out).apart(),
+        Case::new("go-ports-run-out", &["one-shot>port-pressure"], ports_run_out).apart(),
         Case::new("go-ports-suffice", &["one-shot"], ports_suffice).apart(),
     ]
 }
@@ -70,7 +70,7 @@ fn dials_from(scene: &mut Scene, ports: &str, codes: &[&str]) {
 }
 
 fn ports_run_out(scene: &mut Scene) {
-    dials_from(scene, "40000 40099", &["one-shot", "port-pressure"]);
+    dials_from(scene, "40000 40099", &["one-shot>port-pressure"]);
 }
 
 fn ports_suffice(scene: &mut Scene) {

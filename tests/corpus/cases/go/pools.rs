@@ -90,7 +90,7 @@ pub(super) fn idle() -> Vec<Story> {
             closes_idle(300),
             go("raw -mode naive -to 127.0.0.1:PORT -times 16 -every 600ms"),
         )
-        .found(&["stale-reuse"])
+        .found(&["peer-idle-timeout>stale-reuse"])
         .counts(13..=16, 16),
         story(
             "go-stale-never",
