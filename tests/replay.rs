@@ -13,6 +13,7 @@ mod support {
     pub(crate) mod fixture;
     pub(crate) mod report;
     pub(crate) mod tracer;
+    pub(crate) mod verdict;
     pub(crate) mod wait;
 }
 
@@ -20,3 +21,5 @@ mod support {
 mod damage;
 #[path = "replay/expected.rs"]
 mod expected;
+#[path = "replay/verdicts.rs"]
+mod verdicts;

@@ -21,6 +21,9 @@ use crate::table::{Column, Table};
 /// Cases wait most of their time.
 const AT_A_TIME: usize = 4;
 
+/// Bytes of a recording.
+const LARGEST: u64 = 150_000;
+
 /// The whole suite.
 pub(crate) fn run() -> ExitCode {
     // The leader's name goes into the records of the cases whose server this process is.
@@ -40,6 +43,7 @@ pub(crate) fn run() -> ExitCode {
         trials.push(live_trial(case, &table, is_kept));
     }
     trials.push(Trial::test("every_recording_is_one_of_a_case", move || every_one(&names)));
+    trials.push(Trial::test("every_recording_is_small", every_one_is_small));
     let conclusion = libtest_mimic::run(&arguments, trials);
     if !arguments.list {
         writeln!(stdout(), "{}", table.text()).expect("standard output");
@@ -144,6 +148,13 @@ fn every_one(names: &[&str]) -> Result<(), Failed> {
     } else {
         Err(format!("recordings without a case: {stray:?}").into())
     }
+}
+
+/// They are kept for ever, in every copy of the repository.
+fn every_one_is_small() -> Result<(), Failed> {
+    let size = |own: &Fixture| fs::metadata(own.file("trace")).map_or(0, |file| file.len());
+    let large: Vec<_> = fixture::all().into_iter().filter(|own| size(own) > LARGEST).collect();
+    if large.is_empty() { Ok(()) } else { Err(format!("more than {LARGEST} B: {large:?}").into()) }
 }
 
 fn said(panic: &(dyn Any + Send)) -> String {

@@ -157,7 +157,9 @@ impl Story {
         let client = Party::clients(did.pids(pid), port).found(self.codes).connections(dials);
         scene.expect(client.exchanges(exchanges));
         if let Some((accepted, answered)) = counted {
-            assert_eq!(accepted, did.connected.unwrap_or(accepted), "accepted of {did:?}");
+            // A dial may be given up just as it succeeds.
+            let dialled = did.connected.unwrap_or(dials)..=dials;
+            assert!(dialled.contains(&accepted), "accepted {accepted}, dialled {did:?}");
             let server = Party::server(port).found(self.server_codes).connections(accepted);
             let all = answered..=answered;
             scene.expect(if self.is_server_told { server.exchanges(all) } else { server });

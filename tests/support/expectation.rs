@@ -29,7 +29,8 @@ pub(crate) struct Party {
     pub(crate) address: String,
     /// Its port.
     pub(crate) port: u16,
-    /// Codes of the findings about it: exactly these.
+    /// Codes of the findings about it, each with what it leads to (`one-shot>port-pressure`): exactly
+    /// these.
     pub(crate) codes: Vec<String>,
     /// Connections begun, failed dials included.
     pub(crate) connections: Option<Count>,

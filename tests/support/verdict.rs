@@ -2,6 +2,7 @@
 
 use std::collections::BTreeSet;
 use std::fmt::Write as _;
+use std::iter;
 
 use serde_json::Value;
 
@@ -54,13 +55,21 @@ pub(crate) fn judge(lines: &[Value], expectation: &Expectation) -> Judged {
 }
 
 fn found(findings: &[&Value]) -> String {
-    let codes: BTreeSet<&str> =
-        findings.iter().map(|line| text(line, "tracer.finding.code")).collect();
+    let codes: BTreeSet<String> = findings.iter().map(|line| story(line)).collect();
     if codes.is_empty() {
         "healthy".into()
     } else {
         codes.into_iter().collect::<Vec<_>>().join(" ")
     }
+}
+
+/// The code of a finding and those of what it leads to: `one-shot>port-pressure`.
+fn story(line: &Value) -> String {
+    let list = line["tracer.finding.consequences"].as_array();
+    let mut leads_to: Vec<&str> =
+        list.into_iter().flatten().map(|consequence| text(consequence, "code")).collect();
+    leads_to.sort_unstable();
+    iter::once(text(line, "tracer.finding.code")).chain(leads_to).collect::<Vec<_>>().join(">")
 }
 
 impl Party {
@@ -86,8 +95,8 @@ impl Party {
 
 fn verdicts(party: &Party, findings: &[&Value], faults: &mut Vec<String>) {
     let own: Vec<&Value> = findings.iter().filter(|line| party.is_in(line)).copied().collect();
-    let mut told: Vec<&str> = own.iter().map(|line| text(line, "tracer.finding.code")).collect();
-    let mut wanted: Vec<&str> = party.codes.iter().map(String::as_str).collect();
+    let mut told: Vec<String> = own.iter().map(|line| story(line)).collect();
+    let mut wanted = party.codes.clone();
     told.sort_unstable();
     wanted.sort_unstable();
     if told != wanted {

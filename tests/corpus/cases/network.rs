@@ -14,7 +14,8 @@ use crate::support::{port, tool, wait};
 pub(super) fn cases() -> Vec<Case> {
     vec![
         Case::new("go-host-is-gone", &["connect-unreachable"], host_is_gone).apart(),
-        Case::new("go-ports-run-out", &["one-shot", "port-pressure"], ports_run_out).apart(),
+        Case::new("go-ports-run-out", &["one-shot>port-pressure"], ports_run_out).apart(),
+        Case::new("go-ports-taken-again", &["one-shot"], ports_are_taken_again).apart(),
         Case::new("go-ports-suffice", &["one-shot"], ports_suffice).apart(),
     ]
 }
@@ -46,11 +47,17 @@ fn host_is_gone(scene: &mut Scene) {
     scene.expect(client.found(&["connect-unreachable"]).connections(12).exchanges(0..=0));
 }
 
+/// Sets a value below `net/ipv4` of this network.
+fn set(name: &str, value: &str) {
+    fs::write(format!("/proc/sys/net/ipv4/{name}"), value).expect(name);
+}
+
 /// A client that dials for each request, where there are so many ports to dial from.
-fn dials_from(scene: &mut Scene, ports: &str, codes: &[&str]) {
+fn dials_from(scene: &mut Scene, ports: &str, reuse: &str, codes: &[&str]) {
     const DIALS: u64 = 90;
-    fs::write("/proc/sys/net/ipv4/ip_local_port_range", ports)
-        .expect("the range of this network namespace");
+    set("ip_local_port_range", ports);
+    // 2 is what hosts have: on loopback a port in TIME_WAIT is taken again after a second.
+    set("tcp_tw_reuse", reuse);
     let server = Server::start(Habits::KEEPS);
     scene.watch(server.port);
     let words = go("get -url http://127.0.0.1:PORT/ -client each-closed -rounds 90 -every 30ms");
@@ -70,9 +77,13 @@ fn dials_from(scene: &mut Scene, ports: &str, codes: &[&str]) {
 }
 
 fn ports_run_out(scene: &mut Scene) {
-    dials_from(scene, "40000 40099", &["one-shot", "port-pressure"]);
+    dials_from(scene, "40000 40099", "0", &["one-shot>port-pressure"]);
 }
 
 fn ports_suffice(scene: &mut Scene) {
-    dials_from(scene, "40000 49999", &["one-shot"]);
+    dials_from(scene, "40000 49999", "0", &["one-shot"]);
+}
+
+fn ports_are_taken_again(scene: &mut Scene) {
+    dials_from(scene, "40000 40099", "2", &["one-shot"]);
 }

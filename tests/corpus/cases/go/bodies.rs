@@ -108,7 +108,15 @@ pub(super) fn transports() -> Vec<Story> {
             KEEPS,
             go("raw -mode linger0 -to 127.0.0.1:PORT -times 20 -every 20ms"),
         )
-        .found(&["abortive-close"])
+        .found(&["one-shot>abortive-close"])
         .counts(20, 20),
+        // They are well used; only their end is a reset.
+        story(
+            "go-linger0-used",
+            KEEPS,
+            go("raw -mode linger0-used -to 127.0.0.1:PORT -times 300 -every 20ms"),
+        )
+        .found(&["abortive-close"])
+        .counts(12, 300),
     ]
 }

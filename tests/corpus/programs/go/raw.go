@@ -23,7 +23,7 @@ func raw(args []string) func() {
 	var s sockets
 	flags := flag.NewFlagSet("raw", flag.ExitOnError)
 	flags.StringVar(&s.address, "to", "", "host:port")
-	flags.StringVar(&s.mode, "mode", "", "linger0, probe, hold or naive")
+	flags.StringVar(&s.mode, "mode", "", "linger0, linger0-used, probe, hold or naive")
 	flags.IntVar(&s.times, "times", 1, "exchanges")
 	flags.DurationVar(&s.every, "every", 0, "pause between exchanges")
 	flags.Parse(args)
@@ -75,6 +75,16 @@ func (s *sockets) play() {
 			must(exchange(conn))
 			must(conn.(*net.TCPConn).SetLinger(0))
 			must(conn.Close())
+		case "linger0-used": // the same after 25 exchanges
+			if kept == nil {
+				kept = s.dial()
+			}
+			must(exchange(kept))
+			if (i+1)%25 == 0 {
+				must(kept.(*net.TCPConn).SetLinger(0))
+				must(kept.Close())
+				kept = nil
+			}
 		case "probe": // one exchange, as a health check does
 			conn := s.dial()
 			must(exchange(conn))
