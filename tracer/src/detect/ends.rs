@@ -3,8 +3,8 @@
 
 use std::net::SocketAddr;
 
+use super::handshake;
 use super::one_shot::is_exit;
-use super::tls;
 use crate::connection::{Close, CloseCause, Connection};
 
 /// Ports of protocols in which the client says that it is done and the server closes: FTP (21), SMTP
@@ -31,7 +31,7 @@ pub(super) fn is_peer_close(close: &Close) -> bool {
 
 /// Whether a request certainly was outstanding. With TLS our farewell looks like one.
 pub(super) fn is_waiting(connection: &Connection) -> bool {
-    connection.unanswered && !tls::is_likely(connection.destination())
+    connection.unanswered && !handshake::may_be_tls(connection.destination())
 }
 
 /// Whether on `destination` the peer usually closes because it was asked to.

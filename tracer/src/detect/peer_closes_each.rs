@@ -15,7 +15,7 @@ use super::ends::{is_farewell_likely, is_own_close, is_peer_close, is_waiting};
 use super::redials::Redials;
 use super::sample::Sample;
 use super::view::{human, share};
-use super::{Code, Confidence, Detector, Finding, Severity, Thresholds, View, tls};
+use super::{Code, Confidence, Detector, Finding, Severity, Thresholds, View, handshake};
 use crate::aggregate::{Distribution, Slice};
 use crate::connection::{Basis, Close, Connection, Role, seconds};
 
@@ -46,7 +46,7 @@ fn is_closed_each(connection: &Connection, close: &Close, thresholds: &Threshold
     is_peer_close(close)
         && !is_waiting(connection)
         && !is_farewell_likely(destination)
-        && tls::is_one_request(destination, connection.exchanges, thresholds)
+        && handshake::is_one_request(destination, connection.exchanges, thresholds)
         && within(close.idle_s, thresholds.peer_each_max_idle_s)
         && within(connection.duration_s(), thresholds.peer_each_max_age_s)
 }
@@ -152,8 +152,8 @@ impl PeerClosesEach {
             let why = "exchanges are an upper bound from segment counts, not counted at each read";
             finding.doubt(Confidence::Medium, why);
         }
-        if view.key.destination.is_some_and(tls::is_likely) {
-            let why = "the port means TLS: up to three exchanges are taken for one request";
+        if let Some(why) = view.key.destination.and_then(|at| handshake::doubt(at, view.thresholds))
+        {
             finding.doubt(Confidence::Medium, why);
         }
         finding

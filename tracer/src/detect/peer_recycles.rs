@@ -18,7 +18,7 @@ use super::redials::Redials;
 use super::sample::Sample;
 use super::steady::Steady;
 use super::view::{human, share};
-use super::{Code, Confidence, Detector, Finding, Severity, Thresholds, View, tls};
+use super::{Code, Confidence, Detector, Finding, Severity, Thresholds, View, handshake};
 use crate::aggregate::{Distribution, Slice};
 use crate::connection::{Basis, Close, CloseCause, Connection, Role};
 
@@ -58,7 +58,7 @@ impl PeerRecycles {
         (is_peer_close(close) || close.cause == CloseCause::ResetByPeer)
             && !is_waiting(connection)
             && !is_farewell_likely(destination)
-            && !tls::is_one_request(destination, connection.exchanges, thresholds)
+            && !handshake::is_one_request(destination, connection.exchanges, thresholds)
             && idle_s.is_some_and(|idle_s| idle_s <= thresholds.peer_recycles_max_idle_s)
     }
 
