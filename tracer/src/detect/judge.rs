@@ -105,7 +105,7 @@ type Place<'a> = (&'a Who, u32, u16, bool);
 fn working<'a>(totals: &BTreeMap<&'a Key, Totals>) -> BTreeMap<Place<'a>, SocketAddr> {
     totals
         .iter()
-        .filter(|(key, totals)| key.role == Some(Role::Client) && totals.opened > totals.failed)
+        .filter(|(key, totals)| key.role == Some(Role::Client) && totals.established > 0)
         .filter_map(|(key, _)| {
             let at = key.destination?;
             Some(((&key.who, key.netns, at.port(), at.is_ipv6()), at))

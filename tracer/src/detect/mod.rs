@@ -4,27 +4,36 @@
 //! with its reason, are in one table; `judge` runs them all, keeps one finding per cause and ranks.
 
 mod causes;
+mod client_idle_timeout;
 mod close_wait_leak;
 mod connect_refused;
 mod detector;
+mod ends;
 mod finding;
 mod growth;
+mod handshake;
 mod hoard;
+mod idle_timeout;
 mod judge;
 mod ledger;
+mod moments;
 mod one_shot;
+mod peer_closes_each;
+mod peer_idle_timeout;
+mod peer_recycles;
 mod pool_too_small;
 mod port_pressure;
 mod port_use;
+mod quiet;
 mod redials;
 mod rolling;
 mod same;
 mod sample;
 mod short_lived_process;
+mod steady;
 #[cfg(test)]
 mod support;
 mod thresholds;
-mod tls;
 mod unread_close;
 mod view;
 

@@ -11,10 +11,10 @@
 //! request (nothing is kept: `one-shot`); one that drops each after the same number of requests
 //! (`client-recycles`).
 
-use super::one_shot::is_own_close;
+use super::ends::is_own_close;
 use super::sample::Sample;
 use super::view::{human, share};
-use super::{Code, Confidence, Detector, Finding, Severity, Thresholds, View, tls};
+use super::{Code, Confidence, Detector, Finding, Severity, Thresholds, View, handshake};
 use crate::aggregate::{Distribution, Slice};
 use crate::connection::{Connection, OpenCause, Phase, Role, TcpState, seconds};
 
@@ -61,7 +61,7 @@ fn is_surplus(connection: &Connection, thresholds: &Thresholds) -> bool {
 }
 
 fn is_one_request(connection: &Connection, thresholds: &Thresholds) -> bool {
-    tls::is_one_request(connection.destination(), connection.exchanges, thresholds)
+    handshake::is_one_request(connection.destination(), connection.exchanges, thresholds)
 }
 
 /// Whether a live one certainly lies idle.
@@ -155,7 +155,7 @@ impl PoolTooSmall {
         let quantile = |q| self.exchanges.quantile(q).unwrap_or(0);
         let (low, high) = (quantile(0.1), quantile(0.9));
         let one = view.key.destination.is_some_and(|at| {
-            tls::is_one_request(at, u32::try_from(high).unwrap_or(u32::MAX), view.thresholds)
+            handshake::is_one_request(at, u32::try_from(high).unwrap_or(u32::MAX), view.thresholds)
         });
         low == high && !one
     }

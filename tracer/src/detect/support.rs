@@ -39,6 +39,11 @@ pub(super) fn codes(history: &[Connection], seconds: u64) -> Vec<Code> {
     findings(history, seconds).iter().map(|finding| finding.code).collect()
 }
 
+/// Whether `code` is not among the findings, whatever else is.
+pub(super) fn lacks(code: Code, history: &[Connection], seconds: u64) -> bool {
+    !codes(history, seconds).contains(&code)
+}
+
 /// The only finding about `history`.
 pub(super) fn only(history: &[Connection], seconds: u64) -> Finding {
     let mut findings = findings(history, seconds);

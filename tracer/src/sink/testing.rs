@@ -112,6 +112,7 @@ pub(crate) fn totals() -> Totals {
         open: 2,
         preexisting: 0,
         failed: 0,
+        established: 200,
         peak: 3,
         exchanges: 204,
         used: 200,
