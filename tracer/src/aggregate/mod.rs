@@ -10,6 +10,7 @@ mod entry;
 mod fold;
 mod group;
 mod key;
+mod races;
 #[cfg(test)]
 pub(crate) mod support;
 mod tick;

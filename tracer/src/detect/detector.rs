@@ -1,9 +1,13 @@
 //! The shape of a detector, and the set of all of them.
 
+use super::client_idle_timeout::ClientIdleTimeout;
 use super::close_wait_leak::CloseWaitLeak;
 use super::connect_refused::ConnectRefused;
 use super::hoard::Hoard;
 use super::one_shot::OneShot;
+use super::peer_closes_each::PeerClosesEach;
+use super::peer_idle_timeout::PeerIdleTimeout;
+use super::peer_recycles::PeerRecycles;
 use super::pool_too_small::PoolTooSmall;
 use super::port_pressure::PortPressure;
 use super::port_use::Sources;
@@ -59,6 +63,10 @@ detectors! {
     short_lived_process: ShortLivedProcess,
     close_wait_leak: CloseWaitLeak,
     connect_refused: ConnectRefused,
+    peer_closes_each: PeerClosesEach,
+    peer_recycles: PeerRecycles,
+    peer_idle_timeout: PeerIdleTimeout,
+    client_idle_timeout: ClientIdleTimeout,
     port_pressure: PortPressure,
 }
 

@@ -4,7 +4,7 @@ use std::cmp::Reverse;
 use std::collections::BTreeMap;
 use std::net::SocketAddr;
 
-use super::{Detectors, Finding, Thresholds, View, causes, port_use};
+use super::{Detectors, Finding, Thresholds, View, causes, port_use, same};
 use crate::aggregate::{Aggregate, Entry, Identities, Key, Limits, Totals, Who};
 use crate::connection::{Role, Tick};
 use crate::probe::Ports;
@@ -89,7 +89,7 @@ impl Judge {
                 .then_with(|| left.key.cmp(&right.key))
                 .then_with(|| left.code.cmp(&right.code))
         });
-        findings
+        same::together(findings)
     }
 }
 
@@ -105,7 +105,7 @@ type Place<'a> = (&'a Who, u32, u16, bool);
 fn working<'a>(totals: &BTreeMap<&'a Key, Totals>) -> BTreeMap<Place<'a>, SocketAddr> {
     totals
         .iter()
-        .filter(|(key, totals)| key.role == Some(Role::Client) && totals.opened > totals.failed)
+        .filter(|(key, totals)| key.role == Some(Role::Client) && totals.established > 0)
         .filter_map(|(key, _)| {
             let at = key.destination?;
             Some(((&key.who, key.netns, at.port(), at.is_ipv6()), at))

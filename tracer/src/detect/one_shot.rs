@@ -10,12 +10,13 @@
 //! closes idle connections (idle before close); a server or proxy that closes each (`peer_close`,
 //! not ours); short-lived processes (`exit:*`, or a finding of their own).
 
+use super::ends::is_own_close;
 use super::redials::Redials;
 use super::sample::Sample;
 use super::view::{human, share};
 use super::{Code, Confidence, Detector, Finding, Severity, Thresholds, View, handshake};
 use crate::aggregate::{Distribution, Slice};
-use crate::connection::{Basis, Close, CloseCause, Connection, Initiator, Role, seconds};
+use crate::connection::{Basis, Close, Connection, Initiator, Role, seconds};
 
 const ADVICE: &str = "Make one client per process and share it: Go: one http.Client/Transport, \
     read the body to its end and close it; Python: one requests.Session or httpx.Client; Java: one \
@@ -38,19 +39,6 @@ pub(super) struct OneShot {
     idle: Distribution,
     connect_ns: u64,
     is_bound: bool,
-}
-
-/// Whether our own call ended it, before anything came from the peer.
-pub(super) fn is_own_close(close: &Close) -> bool {
-    let ours = matches!(
-        close.cause,
-        CloseCause::LocalClose
-            | CloseCause::LocalCloseThenReset
-            | CloseCause::LocalAbortLinger0
-            | CloseCause::LocalAbort
-            | CloseCause::Disconnect
-    );
-    ours && !close.after_peer_fin && !is_exit(close)
 }
 
 /// Whether the end of the process ended it.

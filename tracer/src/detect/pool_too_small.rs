@@ -11,7 +11,7 @@
 //! request (nothing is kept: `one-shot`); one that drops each after the same number of requests
 //! (`client-recycles`).
 
-use super::one_shot::is_own_close;
+use super::ends::is_own_close;
 use super::sample::Sample;
 use super::view::{human, share};
 use super::{Code, Confidence, Detector, Finding, Severity, Thresholds, View, handshake};

@@ -198,6 +198,9 @@ pub(super) struct PlaceUse {
     pub(super) is_read: bool,
 }
 
+/// Network namespace, source address and destination.
+type Place = (u32, IpAddr, SocketAddr);
+
 /// For each key that holds more ports than any other one from some source address towards its
 /// destination: what is held there. Ports are shared by all processes of the namespace.
 pub(super) fn places<'a>(
@@ -205,7 +208,7 @@ pub(super) fn places<'a>(
     now_ns: u64,
     ports: &Ports,
 ) -> BTreeMap<&'a Key, PlaceUse> {
-    let mut places: BTreeMap<(u32, IpAddr, SocketAddr), Vec<(&Key, Held)>> = BTreeMap::new();
+    let mut places: BTreeMap<Place, Vec<(&Key, Held)>> = BTreeMap::new();
     for (key, sources) in keys.filter(|(_, sources)| !sources.is_beyond) {
         let Some(destination) = key.destination else { continue };
         for (source, port_use) in &sources.by_address {
@@ -217,7 +220,9 @@ pub(super) fn places<'a>(
     let mut largest: BTreeMap<&Key, PlaceUse> = BTreeMap::new();
     for ((netns, source, _), holders) in places {
         let mut all = Held::default();
-        holders.iter().for_each(|(_, held)| all.add(held));
+        for (_, held) in &holders {
+            all.add(held);
+        }
         let weight = |held: &Held| held.soon();
         let Some((key, own)) =
             holders.iter().max_by(|(_, left), (_, right)| weight(left).total_cmp(&weight(right)))

@@ -4,7 +4,7 @@ use std::net::SocketAddr;
 
 use super::port_use::PlaceUse;
 use super::sample::Sample;
-use super::{Code, Confidence, Finding, Severity, Thresholds, advice};
+use super::{Cause, Code, Confidence, Finding, Severity, Thresholds, advice};
 use crate::aggregate::{Key, Totals, Who};
 use crate::connection::{Role, seconds};
 use crate::process::{Runtime, RuntimeKind};
@@ -122,6 +122,8 @@ impl View<'_> {
             last_seen_ns,
             examples: sample.cookies(),
             processes: self.totals.processes,
+            also: Vec::new(),
+            cause: Cause::new(code, self.key, self.comm),
             runtime: self.runtime.cloned(),
         };
         if self.lost > 0 {

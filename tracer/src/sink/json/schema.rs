@@ -224,9 +224,9 @@ fn enumerations_of_the_schema_are_those_of_the_code() {
     assert_eq!(words("tracer.close.rst"), names(Reset::ALL, Reset::name));
     assert_eq!(words("tracer.exchanges_basis"), names(Basis::ALL, Basis::name));
     assert_eq!(words("tracer.finding.code"), names(Code::ALL, Code::name));
+    assert_eq!(words("tracer.finding.state"), names(State::ALL, State::name));
     let runtimes = names(RuntimeKind::ALL, RuntimeKind::name);
     assert_eq!(words("process.runtime.name"), runtimes);
-    assert_eq!(words("tracer.finding.state"), names(State::ALL, State::name));
 }
 
 #[test]
