@@ -3,6 +3,7 @@
 //! One file per detector: its signature, its healthy look-alikes and its memory. Thresholds, each
 //! with its reason, are in one table; `judge` runs them all, keeps one finding per cause and ranks.
 
+pub mod advice;
 mod causes;
 mod client_idle_timeout;
 mod close_wait_leak;
