@@ -21,8 +21,12 @@ use Explains::{LeadsTo, Restates};
 /// connection: the kernel resets it, and the next request dials. Connections that are hoarded until
 /// the server times them out end in `CLOSE_WAIT`. `SO_LINGER` 0 is often set to get rid of the
 /// `TIME_WAIT`s that redialling leaves. Failed dials carried nothing: they explain none of the
-/// others and stay beside them.
+/// others and stay beside them. Among them, what the network said explains what did not arrive, and
+/// a peer that does not answer explains those that were given up early.
 const RELATIONS: &[(Code, Explains, Code)] = &[
+    (Code::ConnectUnreachable, Restates, Code::ConnectTimeout),
+    (Code::ConnectUnreachable, Restates, Code::DialCancelled),
+    (Code::ConnectTimeout, Restates, Code::DialCancelled),
     (Code::ShortLivedProcess, Restates, Code::OneShot),
     (Code::ShortLivedProcess, Restates, Code::UnreadClose),
     (Code::ShortLivedProcess, Restates, Code::PoolTooSmall),

@@ -2,6 +2,9 @@
 
 use super::close_wait_leak::CloseWaitLeak;
 use super::connect_refused::ConnectRefused;
+use super::connect_timeout::ConnectTimeout;
+use super::connect_unreachable::ConnectUnreachable;
+use super::dial_cancelled::DialCancelled;
 use super::hoard::Hoard;
 use super::one_shot::OneShot;
 use super::short_lived_process::ShortLivedProcess;
@@ -55,4 +58,7 @@ detectors! {
     short_lived_process: ShortLivedProcess,
     close_wait_leak: CloseWaitLeak,
     connect_refused: ConnectRefused,
+    connect_timeout: ConnectTimeout,
+    connect_unreachable: ConnectUnreachable,
+    dial_cancelled: DialCancelled,
 }

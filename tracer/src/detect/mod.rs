@@ -6,7 +6,10 @@
 mod causes;
 mod close_wait_leak;
 mod connect_refused;
+mod connect_timeout;
+mod connect_unreachable;
 mod detector;
+mod dial_cancelled;
 mod finding;
 mod growth;
 mod hoard;
@@ -15,6 +18,7 @@ mod one_shot;
 mod redials;
 mod sample;
 mod short_lived_process;
+mod steady;
 #[cfg(test)]
 mod support;
 mod thresholds;
