@@ -1,5 +1,7 @@
 //! The shape of a detector, and the set of all of them.
 
+use super::abortive_close::AbortiveClose;
+use super::cancelled_exchange::CancelledExchange;
 use super::close_wait_leak::CloseWaitLeak;
 use super::connect_refused::ConnectRefused;
 use super::connect_timeout::ConnectTimeout;
@@ -7,6 +9,8 @@ use super::connect_unreachable::ConnectUnreachable;
 use super::dial_cancelled::DialCancelled;
 use super::hoard::Hoard;
 use super::one_shot::OneShot;
+use super::resets_received::ResetsReceived;
+use super::resets_sent::ResetsSent;
 use super::short_lived_process::ShortLivedProcess;
 use super::unread_close::UnreadClose;
 use super::{Finding, Thresholds, View};
@@ -55,10 +59,14 @@ detectors! {
     one_shot: OneShot,
     unread_close: UnreadClose,
     hoard: Hoard,
+    cancelled_exchange: CancelledExchange,
     short_lived_process: ShortLivedProcess,
     close_wait_leak: CloseWaitLeak,
     connect_refused: ConnectRefused,
     connect_timeout: ConnectTimeout,
     connect_unreachable: ConnectUnreachable,
     dial_cancelled: DialCancelled,
+    resets_received: ResetsReceived,
+    resets_sent: ResetsSent,
+    abortive_close: AbortiveClose,
 }

@@ -3,6 +3,8 @@
 //! One file per detector: its signature, its healthy look-alikes and its memory. Thresholds, each
 //! with its reason, are in one table; `judge` runs them all, keeps one finding per cause and ranks.
 
+mod abortive_close;
+mod cancelled_exchange;
 mod causes;
 mod close_wait_leak;
 mod connect_refused;
@@ -14,8 +16,11 @@ mod finding;
 mod growth;
 mod hoard;
 mod judge;
+mod last_seen;
 mod one_shot;
 mod redials;
+mod resets_received;
+mod resets_sent;
 mod sample;
 mod short_lived_process;
 mod steady;

@@ -12,7 +12,9 @@ fn icmp(count: u64, every_ms: u64) -> Vec<Connection> {
 
 fn no_route(count: u64, cause: CloseCause) -> Vec<Connection> {
     let mut history = one_by_one(count, 100, |build| build.failed(cause, Initiator::Local));
-    history.iter_mut().for_each(|connection| connection.local.set_port(0));
+    for connection in &mut history {
+        connection.local.set_port(0);
+    }
     history
 }
 
