@@ -164,7 +164,7 @@ impl CancelledExchange {
         finding.measure("shortest_wait_s", self.waits.quantile_seconds(0.0));
         finding.measure("longest_wait_s", self.waits.quantile_seconds(1.0));
         finding.count("answered_too_late", self.answered_yet);
-        finding.measure("closes_share", share(count, self.ended));
+        finding.measure("given_up_of_all_closes_share", share(count, self.ended));
         finding.measure("given_up_per_s", view.per_second(count));
         finding.rule_out(format!(
             "it is no farewell before a close: each had waited {} or longer; {} had not and are not \

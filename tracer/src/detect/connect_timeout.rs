@@ -46,7 +46,7 @@ pub(super) struct ConnectTimeout {
     retransmits: u64,
     /// Dialling now, for longer than the bound.
     hanging: Sample,
-    /// Of those that count: dialled before the observation.
+    /// Of those that ended, and of those that hang: dialled before the observation.
     from_before: u64,
     hanging_from_before: u64,
     answered_late: u64,
@@ -75,9 +75,8 @@ impl ConnectTimeout {
         // Of one from before the time is a lower bound, and would blur the median.
         if connection.start_known() {
             waits.record_seconds(waited_s);
-        } else {
-            self.from_before += 1;
         }
+        self.from_before += u64::from(opened_ns <= slice.start_ns);
         self.retransmits += connection.retransmits.map_or(0, u64::from);
         self.ended.add(opened_ns, connection);
     }
@@ -104,7 +103,7 @@ impl Detector for ConnectTimeout {
                 && seconds(opened_ns, slice.now_ns) >= bound_s
             {
                 self.hanging.add(opened_ns, connection);
-                self.hanging_from_before += u64::from(!connection.start_known());
+                self.hanging_from_before += u64::from(opened_ns <= slice.start_ns);
             }
         }
     }

@@ -99,8 +99,10 @@ impl ConnectUnreachable {
         let by_icmp = self.icmp > self.no_route + self.unseen;
         let how = if by_icmp {
             "were answered with ICMP unreachable"
-        } else {
+        } else if self.no_route >= self.unseen {
             "failed before they left this host, which has no route there"
+        } else {
+            "failed before they left this host, which most likely has no route there"
         };
         let afterwards = match view.works_at {
             Some(other) => format!("; dials to {other} succeed"),

@@ -51,7 +51,8 @@ impl Detector for DialCancelled {
             self.last_success_ns = self.last_success_ns.max(connection.established_ns);
             let close = connection.close().filter(|c| c.cause == CloseCause::DialCancelled);
             let Some((close, waited_s)) = close.zip(connection.duration_s()) else { continue };
-            if waited_s >= thresholds.timeout_min_wait_s {
+            let is_of_window = connection.opened_ns > Some(slice.start_ns);
+            if waited_s >= thresholds.timeout_min_wait_s || !is_of_window {
                 continue;
             }
             if is_exit(close) {

@@ -153,7 +153,7 @@ impl ResetsReceived {
         finding.count("resets", count);
         finding.count("requests_failed", outstanding);
         finding.measure("resets_share", share(count, self.ended));
-        finding.measure("median_silence_before_s", self.silences.quantile_seconds(0.5));
+        finding.measure("median_idle_before_s", self.silences.quantile_seconds(0.5));
         finding.count("after_long_silence", self.met.after_silence);
         finding.count("in_use", self.met.in_use);
         finding.measure("median_age_s", self.ages.quantile_seconds(0.5));

@@ -1,5 +1,7 @@
 //! When `connect-timeout` speaks and when it must not.
 
+use std::collections::BTreeMap;
+
 use crate::aggregate::support::{Build, MILLI, SECOND};
 use crate::connection::{CloseCause, Connection, Initiator};
 use crate::detect::support::{codes, measure, one_by_one, only};
@@ -55,6 +57,9 @@ fn dials_from_before_the_observation_count() {
     let finding = only(&history, 8);
     assert_eq!(measure(&finding, "unanswered_share").to_string(), "1");
     assert!(finding.summary.contains("8.0 s or longer."), "{}", finding.summary);
+    let finding = crate::detect::support::judged_since(3, &hanging(50, 100), 8, &BTreeMap::new());
+    let share = measure(&finding.findings(0)[0], "unanswered_share");
+    assert!(share <= 1.0, "known from before the observation, {share}");
 }
 
 #[test]

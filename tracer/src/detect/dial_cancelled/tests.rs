@@ -1,8 +1,10 @@
 //! When `dial-cancelled` speaks and when it must not.
 
+use std::collections::BTreeMap;
+
 use crate::aggregate::support::{Build, MILLI};
 use crate::connection::Connection;
-use crate::detect::support::{codes, findings, measure, one_by_one, only};
+use crate::detect::support::{codes, findings, judged_since, measure, one_by_one, only};
 use crate::detect::{Code, Confidence, Severity};
 
 /// `count` dials, one every 100 ms, each given up after as many milliseconds as `after_ms` says.
@@ -126,4 +128,11 @@ fn an_outage_that_is_over_is_information() {
     let mut history = given_up(40, |_| 50);
     history.push(Build::client().at(5_000 * MILLI, 0).exchanges(9).live());
     assert_eq!(findings(&history, 30)[0].severity, Severity::Info);
+}
+
+#[test]
+fn dials_from_before_the_observation_do_not_swell_the_share() {
+    let history = given_up(60, |_| 900);
+    let judge = judged_since(2, &history, 8, &BTreeMap::new());
+    assert_eq!(measure(&judge.findings(0)[0], "given_up_share").to_string(), "1");
 }

@@ -49,7 +49,7 @@ fn a_reset_at_the_first_write_after_a_long_silence_names_what_forgot_the_connect
     assert_eq!(finding.severity, Severity::Error);
     assert!(finding.summary.contains("after a long silence"), "{}", finding.summary);
     assert!(finding.advice.contains("conntrack"), "{}", finding.advice);
-    assert!((70.0..85.0).contains(&measure(&finding, "median_silence_before_s")));
+    assert!((70.0..85.0).contains(&measure(&finding, "median_idle_before_s")));
 }
 
 #[test]
