@@ -11,7 +11,7 @@ use crate::connection::{CloseCause, Connection, Initiator, OpenCause, Phase, Res
 use crate::detect::Code;
 use crate::detect::support::{codes, findings, judge, one_by_one};
 use crate::detect::{Confidence, Severity};
-use crate::process::{Identity, ProcessId};
+use crate::process::{Identity, ProcessId, Runtime};
 
 #[test]
 fn nothing_seen_is_nothing_found() {
@@ -209,4 +209,16 @@ proptest! {
         shuffled.reverse();
         prop_assert_eq!(findings(&history, 17), findings(&shuffled, 17));
     }
+}
+
+#[test]
+fn a_finding_says_what_its_process_runs_on() {
+    let mut identities = running("/srv/app", [100]);
+    for identity in identities.values_mut() {
+        identity.runtime = Runtime::named("go", Some("1.22.5".into()));
+    }
+    let found = judge(&one_by_one(50, 50, |build| build), 6, &identities).findings(0);
+    assert_eq!(found.len(), 1);
+    assert_eq!(found[0].runtime, Runtime::named("go", Some("1.22.5".into())));
+    assert_eq!(findings(&one_by_one(50, 50, |build| build), 6)[0].runtime, None);
 }
