@@ -105,8 +105,8 @@ impl AbortiveClose {
             format!("{} with data on the way, which is thrown away", self.lossy)
         };
         finding.summary = format!(
-            "{} resets its connections {end} {} instead of closing them (SO_LINGER 0): {count} of \
-             {} that ended, {loss}; {peer} connection reset by peer.",
+            "Connections of {} {end} {} are reset instead of closed (SO_LINGER 0): {count} of {} that \
+             ended, {loss}; {peer} connection reset by peer.",
             view.who(),
             view.destination(),
             self.ended,

@@ -146,8 +146,8 @@ impl CancelledExchange {
             "the time is not constant, so whoever wanted the answers went away"
         };
         finding.summary = format!(
-            "{} closes connections to {} while requests wait for their answer: {count} of \
-             {requests} requests, after {}; {meaning}.",
+            "{count} of {requests} requests of {} to {} were given up by closing their connection \
+             while they waited for the answer, after {}; {meaning}.",
             view.who(),
             view.destination(),
             typical(&self.waits),

@@ -163,8 +163,7 @@ impl ConnectTimeout {
             None => String::new(),
         };
         finding.summary = format!(
-            "{} gets no answer from {}: {count} of {dials} dials waited {} or longer for one; {}\
-             {afterwards}.",
+            "{count} of {dials} dials of {} to {} had no answer for {} or longer: {}{afterwards}.",
             view.who(),
             view.destination(),
             human(bound_s),

@@ -110,7 +110,7 @@ impl ConnectUnreachable {
             None => String::new(),
         };
         finding.summary = format!(
-            "{} cannot reach {}: {count} of {dials} dials, over {}, {how}{afterwards}.",
+            "{count} of {dials} dials of {} to {}, over {}, {how}{afterwards}.",
             view.who(),
             view.destination(),
             human(seconds(first_ns, last_ns)),

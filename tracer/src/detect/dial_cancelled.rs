@@ -105,8 +105,8 @@ impl DialCancelled {
             None => String::new(),
         };
         finding.summary = format!(
-            "{} gives up dials to {} before they are answered: {count} of {dials}, after {}; {}\
-             {afterwards}.",
+            "{count} of {dials} dials of {} to {} were given up before they were answered, after {}; \
+             {}{afterwards}.",
             view.who(),
             view.destination(),
             typical(&self.waits),
