@@ -153,12 +153,6 @@ impl Build {
         self
     }
 
-    /// Closed up to a few milliseconds times `n` earlier.
-    pub(crate) fn closed_earlier(mut self, n: u64) -> Self {
-        self.close.at_ns -= n * 10 * MILLI;
-        self
-    }
-
     /// The peer resets it.
     pub(crate) fn reset(mut self) -> Self {
         self.close.cause = CloseCause::ResetByPeer;
@@ -179,8 +173,10 @@ impl Build {
         self
     }
 
-    pub(crate) fn cause(mut self, cause: CloseCause) -> Self {
-        self.close.cause = cause;
+    /// We closed, after the peer's FIN or not, and a reset came.
+    pub(crate) fn then_reset(mut self, after_peer_fin: bool) -> Self {
+        self.close.cause = CloseCause::LocalCloseThenReset;
+        self.close.after_peer_fin = after_peer_fin;
         self
     }
 
@@ -259,7 +255,9 @@ pub(crate) fn ticks(connections: &[Connection], until_ns: u64) -> Vec<Tick> {
                     tick.ended.push(connection.clone());
                 } else if opened_ns <= now_ns && end_ns > now_ns {
                     let mut live = connection.clone();
-                    if let Phase::Closed(_) = live.phase {
+                    if let Phase::Closed(close) = &live.phase {
+                        // A reset answers what was written just before it.
+                        live.unanswered &= close.rst != Some(Reset::Received);
                         let state = TcpState::Established;
                         live.phase = Phase::Open { state, peer_fin_ns: None };
                     }

@@ -1,6 +1,7 @@
 //! The shape of a detector, and the set of all of them.
 
 use super::client_idle_timeout::ClientIdleTimeout;
+use super::client_recycles::ClientRecycles;
 use super::close_wait_leak::CloseWaitLeak;
 use super::connect_refused::ConnectRefused;
 use super::hoard::Hoard;
@@ -9,6 +10,7 @@ use super::peer_closes_each::PeerClosesEach;
 use super::peer_idle_timeout::PeerIdleTimeout;
 use super::peer_recycles::PeerRecycles;
 use super::short_lived_process::ShortLivedProcess;
+use super::stale_reuse::StaleReuse;
 use super::unread_close::UnreadClose;
 use super::{Finding, Thresholds, View};
 use crate::aggregate::{Memory, Slice};
@@ -63,4 +65,6 @@ detectors! {
     peer_recycles: PeerRecycles,
     peer_idle_timeout: PeerIdleTimeout,
     client_idle_timeout: ClientIdleTimeout,
+    stale_reuse: StaleReuse,
+    client_recycles: ClientRecycles,
 }

@@ -5,6 +5,7 @@
 
 mod causes;
 mod client_idle_timeout;
+mod client_recycles;
 mod close_wait_leak;
 mod connect_refused;
 mod detector;
@@ -23,6 +24,7 @@ mod quiet;
 mod redials;
 mod sample;
 mod short_lived_process;
+mod stale_reuse;
 mod steady;
 #[cfg(test)]
 mod support;

@@ -11,7 +11,7 @@
 //! a dial costs little beside the wait; mail and file transfer, where the client asks for the end.
 //! That the client asked for it with a header cannot be seen, so the confidence is never high.
 
-use super::ends::{is_farewell_likely, is_own_close, is_peer_close, is_waiting};
+use super::ends::{is_farewell_likely, is_own_close, is_peer_close, was_waiting_at_fin};
 use super::redials::Redials;
 use super::sample::Sample;
 use super::view::{human, share};
@@ -44,7 +44,7 @@ fn is_closed_each(connection: &Connection, close: &Close, thresholds: &Threshold
     let destination = connection.destination();
     let within = |value_s: Option<f64>, most_s| value_s.is_some_and(|value_s| value_s <= most_s);
     is_peer_close(close)
-        && !is_waiting(connection)
+        && !was_waiting_at_fin(connection, close)
         && !is_farewell_likely(destination)
         && tls::is_one_request(destination, connection.exchanges, thresholds)
         && within(close.idle_s, thresholds.peer_each_max_idle_s)
@@ -88,8 +88,15 @@ impl Detector for PeerClosesEach {
         self.redials.observe(&closes, &dials, thresholds.peer_each_max_redial_s);
     }
 
-    /// What one process does again is the matter: folded ones are not judged.
-    fn merge(&mut self, _: &Self) {}
+    fn merge(&mut self, other: &Self) {
+        self.carried += other.carried;
+        self.by_us += other.by_us;
+        self.sample.merge(&other.sample);
+        self.redials.merge(&other.redials);
+        self.idle.merge(&other.idle);
+        self.connect_ns = self.connect_ns.saturating_add(other.connect_ns);
+        self.is_bound |= other.is_bound;
+    }
 
     fn judge(&self, view: &View<'_>) -> Option<Finding> {
         let (thresholds, count) = (view.thresholds, self.sample.connections);
