@@ -49,7 +49,7 @@ pub(crate) const CASES: [Case; 9] = [
     goes_on("go-hoard", Code::Hoard),
     goes_on("close-wait", Code::CloseWaitLeak),
     case("refused", Some(Code::ConnectRefused)),
-    case("server-closes-each", None),
+    case("server-closes-each", Some(Code::PeerClosesEach)),
 ];
 
 /// What the recorder wrote beside a recording: counted by the client, not by the tracer.

@@ -189,6 +189,11 @@ impl ClientRecycles {
         ));
         finding.rule_out("nothing was outstanding or unread when they were closed");
         view.settle(&mut finding);
+        if matches!(after, After::Exchanges(_)) || self.by_peer > 0 {
+            let why = "a server that ends each with `Connection: close`, which the client obeys, \
+                       looks the same";
+            finding.doubt(Confidence::Medium, why);
+        }
         if self.is_bound {
             let why = "exchanges are an upper bound from segment counts, not counted at each read";
             finding.doubt(Confidence::Medium, why);

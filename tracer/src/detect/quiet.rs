@@ -9,8 +9,8 @@ use std::collections::BTreeMap;
 use crate::aggregate::Slice;
 use crate::connection::{Close, Connection, Phase, seconds};
 
-/// Shorter is the pause between two requests of a busy client.
-const MIN_S: f64 = 0.5;
+/// Shorter is the pause within an answer, or between two requests of a busy client.
+const MIN_S: f64 = 0.25;
 
 /// A farewell is followed by the end at once.
 const FAREWELL_S: f64 = 0.1;
