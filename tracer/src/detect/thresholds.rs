@@ -337,8 +337,6 @@ thresholds! {
         "A connection used a shorter time before the FIN may still be sending an upload.";
     stale_max_request_bytes: u64 = 65536, Bytes, "stale-reuse.max-request",
         "More than this sent after the FIN, on a connection in use, is an upload that the server refuses.";
-    stale_min_quiet_s: f64 = 10.0, Seconds, "stale-reuse.min-quiet",
-        "The shortest time after which a NAT, firewall or balancer forgets a connection; a reset at the next request is theirs.";
     stale_min_moments: u64 = 2, Count, "stale-reuse.min-moments",
         "Seconds with an end: a server that restarts closes a whole pool at one moment, and its clients retry: information.";
     stale_error_share: f64 = 0.01, Share, "stale-reuse.error-share",
