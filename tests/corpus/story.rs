@@ -158,7 +158,10 @@ impl Story {
 impl Running {
     fn start(peer: Peer) -> Self {
         match peer {
-            Peer::Nginx(config) => Self::Nginx(Nginx::start(&config, port::closed())),
+            Peer::Nginx(config) => {
+                let port = if config.is_tls() { port::tls() } else { port::closed() };
+                Self::Nginx(Nginx::start(&config, port))
+            }
             Peer::Http(habits) => Self::Http(Server::start(habits)),
             Peer::BlackHole => Self::BlackHole(BlackHole::open()),
             Peer::Nobody => Self::Nobody(port::closed()),
