@@ -27,6 +27,8 @@ mod support {
 mod cases;
 #[path = "corpus/harness.rs"]
 mod harness;
+#[path = "corpus/language.rs"]
+mod language;
 #[path = "corpus/program.rs"]
 mod program;
 #[path = "corpus/reduce.rs"]

@@ -2,15 +2,13 @@
 //! a line on stdin, works, says what it counted with `"done": true`, and ends when its stdin ends.
 
 use std::io::Write;
-use std::path::{Path, PathBuf};
 use std::process::{Child, ChildStdin, Command, Stdio};
-use std::sync::OnceLock;
 use std::sync::mpsc::Receiver;
 
 use serde_json::Value;
 
+use crate::language::Language;
 use crate::support::report::int;
-use crate::support::tool;
 use crate::support::tracer::lines;
 use crate::support::wait::{self, PATIENCE};
 
@@ -21,41 +19,51 @@ pub(crate) struct Program {
     words: &'static str,
 }
 
-#[derive(Clone, Copy, Debug)]
-enum Language {
-    Go,
-    Python,
-}
-
 /// The Go program with these words.
 pub(crate) const fn go(words: &'static str) -> Program {
     Program { language: Language::Go, words }
 }
 
-/// A Python script of `programs/python` and its words.
+/// A Python script of `programs/python` that needs Python alone, and its words.
 pub(crate) const fn python(words: &'static str) -> Program {
     Program { language: Language::Python, words }
 }
 
-/// Folder of the programs.
-pub(crate) fn folder() -> PathBuf {
-    Path::new(env!("CARGO_MANIFEST_DIR")).join("../tests/corpus/programs")
+/// The same of one that needs the libraries of `requirements.txt`.
+pub(crate) const fn library(words: &'static str) -> Program {
+    Program { language: Language::Library, words }
+}
+
+/// The Node program with these words.
+pub(crate) const fn node(words: &'static str) -> Program {
+    Program { language: Language::Node, words }
+}
+
+/// The Java program with these words.
+pub(crate) const fn java(words: &'static str) -> Program {
+    Program { language: Language::Java, words }
+}
+
+/// The PHP program with these words.
+pub(crate) const fn php(words: &'static str) -> Program {
+    Program { language: Language::Php, words }
+}
+
+/// The Ruby program with these words.
+pub(crate) const fn ruby(words: &'static str) -> Program {
+    Program { language: Language::Ruby, words }
+}
+
+/// A command so many times, one after another: `COUNT COMMAND...`, in `programs/shell`.
+pub(crate) const fn commands(words: &'static str) -> Program {
+    Program { language: Language::Shell, words }
 }
 
 impl Program {
     fn command(&self, port: u16) -> Command {
         let words = self.words.replace("PORT", &port.to_string());
         let mut words = words.split_whitespace();
-        let mut command = match self.language {
-            Language::Go => Command::new(go_binary()),
-            Language::Python => {
-                let mut command = Command::new(tool::path("python3"));
-                // -B: no bytecode cache in the source tree.
-                let script = words.next().expect("a script");
-                command.arg("-B").arg(folder().join("python").join(script));
-                command
-            }
-        };
+        let mut command = self.language.command(&mut words);
         command.args(words);
         command
     }
@@ -64,10 +72,10 @@ impl Program {
 /// What a client says it did.
 #[derive(Clone, Debug)]
 pub(crate) struct Did {
-    /// Dials begun.
-    pub(crate) dials: u64,
+    /// Dials begun; its server counts them where a library does not tell.
+    pub(crate) dials: Option<u64>,
     /// Dials that succeeded; as many where it does not say.
-    pub(crate) connected: u64,
+    pub(crate) connected: Option<u64>,
     /// Answers that it got.
     pub(crate) answers: u64,
     /// All it said.
@@ -128,8 +136,9 @@ impl Run {
         loop {
             let said = self.hear();
             if said["done"] == true {
-                let dials = int(&said, "dials");
-                let connected = said.get("connected").map_or(dials, |_| int(&said, "connected"));
+                let count = |key: &str| said.get(key).map(|_| int(&said, key));
+                let dials = count("dials");
+                let connected = count("connected").or(dials);
                 return Did { dials, connected, answers: int(&said, "answers"), said };
             }
         }
@@ -149,24 +158,4 @@ impl Drop for Run {
         let _ = self.child.kill();
         let _ = self.child.wait();
     }
-}
-
-/// `programs/go`, built once a run.
-fn go_binary() -> &'static Path {
-    static PROGRAM: OnceLock<PathBuf> = OnceLock::new();
-    PROGRAM.get_or_init(|| {
-        let dir = Path::new(env!("CARGO_TARGET_TMPDIR"));
-        let program = dir.join("go-client");
-        let status = Command::new(tool::path("go"))
-            .args(["build", "-o"])
-            .arg(&program)
-            .arg(".")
-            .current_dir(folder().join("go"))
-            .envs([("GOFLAGS", ""), ("GOPROXY", "off"), ("GOTOOLCHAIN", "local")])
-            .env("GOCACHE", dir.join("gocache"))
-            .status()
-            .expect("go starts");
-        assert!(status.success(), "go build: {status}");
-        program
-    })
 }

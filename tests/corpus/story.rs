@@ -10,6 +10,8 @@ use crate::program::{Program, Run};
 use crate::scene::Scene;
 use crate::servers::black_hole::BlackHole;
 use crate::servers::http::{Habits, Server};
+use crate::servers::postgres::Postgres;
+use crate::servers::redis::Redis;
 use crate::support::expectation::{Count, Party};
 use crate::support::nginx::{Config, Nginx};
 use crate::support::{port, wait};
@@ -17,8 +19,13 @@ use crate::support::{port, wait};
 /// Who is dialled.
 #[derive(Clone, Copy, Debug)]
 pub(crate) enum Peer {
-    /// A real nginx.
+    /// A real nginx; with TLS at a port of TLS, as what a port is known for can be seen and what is
+    /// said there cannot.
     Nginx(Config),
+    /// A real PostgreSQL.
+    Postgres,
+    /// A real Redis.
+    Redis,
     /// A scripted server.
     Http(Habits),
     /// Nobody answers a SYN.
@@ -30,6 +37,8 @@ pub(crate) enum Peer {
 /// Who is dialled, as long as it runs.
 enum Running {
     Nginx(Nginx),
+    Postgres(Postgres),
+    Redis(Redis),
     Http(Server),
     BlackHole(BlackHole),
     Nobody(u16),
@@ -138,15 +147,17 @@ impl Story {
             wait::quiet(port);
             scene.end();
         }
-        assert!(self.dials.contains(&did.dials), "dials: meant {:?}: {did:?}", self.dials);
+        let counted = peer.counts(did.answers);
+        let accepted = counted.map(|(accepted, _)| accepted);
+        let dials = did.dials.or(accepted).expect("one end counts");
+        assert!(self.dials.contains(&dials), "dials: meant {:?}, {dials}: {did:?}", self.dials);
         assert!(self.answers.contains(&did.answers), "answers: meant {:?}: {did:?}", self.answers);
         let exchanges = self.exchanges.clone().unwrap_or(did.answers..=did.answers);
-        let client = Party::clients(did.pids(pid), port);
-        let client = client.found(self.codes).connections(did.dials);
+        let client = Party::clients(did.pids(pid), port).found(self.codes).connections(dials);
         scene.expect(client.exchanges(exchanges));
-        if let Some((accepted, answered)) = peer.counts(did.answers) {
+        if let Some((accepted, answered)) = counted {
             // A dial may be given up just as it succeeds.
-            let dialled = did.connected..=did.dials;
+            let dialled = did.connected.unwrap_or(dials)..=dials;
             assert!(dialled.contains(&accepted), "accepted {accepted}, dialled {did:?}");
             let server = Party::server(port).found(self.server_codes).connections(accepted);
             let all = answered..=answered;
@@ -162,6 +173,8 @@ impl Running {
                 let port = if config.is_tls() { port::tls() } else { port::closed() };
                 Self::Nginx(Nginx::start(&config, port))
             }
+            Peer::Postgres => Self::Postgres(Postgres::start()),
+            Peer::Redis => Self::Redis(Redis::start()),
             Peer::Http(habits) => Self::Http(Server::start(habits)),
             Peer::BlackHole => Self::BlackHole(BlackHole::open()),
             Peer::Nobody => Self::Nobody(port::closed()),
@@ -171,6 +184,8 @@ impl Running {
     fn port(&self) -> u16 {
         match self {
             Self::Nginx(nginx) => nginx.port,
+            Self::Postgres(postgres) => postgres.port,
+            Self::Redis(redis) => redis.port,
             Self::Http(server) => server.port,
             Self::BlackHole(hole) => hole.port,
             Self::Nobody(port) => *port,
@@ -186,6 +201,8 @@ impl Running {
                 });
                 Some((nginx.accepted(), logged))
             }
+            Self::Postgres(postgres) => Some((postgres.accepted(), postgres.queries())),
+            Self::Redis(redis) => Some((redis.accepted(), redis.commands())),
             Self::Http(server) => Some((server.accepted(), server.answered())),
             Self::BlackHole(_) | Self::Nobody(_) => None,
         }

@@ -1,9 +1,16 @@
 //! Every case: a file for each language or program that is the client.
 
 mod curl;
+mod databases;
 mod go;
+mod java;
+mod libraries;
 mod network;
+mod node;
+mod processes;
+mod proxies;
 mod python;
+mod scripts;
 
 use crate::scene::Scene;
 
@@ -37,6 +44,18 @@ impl Case {
 
 /// All of them.
 pub(crate) fn all() -> Vec<Case> {
-    let files = [go::cases, network::cases, python::cases, curl::cases];
+    let files = [
+        go::cases,
+        network::cases,
+        python::cases,
+        curl::cases,
+        libraries::cases,
+        node::cases,
+        java::cases,
+        scripts::cases,
+        processes::cases,
+        databases::cases,
+        proxies::cases,
+    ];
     files.into_iter().flat_map(|cases: fn() -> Vec<Case>| cases()).collect()
 }

@@ -3,6 +3,7 @@
 //! One file per detector: its signature, its healthy look-alikes and its memory. Thresholds, each
 //! with its reason, are in one table; `judge` runs them all, keeps one finding per cause and ranks.
 
+pub mod advice;
 mod causes;
 mod client_idle_timeout;
 mod close_wait_leak;
@@ -26,6 +27,7 @@ mod port_pressure;
 mod port_use;
 mod quiet;
 mod redials;
+mod relaxed;
 mod rolling;
 mod same;
 mod sample;
@@ -39,7 +41,7 @@ mod view;
 
 pub use detector::{Detector, Detectors};
 pub use finding::{Code, Confidence, Consequence, Evidence, Finding, Severity};
-pub use judge::Judge;
+pub use judge::{Judge, NotEnough};
 pub use ledger::{Ledger, Notice, State};
 pub use rolling::Rolling;
 pub use same::{Also, Cause};

@@ -111,6 +111,15 @@ macro_rules! thresholds {
                 reason: $reason,
             },)*];
 
+            /// The value in force of the threshold `name`.
+            #[must_use]
+            pub fn get(&self, name: &str) -> Option<f64> {
+                match name {
+                    $($name => Some(self.$field as f64),)*
+                    _ => None,
+                }
+            }
+
             /// Overrides the threshold `name` by the value written in `value`.
             pub fn set(&mut self, name: &str, value: &str) -> Result<(), ThresholdError> {
                 match name {
@@ -328,7 +337,9 @@ mod tests {
     fn every_threshold_can_be_set_by_its_name() {
         for threshold in Thresholds::ALL {
             let mut thresholds = Thresholds::default();
+            assert_eq!(thresholds.get(threshold.name), Some(threshold.default));
             assert_eq!(thresholds.set(threshold.name, "1"), Ok(()), "{}", threshold.name);
+            assert_eq!(thresholds.get(threshold.name), Some(1.0), "{}", threshold.name);
             assert!(threshold.reason.ends_with('.'), "{}", threshold.name);
             assert_eq!(thresholds.set(threshold.name, "0"), Ok(()), "{}", threshold.name);
             assert_ne!(thresholds, Thresholds::default(), "{}", threshold.name);
