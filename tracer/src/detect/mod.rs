@@ -3,12 +3,17 @@
 //! One file per detector: its signature, its healthy look-alikes and its memory. Thresholds, each
 //! with its reason, are in one table; `judge` runs them all, keeps one finding per cause and ranks.
 
+mod abortive_close;
 pub mod advice;
+mod cancelled_exchange;
 mod causes;
 mod client_idle_timeout;
 mod close_wait_leak;
 mod connect_refused;
+mod connect_timeout;
+mod connect_unreachable;
 mod detector;
+mod dial_cancelled;
 mod ends;
 mod finding;
 mod growth;
@@ -16,6 +21,7 @@ mod handshake;
 mod hoard;
 mod idle_timeout;
 mod judge;
+mod last_seen;
 mod ledger;
 mod moments;
 mod one_shot;
@@ -28,6 +34,8 @@ mod port_use;
 mod quiet;
 mod redials;
 mod relaxed;
+mod resets_received;
+mod resets_sent;
 mod rolling;
 mod same;
 mod sample;
@@ -36,6 +44,7 @@ mod steady;
 #[cfg(test)]
 mod support;
 mod thresholds;
+mod timer;
 mod unread_close;
 mod view;
 

@@ -223,6 +223,8 @@ thresholds! {
         "One or two requests are given up in any client, by its user or its caller.";
     cancelled_min_share: f64 = 0.2, Share, "cancelled-exchange.min-share",
         "Of the requests, where no constant time names a timeout: hedged requests and callers that go away stay below.";
+    cancelled_min_timeout_share: f64 = 0.01, Share, "cancelled-exchange.min-timeout-share",
+        "Of the requests, where a constant time does: a timeout that one in a hundred meets is no accident.";
     cancelled_min_wait_s: f64 = 0.02, Seconds, "cancelled-exchange.min-wait",
         "A farewell (TLS close alert, GOAWAY, QUIT, Terminate) is written right before the close; two ticks of the slowest clock are 20 ms.";
     cancelled_min_span_s: f64 = 1.0, Seconds, "cancelled-exchange.min-span",
