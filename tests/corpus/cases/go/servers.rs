@@ -46,6 +46,7 @@ pub(super) fn servers() -> Vec<Story> {
             go("get -url http://127.0.0.1:PORT/ -post 20 -rounds 60 -every 20ms -errors"),
         )
         .found(&["resets-received"])
+        .server_found(&["abortive-close"])
         .counts(20, 40),
         // Once in a while, which its client gets over.
         story(
