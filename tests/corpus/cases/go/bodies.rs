@@ -99,10 +99,10 @@ pub(super) fn transports() -> Vec<Story> {
         story(
             "go-client-recycles",
             KEEPS,
-            go("get -url http://127.0.0.1:PORT/small -rounds 100 -every 20ms -recycle 5"),
+            go("get -url http://127.0.0.1:PORT/small -rounds 150 -every 30ms -recycle 5"),
         )
         .found(&["client-recycles"])
-        .counts(20, 100),
+        .counts(30, 150),
         story(
             "go-linger0",
             KEEPS,
