@@ -102,8 +102,24 @@ impl Detector for PoolTooSmall {
         self.observe_live(slice, thresholds);
     }
 
-    /// A pool belongs to one process: folded ones are not judged.
-    fn merge(&mut self, _: &Self) {}
+    /// Of another part of the same process: what was there before the observation is counted apart as
+    /// long as its control group is not known. Several processes together are not judged.
+    fn merge(&mut self, other: &Self) {
+        self.carried += other.carried;
+        self.sample.merge(&other.sample);
+        self.exchanges.merge(&other.exchanges);
+        self.connect_ns = self.connect_ns.saturating_add(other.connect_ns);
+        self.ended_most = self.ended_most.max(other.ended_most);
+        self.live_most = self.live_most.max(other.live_most);
+        self.idle_ticks = self.idle_ticks.max(other.idle_ticks);
+        self.kept = match (self.kept, other.kept) {
+            (Some(own), Some(theirs)) => Some(own + theirs),
+            (own, theirs) => own.or(theirs),
+        };
+        self.dials += other.dials;
+        self.dials_while_idle += other.dials_while_idle;
+        self.dials_after += other.dials_after;
+    }
 
     fn judge(&self, view: &View<'_>) -> Option<Finding> {
         let (thresholds, count) = (view.thresholds, self.sample.connections);

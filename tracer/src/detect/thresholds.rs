@@ -329,6 +329,44 @@ thresholds! {
         "The redial comes within this many idle times: twice the timeout would have kept the connection; a poller comes back later.";
     client_idle_warn_interval_s: f64 = 1.0, Seconds, "client-idle-timeout.warn-interval",
         "A handshake a second is nothing that a host feels: from one to the next longer than this is information.";
+    stale_min_connections: u64 = 3, Count, "stale-reuse.min-connections",
+        "Each is a request that failed or was sent again; one or two are chance.";
+    stale_goodbye_bytes: u64 = 17, Bytes, "stale-reuse.goodbye",
+        "A farewell in answer to the FIN: QUIT, Terminate, an HTTP/2 GOAWAY of 17 bytes. On TLS ports `unread-close.tls-goodbye` counts.";
+    stale_min_idle_s: f64 = 0.1, Seconds, "stale-reuse.min-idle",
+        "A connection used a shorter time before the FIN may still be sending an upload.";
+    stale_max_request_bytes: u64 = 65536, Bytes, "stale-reuse.max-request",
+        "More than this sent after the FIN, on a connection in use, is an upload that the server refuses.";
+    stale_min_quiet_s: f64 = 10.0, Seconds, "stale-reuse.min-quiet",
+        "The shortest time after which a NAT, firewall or balancer forgets a connection; a reset at the next request is theirs.";
+    stale_min_moments: u64 = 2, Count, "stale-reuse.min-moments",
+        "Seconds with an end: a server that restarts closes a whole pool at one moment, and its clients retry: information.";
+    stale_error_share: f64 = 0.01, Share, "stale-reuse.error-share",
+        "Of all requests: one in a hundred that fails is an outage to somebody.";
+    client_recycles_min_connections: u64 = 10, Count, "client-recycles.min-connections",
+        "Fewer are noise: a start-up or a few jobs make that many.";
+    client_recycles_min_share: f64 = 0.8, Share, "client-recycles.min-share",
+        "A client that drops by habit drops nearly all; a pool keeps some.";
+    client_recycles_min_turnover: u64 = 5, Count, "client-recycles.min-turnover",
+        "Connections per most open at once: a burst or a job with its own pool stays below.";
+    client_recycles_max_idle_s: f64 = 0.1, Seconds, "client-recycles.max-idle",
+        "A connection used that short a time ago was not closed for being idle.";
+    client_recycles_max_redial_s: f64 = 0.5, Seconds, "client-recycles.max-redial",
+        "Pollers and jobs come every second or slower and gain little from a kept connection.";
+    client_recycles_few: u64 = 20, Count, "client-recycles.few",
+        "At up to this many exchanges (median) the handshakes are a twentieth or more of the round trips.";
+    client_recycles_max_exchanges: u64 = 200, Count, "client-recycles.max-exchanges",
+        "A bound of hundreds of requests, though constant, costs nothing.";
+    client_recycles_min_moments: u64 = 3, Count, "client-recycles.min-moments",
+        "Seconds with a close, for a constant count or age: a pool closed at one moment has one age too.";
+    client_recycles_max_spread: f64 = 0.1, Share, "client-recycles.max-spread",
+        "From the tenth to the ninetieth percentile, of the median: a counter is exact, an age ends with the request in hand.";
+    client_recycles_min_age_s: f64 = 1.0, Seconds, "client-recycles.min-age",
+        "Nobody sets a lifetime below a second; jobs of one length are that short.";
+    client_recycles_max_age_s: f64 = 60.0, Seconds, "client-recycles.max-age",
+        "One dial a minute costs nothing and lets load spread.";
+    client_recycles_warn_interval_s: f64 = 1.0, Seconds, "client-recycles.warn-interval",
+        "A handshake a second is nothing that a host feels: from one to the next longer than this is information.";
 }
 
 #[cfg(test)]
