@@ -61,7 +61,7 @@ impl Scene {
     /// Attaches the tracer.
     pub(crate) fn begin(&mut self) {
         assert!(!self.ports.is_empty(), "a case watches a port");
-        let recording = self.raw().map(|file| Recording::start(&file, &["--strict"]));
+        let recording = self.raw().map(|file| Recording::start(&file, &["--strict", "--ring-mib", "64"]));
         let ports: Vec<String> = self.ports.iter().map(u16::to_string).collect();
         let args: Vec<&str> = ports.iter().flat_map(|port| ["-P", port]).collect();
         self.running = Some((Tracer::start_with(&args), recording));

@@ -19,10 +19,9 @@ use crate::support::{port, wait};
 /// Who is dialled.
 #[derive(Clone, Copy, Debug)]
 pub(crate) enum Peer {
-    /// A real nginx.
+    /// A real nginx; with TLS at a port of TLS, as what a port is known for can be seen and what is
+    /// said there cannot.
     Nginx(Config),
-    /// The same at this port: what a port is known for can be seen, what is said there cannot.
-    NginxAt(Config, u16),
     /// A real PostgreSQL.
     Postgres,
     /// A real Redis.
@@ -170,8 +169,10 @@ impl Story {
 impl Running {
     fn start(peer: Peer) -> Self {
         match peer {
-            Peer::Nginx(config) => Self::Nginx(Nginx::start(&config, port::closed())),
-            Peer::NginxAt(config, port) => Self::Nginx(Nginx::start(&config, port)),
+            Peer::Nginx(config) => {
+                let port = if config.is_tls() { port::tls() } else { port::closed() };
+                Self::Nginx(Nginx::start(&config, port))
+            }
             Peer::Postgres => Self::Postgres(Postgres::start()),
             Peer::Redis => Self::Redis(Redis::start()),
             Peer::Http(habits) => Self::Http(Server::start(habits)),

@@ -4,6 +4,7 @@
 #[expect(dead_code, reason = "the corpus asks more of it")]
 pub(crate) mod nginx;
 pub(crate) mod peer;
+#[expect(dead_code, reason = "only the corpus speaks TLS")]
 pub(crate) mod port;
 pub(crate) mod recording;
 pub(crate) mod report;

@@ -48,7 +48,8 @@ impl Config {
     /// Closes each connection after its answer.
     pub(crate) const CLOSES_EACH: Self = Self { keepalive_timeout: "0", ..Self::KEEPS };
 
-    fn is_tls(&self) -> bool {
+    /// Whether it speaks TLS.
+    pub(crate) fn is_tls(&self) -> bool {
         self.listen.split_whitespace().any(|word| word == "ssl")
     }
 }

@@ -2,7 +2,7 @@
 
 use std::net::TcpListener;
 use std::process;
-use std::sync::atomic::{AtomicU16, Ordering};
+use std::sync::atomic::{AtomicU16, AtomicUsize, Ordering};
 
 /// Below the usual ephemeral range, so that no dial on this host takes one by chance.
 const FIRST: u16 = 12_000;
@@ -24,4 +24,16 @@ pub(crate) fn closed() -> u16 {
         }
     }
     panic!("no free port between {FIRST} and {}", FIRST + COUNT);
+}
+
+/// Ports that clients speak TLS at. Elsewhere TLS cannot be told from what is said in the open.
+const TLS: [u16; 7] = [8443, 9443, 6443, 8883, 2376, 2379, 5061];
+
+static NEXT_TLS: AtomicUsize = AtomicUsize::new(0);
+
+/// A port of TLS that nobody listens on, as [`closed`]. Again the same after seven others.
+pub(crate) fn tls() -> u16 {
+    let mut ports = TLS.iter().map(|_| TLS[NEXT_TLS.fetch_add(1, Ordering::Relaxed) % TLS.len()]);
+    let free = ports.find(|port| TcpListener::bind(("127.0.0.1", *port)).is_ok());
+    free.unwrap_or_else(|| panic!("no free port of {TLS:?}"))
 }

@@ -140,9 +140,11 @@ impl Report {
                 Outcome::Skipped(reason) if strict => format!("FAILED, not run: {reason}"),
                 outcome => outcome.to_string(),
             };
-            let Tally { passed, failed, ignored } = part.tally;
+            let Tally { passed, failed, ignored, again } = part.tally;
+            let again =
+                if again == 0 { String::new() } else { format!(", {again} in one of two plays") };
             say(format!(
-                "test:   {}: {line} ({passed} passed, {failed} failed, {ignored} ignored)",
+                "test:   {}: {line} ({passed} passed, {failed} failed, {ignored} ignored{again})",
                 part.name
             ));
         }
@@ -162,8 +164,8 @@ mod tests {
 
     fn report(outcome: Outcome, failed: u32) -> Report {
         let mut report = Report::default();
-        report.add("a", Outcome::Passed, Tally { passed: 3, failed: 0, ignored: 1 });
-        report.add("b", outcome, Tally { passed: 1, failed, ignored: 0 });
+        report.add("a", Outcome::Passed, Tally { passed: 3, ignored: 1, ..Tally::default() });
+        report.add("b", outcome, Tally { passed: 1, failed, ..Tally::default() });
         report
     }
 

@@ -62,7 +62,7 @@ fn over_tls() -> Vec<Story> {
     vec![
         story(
             "requests-tls-each",
-            Peer::NginxAt(TLS, 8443),
+            Peer::Nginx(TLS),
             library("with_requests.py each https://127.0.0.1:PORT/small 20"),
         )
         .found(&["one-shot"])
@@ -70,7 +70,7 @@ fn over_tls() -> Vec<Story> {
         .exchanges(20..=60),
         story(
             "requests-tls-session",
-            Peer::NginxAt(TLS, 9443),
+            Peer::Nginx(TLS),
             library("with_requests.py session https://127.0.0.1:PORT/small 20"),
         )
         .counts(1, 20)

@@ -339,6 +339,11 @@ pub(crate) fn ticks(connections: &[Connection], until_ns: u64) -> Vec<Tick> {
                         live.phase = Phase::Open { state, peer_fin_ns: None };
                     }
                     // What happens after the tick is not known at the tick.
+                    if live.established_ns.is_some_and(|at_ns| at_ns > now_ns) {
+                        live.established_ns = None;
+                        let state = TcpState::SynSent;
+                        live.phase = Phase::Open { state, peer_fin_ns: None };
+                    }
                     if let Phase::Open { state, peer_fin_ns } = &mut live.phase
                         && peer_fin_ns.is_some_and(|fin_ns| fin_ns > now_ns)
                     {

@@ -66,6 +66,14 @@ impl<'a> Slice<'a> {
         self.ended.iter().chain(self.live).copied()
     }
 
+    /// Connections established in this interval, each once over all ticks, in no order.
+    pub fn established(&self) -> impl Iterator<Item = &'a Connection> {
+        let (previous_ns, now_ns) = (self.previous_ns, self.now_ns);
+        self.all().filter(move |connection| {
+            connection.established_ns.is_some_and(|at_ns| at_ns > previous_ns && at_ns <= now_ns)
+        })
+    }
+
     /// Whether `connection` was given up while dialling because the same process's dial to another
     /// address of the same port had just been answered.
     #[must_use]

@@ -15,7 +15,8 @@ pub(super) fn run(args: &Diagnose) -> Result<Outcome, Error> {
     let Some(thresholds) = report::thresholds(&args.report)? else { return Ok(Outcome::Fine) };
     let selection = selection(&args.filter)?;
     let mut observation = Observation::start(&args.tracing, selection, thresholds)?;
-    let mut sink = report::sink(args.report.output, observation.pipeline.setting());
+    let explain = report::explain(&args.report, &args.filter.pids);
+    let mut sink = report::sink(args.report.output, explain, observation.pipeline.setting());
     if args.report.output == Output::Table {
         announce(args);
     }
@@ -31,7 +32,7 @@ pub(super) fn run(args: &Diagnose) -> Result<Outcome, Error> {
             }
             Ok(())
         })?;
-        report::close(&mut *sink, &observation.pipeline, at_ns, &args.report)
+        report::close(&mut *sink, &observation.pipeline, at_ns, &args.report, explain)
     })())
 }
 
@@ -56,7 +57,7 @@ pub(super) fn selection(filter: &Filter) -> Result<Selection, Error> {
 
 /// The filter as it is: the processes of a recording need not live any more.
 pub(super) fn recorded_selection(filter: &Filter) -> Selection {
-    Selection { pids: filter.pids.clone(), ports: filter.ports.clone() }
+    Selection { pids: filter.pids.clone(), ports: filter.ports.clone(), family: None }
 }
 
 /// Says what happens meanwhile, on stderr.

@@ -17,11 +17,6 @@ use super::{Code, Detector, Finding, Severity, Thresholds, View};
 use crate::aggregate::Slice;
 use crate::connection::{Close, Connection};
 
-const ADVICE: &str = "Raise the client's idle timeout above the pauses of its traffic, and keep it \
-    some seconds below the server's: Go Transport.IdleConnTimeout, Java keepalive.timeout or \
-    evictIdleConnections, Python pool_recycle or keepalive_expiry, Node Agent timeout. If code \
-    closes the client after each batch, keep the client instead.";
-
 /// Memory of one key.
 #[derive(Clone, Debug, Default)]
 pub(super) struct ClientIdleTimeout(IdleTimeouts);
@@ -74,7 +69,6 @@ impl ClientIdleTimeout {
             human(idle_s),
             human(timer.redial_s),
         );
-        finding.advice = ADVICE.into();
         finding.measure("idle_median_s", idle_s);
         finding.measure("idle_p10_s", low_s);
         finding.measure("idle_p90_s", high_s);

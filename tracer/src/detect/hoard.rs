@@ -18,11 +18,6 @@ use super::{Code, Confidence, Detector, Finding, Severity, Thresholds, View, han
 use crate::aggregate::Slice;
 use crate::connection::{Connection, OpenCause, Phase, Role, TcpState, seconds};
 
-const ADVICE: &str = "Keep one client per process instead of one per request, and give each \
-    connection back: Go: do not make an http.Transport per request, close every resp.Body; Python: \
-    use one Session, or close each with a with-block; Java, .NET: one HttpClient. Bound the pool \
-    (MaxConnsPerHost, pool size) so that a leak shows as waiting, not as open connections.";
-
 /// Memory of one key.
 #[derive(Clone, Debug, Default)]
 pub(super) struct Hoard {
@@ -97,7 +92,6 @@ impl Hoard {
             self.growth.grown(),
             self.needless,
         );
-        finding.advice = ADVICE.into();
         finding.count("idle_connections", count);
         finding.count("established", self.established);
         finding.count("at_start", self.growth.baseline);

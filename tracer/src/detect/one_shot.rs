@@ -18,12 +18,6 @@ use super::{Code, Confidence, Detector, Finding, Severity, Thresholds, View, han
 use crate::aggregate::{Distribution, Slice};
 use crate::connection::{Basis, Close, Connection, Initiator, Role, seconds};
 
-const ADVICE: &str = "Make one client per process and share it: Go: one http.Client/Transport, \
-    read the body to its end and close it; Python: one requests.Session or httpx.Client; Java: one \
-    HttpClient; Node: an Agent with keepAlive; .NET: one HttpClient or IHttpClientFactory. Then \
-    look for what turns reuse off: `Connection: close`, DisableKeepAlives, HTTP/1.0, \
-    a pool per request.";
-
 /// Memory of one key.
 #[derive(Clone, Debug, Default)]
 pub(super) struct OneShot {
@@ -137,7 +131,6 @@ impl OneShot {
             idle_s.map_or_else(|| "some time after".into(), after),
             gap_s.map_or_else(|| "?".into(), human),
         );
-        finding.advice = ADVICE.into();
         finding.count("connections", count);
         finding.measure("one_exchange_share", share(count, self.carried));
         finding.measure("median_idle_before_close_s", idle_s);

@@ -19,11 +19,6 @@ use super::{Code, Confidence, Detector, Finding, Severity, Thresholds, View, han
 use crate::aggregate::{Distribution, Slice};
 use crate::connection::{Basis, Close, Connection, Role, seconds};
 
-const ADVICE: &str = "Look at one request and its answer. If the answer says `Connection: close` or \
-    HTTP/1.0 and the request does not ask for it, change the server or the proxy before it: turn \
-    keep-alive on, keepalive_timeout above 0, proxy_http_version 1.1 with an empty Connection \
-    header towards backends. If the request says `Connection: close` or HTTP/1.0, change the client.";
-
 /// Memory of one key.
 #[derive(Clone, Debug, Default)]
 pub(super) struct PeerClosesEach {
@@ -122,7 +117,6 @@ impl PeerClosesEach {
             self.carried,
             gap_s.map_or_else(|| "?".into(), human),
         );
-        finding.advice = ADVICE.into();
         finding.count("connections", count);
         finding.measure("closed_by_peer_share", share(count, self.carried));
         finding.measure("median_idle_before_fin_s", self.idle.quantile_seconds(0.5));

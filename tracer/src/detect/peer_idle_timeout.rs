@@ -19,11 +19,6 @@ use super::{Code, Detector, Finding, Severity, Thresholds, View};
 use crate::aggregate::Slice;
 use crate::connection::{Close, Connection};
 
-const ADVICE: &str = "Set the client's idle timeout some seconds below the server's, so that the \
-    client closes first and no request meets the server's FIN, and raise the server's above the \
-    pauses of this traffic: nginx keepalive_timeout, Node server.keepAliveTimeout, gunicorn \
-    --keep-alive, Go Server.IdleTimeout; look at the load balancer before it too.";
-
 /// Memory of one key.
 #[derive(Clone, Debug, Default)]
 pub(super) struct PeerIdleTimeout(IdleTimeouts);
@@ -78,7 +73,6 @@ impl PeerIdleTimeout {
             view.who(),
             human(timer.redial_s),
         );
-        finding.advice = ADVICE.into();
         finding.measure("idle_median_s", idle_s);
         finding.measure("idle_p10_s", low_s);
         finding.measure("idle_p90_s", high_s);

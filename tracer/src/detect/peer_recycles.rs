@@ -22,12 +22,6 @@ use super::{Code, Confidence, Detector, Finding, Severity, Thresholds, View, han
 use crate::aggregate::{Distribution, Slice};
 use crate::connection::{Basis, Close, CloseCause, Connection, Role};
 
-const ADVICE: &str = "Raise the server's bound on requests or age per connection, or lift it: nginx \
-    keepalive_requests and keepalive_time, Apache MaxKeepAliveRequests, Envoy \
-    max_requests_per_connection and max_connection_duration, gRPC MaxConnectionAge, gunicorn \
-    max_requests; look at the proxy or load balancer before it too. The client reuses as it should; \
-    let it retry a request that meets the close.";
-
 /// Memory of one key.
 #[derive(Clone, Debug, Default)]
 pub(super) struct PeerRecycles {
@@ -144,7 +138,6 @@ impl PeerRecycles {
             self.carried,
             gap_s.map_or_else(|| "?".into(), human),
         );
-        finding.advice = ADVICE.into();
         match constant {
             Constant::Exchanges(steady) => {
                 finding.count("exchanges_median", steady.value);

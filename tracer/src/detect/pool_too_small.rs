@@ -18,9 +18,6 @@ use super::{Code, Confidence, Detector, Finding, Severity, Thresholds, View, han
 use crate::aggregate::{Distribution, Slice};
 use crate::connection::{Connection, OpenCause, Phase, Role, TcpState, seconds};
 
-const ADVICE: &str = "Let the pool keep as many idle connections to this destination as are used at \
-    a time (Go: Transport.MaxIdleConnsPerHost, 2 by default), or let fewer requests run at a time.";
-
 /// An idle connection at that many ticks, used again that often, is a pool.
 const KEPT_TICKS: u64 = 3;
 
@@ -174,7 +171,6 @@ impl PoolTooSmall {
             self.carried,
             view.window_s(),
         );
-        finding.advice = ADVICE.into();
         finding.count("dropped", count);
         finding.measure("dropped_share", share(count, self.carried));
         finding.count("peak_open", peak);

@@ -111,6 +111,15 @@ macro_rules! thresholds {
                 reason: $reason,
             },)*];
 
+            /// The value in force of the threshold `name`.
+            #[must_use]
+            pub fn get(&self, name: &str) -> Option<f64> {
+                match name {
+                    $($name => Some(self.$field as f64),)*
+                    _ => None,
+                }
+            }
+
             /// Overrides the threshold `name` by the value written in `value`.
             pub fn set(&mut self, name: &str, value: &str) -> Result<(), ThresholdError> {
                 match name {
@@ -214,6 +223,8 @@ thresholds! {
         "One or two requests are given up in any client, by its user or its caller.";
     cancelled_min_share: f64 = 0.2, Share, "cancelled-exchange.min-share",
         "Of the requests, where no constant time names a timeout: hedged requests and callers that go away stay below.";
+    cancelled_min_timeout_share: f64 = 0.01, Share, "cancelled-exchange.min-timeout-share",
+        "Of the requests, where a constant time does: a timeout that one in a hundred meets is no accident.";
     cancelled_min_wait_s: f64 = 0.02, Seconds, "cancelled-exchange.min-wait",
         "A farewell (TLS close alert, GOAWAY, QUIT, Terminate) is written right before the close; two ticks of the slowest clock are 20 ms.";
     cancelled_min_span_s: f64 = 1.0, Seconds, "cancelled-exchange.min-span",
@@ -328,7 +339,9 @@ mod tests {
     fn every_threshold_can_be_set_by_its_name() {
         for threshold in Thresholds::ALL {
             let mut thresholds = Thresholds::default();
+            assert_eq!(thresholds.get(threshold.name), Some(threshold.default));
             assert_eq!(thresholds.set(threshold.name, "1"), Ok(()), "{}", threshold.name);
+            assert_eq!(thresholds.get(threshold.name), Some(1.0), "{}", threshold.name);
             assert!(threshold.reason.ends_with('.'), "{}", threshold.name);
             assert_eq!(thresholds.set(threshold.name, "0"), Ok(()), "{}", threshold.name);
             assert_ne!(thresholds, Thresholds::default(), "{}", threshold.name);

@@ -17,11 +17,6 @@ use super::{Code, Confidence, Detector, Finding, Severity, Thresholds, View, han
 use crate::aggregate::{Distribution, Slice, Who};
 use crate::connection::{Close, CloseCause, Connection, Initiator, Role};
 
-const ADVICE: &str = "Read each answer to its end before closing it. Go: io.Copy(io.Discard, \
-    io.LimitReader(resp.Body, 64<<10)) before resp.Body.Close(), on error paths too; Python: read \
-    .content of a stream=True response inside its with-block; Java: consume or discard the body; \
-    Node: response.resume(). If the rest is not wanted, ask for less (HEAD, Range, a limit).";
-
 /// Memory of one key.
 #[derive(Clone, Debug, Default)]
 pub(super) struct UnreadClose {
@@ -117,7 +112,6 @@ impl UnreadClose {
             self.aborts,
             self.late,
         );
-        finding.advice = ADVICE.into();
         finding.count("connections", count);
         finding.measure("share", share(count, self.ended));
         finding.count("aborts", self.aborts);

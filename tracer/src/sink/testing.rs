@@ -5,7 +5,9 @@ use crate::clock::Clock;
 use crate::connection::{
     Basis, Close, CloseCause, Connection, Initiator, OpenCause, Phase, Role, TcpState, testing,
 };
-use crate::detect::{Also, Cause, Code, Confidence, Consequence, Evidence, Finding, Severity};
+use crate::detect::{
+    Also, Cause, Code, Confidence, Consequence, Evidence, Finding, NotEnough, Severity,
+};
 use crate::process::{Identity, ProcessId, Runtime};
 use crate::sink::{Health, Origin};
 
@@ -173,5 +175,17 @@ pub(crate) fn finding() -> Finding {
         examples: vec![4107, 4109, 4112],
         processes: 1,
         runtime: runtime(),
+    }
+}
+
+pub(crate) fn lack() -> NotEnough {
+    NotEnough {
+        code: Code::OneShot,
+        key: key(),
+        processes: 1,
+        threshold: "one-shot.min-connections",
+        things: "connections".into(),
+        have: 4,
+        need: 10,
     }
 }

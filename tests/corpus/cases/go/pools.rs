@@ -56,15 +56,15 @@ pub(super) fn pools() -> Vec<Story> {
 /// Idle timeouts on either side.
 pub(super) fn idle() -> Vec<Story> {
     let closes_idle = |time| Peer::Http(Habits { ends: Ends::Idle(ms(time)), ..Habits::KEEPS });
-    let impatient = Config { keepalive_timeout: "400ms", ..Config::KEEPS };
+    let impatient = Config { keepalive_timeout: "1s", ..Config::KEEPS };
     vec![
         story(
             "go-client-idle",
             KEEPS,
-            go("get -url http://127.0.0.1:PORT/small -rounds 18 -every 600ms -idle-timeout 300ms"),
+            go("get -url http://127.0.0.1:PORT/small -rounds 8 -every 1600ms -idle-timeout 1s"),
         )
         .found(&["client-idle-timeout"])
-        .counts(15..=18, 18),
+        .counts(8, 8),
         story(
             "go-client-idle-long",
             KEEPS,
@@ -74,10 +74,10 @@ pub(super) fn idle() -> Vec<Story> {
         story(
             "go-peer-idle",
             Peer::Nginx(impatient),
-            go("get -url http://127.0.0.1:PORT/small -rounds 16 -every 700ms"),
+            go("get -url http://127.0.0.1:PORT/small -rounds 8 -every 1600ms"),
         )
         .found(&["peer-idle-timeout"])
-        .counts(14..=16, 16),
+        .counts(8, 8),
         story(
             "go-peer-idle-long",
             Peer::Nginx(impatient),
@@ -87,16 +87,16 @@ pub(super) fn idle() -> Vec<Story> {
         // It learns that its connection is gone when it writes to it.
         story(
             "go-stale",
-            closes_idle(300),
-            go("raw -mode naive -to 127.0.0.1:PORT -times 16 -every 600ms"),
+            closes_idle(1000),
+            go("raw -mode naive -to 127.0.0.1:PORT -times 8 -every 1600ms"),
         )
         .found(&["peer-idle-timeout>stale-reuse"])
-        .counts(13..=16, 16),
+        .counts(8, 8),
         story(
             "go-stale-never",
-            closes_idle(3000),
-            go("raw -mode naive -to 127.0.0.1:PORT -times 16 -every 600ms"),
+            closes_idle(4000),
+            go("raw -mode naive -to 127.0.0.1:PORT -times 8 -every 1600ms"),
         )
-        .counts(1, 16),
+        .counts(1, 8),
     ]
 }

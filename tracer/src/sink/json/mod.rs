@@ -8,6 +8,7 @@ mod connection;
 mod finding;
 mod health;
 mod line;
+mod not_enough;
 #[cfg(test)]
 mod schema;
 mod summary;
@@ -55,6 +56,7 @@ fn line_of(item: &Item<'_>, origin: &Origin) -> serde_json::Value {
         Item::Connection(ended) => ("tracer.connection.closed", ended.close.at_ns),
         Item::Summary(summary) => ("tracer.summary", summary.at_ns),
         Item::Finding(verdict) => ("tracer.finding", verdict.at_ns),
+        Item::NotEnough(not_enough) => ("tracer.not_enough", not_enough.at_ns),
     };
     let mut line = Line::new();
     line.put("timestamp", origin.clock.timestamp(at_ns));
@@ -66,6 +68,7 @@ fn line_of(item: &Item<'_>, origin: &Origin) -> serde_json::Value {
         Item::Connection(ended) => connection::put(&mut line, ended, &origin.clock),
         Item::Summary(summary) => summary::put(&mut line, summary, &origin.clock),
         Item::Finding(verdict) => finding::put(&mut line, verdict, &origin.clock),
+        Item::NotEnough(not_enough) => not_enough::put(&mut line, not_enough, &origin.clock),
     }
     line.into_value()
 }

@@ -173,6 +173,7 @@ pub(super) fn none(
             (human::count(seen.used), human::counted(seen.exchanges, "exchange"));
         let at_most = if seen.bound { "at most " } else { "" };
         let rest = match seen.little_reused {
+            _ if seen.almost => "For some of it too little was seen to tell.".to_owned(),
             0 => "None of the patterns that tracer knows was among them.".to_owned(),
             clients => format!(
                 "{} little, for a reason that tracer has no verdict for: how the connections ended \
