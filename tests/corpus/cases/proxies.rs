@@ -32,9 +32,9 @@ pub(super) fn cases() -> Vec<Case> {
             asked(scene, |port| Proxy::nginx(port, "keepalive 32;", kept), EACH, &[], 1..=2);
         }),
         // HAProxy ends what it does not keep with SO_LINGER 0.
-        Case::new("haproxy-reuse-never", &["abortive-close"], |scene| {
+        Case::new("haproxy-reuse-never", &["one-shot>abortive-close"], |scene| {
             let start = |port| Proxy::haproxy(port, "http-reuse never", "");
-            asked(scene, start, EACH, &["abortive-close"], REQUESTS..=REQUESTS);
+            asked(scene, start, EACH, &["one-shot>abortive-close"], REQUESTS..=REQUESTS);
         }),
         Case::new("haproxy-reuse-always", &[], |scene| {
             asked(scene, |port| Proxy::haproxy(port, "http-reuse always", ""), EACH, &[], 1..=2);

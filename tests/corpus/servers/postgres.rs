@@ -1,16 +1,22 @@
 //! A real PostgreSQL of its own, as an unprivileged user, which counts in its log. Asked for a
-//! password (SCRAM), as a server on a network is.
+//! password (SCRAM), as a server on a network is; at its own port, by which its logins are known.
 
 use std::fs::{self, File};
 use std::os::unix::fs::chown;
 use std::os::unix::process::CommandExt as _;
 use std::path::{Path, PathBuf};
 use std::process::{Child, Command, Stdio};
+use std::sync::{Mutex, MutexGuard, PoisonError};
 
 use rustix::process::{Pid, Signal, kill_process};
 use tempfile::TempDir;
 
-use crate::support::{port, wait};
+use crate::support::wait;
+
+/// What it is known by.
+const PORT: u16 = 5432;
+/// The port is one case's at a time.
+static TURN: Mutex<()> = Mutex::new(());
 
 /// Of the user `postgres`.
 pub(crate) const PASSWORD: &str = "secret";
@@ -27,11 +33,13 @@ pub(crate) struct Postgres {
     dir: TempDir,
     /// Where it listens on 127.0.0.1.
     pub(crate) port: u16,
+    _turn: MutexGuard<'static, ()>,
 }
 
 impl Postgres {
     /// An empty one.
     pub(crate) fn start() -> Self {
+        let turn = TURN.lock().unwrap_or_else(PoisonError::into_inner);
         let dir = tempfile::tempdir().expect("a temporary directory");
         let (data, password) = (dir.path().join("data"), dir.path().join("password"));
         fs::write(&password, PASSWORD).expect("a password file");
@@ -45,12 +53,11 @@ impl Postgres {
             .status()
             .expect("initdb starts");
         assert!(made.success(), "initdb: {made}");
-        let port = port::closed();
         let log = File::create(dir.path().join("log")).expect("a log");
         let mut postmaster = program("postgres", dir.path())
             .arg("-D")
             .arg(&data)
-            .args(["-F", "-h", "127.0.0.1", "-k", "", "-p", &port.to_string()])
+            .args(["-F", "-h", "127.0.0.1", "-k", "", "-p", &PORT.to_string()])
             .args(["-c", "log_connections=on", "-c", "log_statement=all"])
             .stderr(log)
             .spawn()
@@ -63,7 +70,7 @@ impl Postgres {
             let log = fs::read_to_string(dir.path().join("log")).unwrap_or_default();
             log.contains("ready to accept connections").then_some(())
         });
-        Self { postmaster, dir, port }
+        Self { postmaster, dir, port: PORT, _turn: turn }
     }
 
     /// Lines of its log that have `words`.

@@ -1,5 +1,5 @@
 //! A real Redis of its own, as an unprivileged user. It counts connections in its log, and commands,
-//! for which it is asked by a Unix socket.
+//! for which it is asked by a Unix socket. At its own port, by which its logins are known.
 
 use std::fs::{self, File};
 use std::io::{Read as _, Write as _};
@@ -8,11 +8,17 @@ use std::os::unix::fs::chown;
 use std::os::unix::net::UnixStream;
 use std::os::unix::process::CommandExt as _;
 use std::process::{Child, Command, Stdio};
+use std::sync::{Mutex, MutexGuard, PoisonError};
 
 use tempfile::TempDir;
 
 use super::postgres::NOBODY;
-use crate::support::{port, tool, wait};
+use crate::support::{tool, wait};
+
+/// What it is known by.
+const PORT: u16 = 6379;
+/// The port is one case's at a time.
+static TURN: Mutex<()> = Mutex::new(());
 
 /// The commands that clients mean; a library says more on its own.
 const MEANT: [&str; 3] = ["cmdstat_ping:", "cmdstat_incrby:", "cmdstat_publish:"];
@@ -23,17 +29,18 @@ pub(crate) struct Redis {
     dir: TempDir,
     /// Where it listens on 127.0.0.1.
     pub(crate) port: u16,
+    _turn: MutexGuard<'static, ()>,
 }
 
 impl Redis {
     /// An empty one that keeps nothing on disk.
     pub(crate) fn start() -> Self {
+        let turn = TURN.lock().unwrap_or_else(PoisonError::into_inner);
         let dir = tempfile::tempdir().expect("a temporary directory");
         chown(dir.path(), Some(NOBODY), Some(NOBODY)).expect("root gives files away");
-        let port = port::closed();
         let log = File::create(dir.path().join("log")).expect("a log");
         let mut server = Command::new(tool::path("redis-server"))
-            .args(["--bind", "127.0.0.1", "--port", &port.to_string()])
+            .args(["--bind", "127.0.0.1", "--port", &PORT.to_string()])
             .args(["--save", "", "--appendonly", "no", "--loglevel", "verbose"])
             .args(["--unixsocket", "socket", "--dir"])
             .arg(dir.path())
@@ -51,7 +58,7 @@ impl Redis {
             }
             log.contains("The server is now ready to accept connections at").then_some(())
         });
-        Self { server, dir, port }
+        Self { server, dir, port: PORT, _turn: turn }
     }
 
     /// Connections accepted, by its own log.

@@ -35,7 +35,7 @@ answered = [0] * THREADS
 def work(own):
     for _ in range(count):
         answered[own] += pool.request("GET", url).status == 200
-        time.sleep(0.01 + 0.002 * own)
+        time.sleep(0.05 + 0.02 * own)
 
 
 told.ready()
