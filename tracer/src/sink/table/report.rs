@@ -5,8 +5,8 @@ use std::io;
 
 use super::layout::Paint;
 use super::seen::Seen;
-use super::{Look, findings, header, totals};
-use crate::aggregate::{Key, Totals};
+use super::{Look, findings, header, peers, totals};
+use crate::aggregate::{Key, PeerTotals, Totals};
 use crate::connection::seconds;
 use crate::detect::Finding;
 use crate::process::Identity;
@@ -30,6 +30,7 @@ pub struct Table<W> {
     window_s: Option<f64>,
     health: Option<Health>,
     rows: Vec<Row>,
+    peers: Vec<PeerTotals>,
     findings: Vec<(Finding, Option<Identity>)>,
 }
 
@@ -44,6 +45,7 @@ impl<W: io::Write> Table<W> {
             window_s: None,
             health: None,
             rows: Vec::new(),
+            peers: Vec::new(),
             findings: Vec::new(),
         }
     }
@@ -75,6 +77,7 @@ impl<W: io::Write> Table<W> {
             text.push('\n');
             text += &totals::table(&self.rows, self.look, paint);
         }
+        text += &peers::sections(&self.peers, self.look, paint);
         text
     }
 }
@@ -94,6 +97,7 @@ impl<W: io::Write> Sink for Table<W> {
                     identity: summary.identity.cloned(),
                 });
             }
+            Item::Peer(summary) => self.peers.push(summary.peer.clone()),
             Item::Finding(verdict) => {
                 self.findings.push((verdict.finding.clone(), verdict.identity.cloned()));
             }
