@@ -20,6 +20,7 @@ use clap::{Args, Parser, Subcommand, ValueEnum};
   tracer -p 4242                    one process, until Ctrl-C
   tracer watch -P 5432              a line per ended connection of a database port
   tracer -d 15s --output json       JSON lines for a script
+  tracer -d 30s -P 443 --peers      on the server host: which clients redial into it
   tracer record -d 60s out.trace    record now, judge later: tracer replay out.trace
 
 Exit codes:
@@ -191,6 +192,9 @@ pub struct Report {
     /// Also print each ended connection (JSON only)
     #[arg(long)]
     pub connections: bool,
+    /// Also tell which peer addresses redial into the addresses this host serves
+    #[arg(long)]
+    pub peers: bool,
     /// Exit with 1 if a finding is at least this severe
     #[arg(long, value_enum, value_name = "SEVERITY")]
     pub fail_on: Option<FailOn>,

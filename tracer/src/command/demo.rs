@@ -22,6 +22,7 @@ pub(super) fn run(args: &Demo) -> Result<Outcome, Error> {
     let report = Report {
         output: args.output,
         connections: false,
+        peers: false,
         fail_on: None,
         strict: false,
         thresholds: Vec::new(),

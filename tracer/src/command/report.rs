@@ -11,7 +11,7 @@ use crate::pipeline::{Pipeline, Setting};
 use crate::process::Identity;
 use crate::sink::json::Json;
 use crate::sink::table::Table;
-use crate::sink::{Ended, Item, Sink, Summary, Verdict};
+use crate::sink::{Ended, Item, PeerSummary, Sink, Summary, Verdict};
 
 /// The sink that `output` asks for, on stdout.
 pub(super) fn sink(output: Output, setting: &Setting) -> Box<dyn Sink> {
@@ -56,7 +56,7 @@ pub(super) fn news(
     sink.flush().map_err(Error::Output)
 }
 
-/// Writes summaries, findings and the last health line; says how it ended.
+/// Writes summaries, peers, findings and the last health line; says how it ended.
 pub(super) fn close(
     sink: &mut dyn Sink,
     pipeline: &Pipeline,
@@ -69,6 +69,14 @@ pub(super) fn close(
     for (key, totals) in &pipeline.judge().totals() {
         let identity = identity(pipeline, &key.who);
         write(sink, Item::Summary(Summary { at_ns, window_s, key, totals, identity }))?;
+    }
+    if let Some(peers) = pipeline.peers() {
+        if peers.is_empty() {
+            terminal::say("no peer: no connection was seen at an address that this host serves");
+        }
+        for peer in &peers {
+            write(sink, Item::Peer(PeerSummary { at_ns, window_s, peer }))?;
+        }
     }
     let findings = pipeline.judge().findings(pipeline.lost());
     for finding in &findings {
@@ -154,6 +162,7 @@ mod tests {
         let args = |strict| Report {
             output: Output::Json,
             connections: false,
+            peers: false,
             fail_on: None,
             strict,
             thresholds: Vec::new(),
