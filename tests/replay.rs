@@ -15,6 +15,8 @@ mod case;
 mod damage;
 #[path = "replay/expected.rs"]
 mod expected;
+#[path = "replay/peers.rs"]
+mod peers;
 #[path = "replay/record.rs"]
 mod record;
 #[path = "replay/reduce.rs"]

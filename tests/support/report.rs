@@ -9,8 +9,13 @@ pub(crate) struct Report {
     lines: Vec<Value>,
 }
 
-const ORDER: [&str; 4] =
-    ["tracer.connection.closed", "tracer.summary", "tracer.finding", "tracer.health"];
+const ORDER: [&str; 5] = [
+    "tracer.connection.closed",
+    "tracer.summary",
+    "tracer.peer",
+    "tracer.finding",
+    "tracer.health",
+];
 
 impl Report {
     /// Takes the lines of a run that lost nothing.
@@ -35,8 +40,13 @@ impl Report {
                     .unwrap_or_else(|| panic!("not in the contract: {line}"))
             })
             .collect();
-        assert!(places.is_sorted(), "connections, summaries, findings, health: {places:?}");
-        assert_eq!(places.iter().filter(|place| **place == 3).count(), 1, "one closing health");
+        assert!(places.is_sorted(), "connections, summaries, peers, findings, health: {places:?}");
+        let health = ORDER.len() - 1;
+        assert_eq!(
+            places.iter().filter(|place| **place == health).count(),
+            1,
+            "one closing health"
+        );
         Self { lines }
     }
 
@@ -123,6 +133,16 @@ impl Report {
         let all = self.summaries(pid, port);
         let found: Vec<_> = all.iter().filter(|line| line["tracer.role"] == *role).collect();
         assert_eq!(found.len(), 1, "{role} {pid} on port {port}: {all:?}");
+        found[0]
+    }
+
+    /// The one line of what `peer` does at `port`.
+    pub(crate) fn peer(&self, peer: &str, port: u16) -> &Value {
+        let found: Vec<_> = self
+            .named("tracer.peer")
+            .filter(|line| line["server.port"] == port && line["network.peer.address"] == *peer)
+            .collect();
+        assert_eq!(found.len(), 1, "{peer} at port {port}: {found:?}");
         found[0]
     }
 
