@@ -15,6 +15,10 @@ mod demo;
 mod document;
 #[path = "cli/documents.rs"]
 mod documents;
+#[path = "cli/explain.rs"]
+mod explain;
+#[path = "cli/fail_on.rs"]
+mod fail_on;
 #[path = "cli/output.rs"]
 mod output;
 #[path = "cli/usage.rs"]

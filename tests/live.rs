@@ -18,6 +18,8 @@ mod cli;
 mod curl;
 #[path = "live/dials.rs"]
 mod dials;
+#[path = "live/exec.rs"]
+mod exec;
 #[path = "live/go.rs"]
 mod go;
 #[path = "live/namespaces.rs"]

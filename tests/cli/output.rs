@@ -5,7 +5,7 @@ use std::process::Stdio;
 
 use crate::ask::{command, printed, recording, tracer_in};
 
-const VERBS: [&str; 6] = ["diagnose", "watch", "record", "replay", "check", "demo"];
+const VERBS: [&str; 7] = ["diagnose", "watch", "exec", "record", "replay", "check", "demo"];
 
 /// Runs it with a pipe whose reader leaves after `lines` lines: exit code and stderr.
 fn left_after(lines: usize, args: &[&str]) -> (Option<i32>, String) {

@@ -36,6 +36,8 @@ fn a_value_of_the_wrong_form_is_told_what_fits() {
         (["-P", "70000"], "1..=65535"),
         (["-P", "0"], "1..=65535"),
         (["--output", "xml"], "json"),
+        (["--fail-on", "one-shoot"], "did you mean `one-shot`? Valid are: info, warn, error, "),
+        (["--fail-on", "error,bogus"], "'bogus'"),
     ] {
         let said = tracer(&args);
         assert_eq!((said.code, said.stdout.as_str()), (Some(2), ""), "{args:?}");
@@ -72,6 +74,22 @@ fn a_threshold_without_a_fitting_value_is_refused_with_what_fits() {
 fn connections_for_people_are_refused_with_the_verb_that_prints_them() {
     refused(&["--connections"], &["--output json", "tracer watch"]);
     refused(&["replay", &recording(), "--connections"], &["--output json", "tracer watch"]);
+}
+
+#[test]
+fn exec_takes_a_command_behind_two_dashes_and_no_process_or_time() {
+    for (args, word) in [
+        (&["exec"][..], "<COMMAND>"),
+        (&["exec", "--"], "<COMMAND>"),
+        (&["exec", "true"], "exec [OPTIONS] -- <COMMAND>"),
+        (&["exec", "-p", "1", "--", "true"], "unexpected argument '-p'"),
+        (&["exec", "-d", "1s", "--", "true"], "unexpected argument '-d'"),
+    ] {
+        let said = tracer(args);
+        assert_eq!((said.code, said.stdout.as_str()), (Some(2), ""), "{args:?}");
+        assert!(said.stderr.contains(word), "{args:?}: {}", said.stderr);
+    }
+    refused(&["exec", "--connections", "--", "true"], &["--output json"]);
 }
 
 #[test]

@@ -2,72 +2,68 @@
 
 use serde_json::Value;
 
-use crate::case::{CASES, Case, Note, quiet_stdout, replay};
+use crate::expected::kept_whole;
+use crate::support::fixture::{Fixture, parsed, quiet_stdout};
 use crate::support::report::{Report, int};
 
+const PEERS: [&str; 3] = ["--output", "json", "--peers"];
 const SCHEMA: &str = include_str!("../../docs/schema.json");
 
-fn case(name: &str) -> (&'static Case, Note) {
-    let case = CASES.iter().find(|case| case.name == name).expect("a case");
-    (case, case.note())
-}
-
-/// Lines of a replay with `--peers`, the contract's order checked.
-fn lines(name: &str) -> (Vec<Value>, Note) {
-    let (case, note) = case(name);
-    let args = ["--output", "json", "--peers"];
-    let text = quiet_stdout(replay(&case.file("trace"), note.port, &args, &[]));
-    (text.lines().map(|line| serde_json::from_str(line).expect("JSON")).collect(), note)
+fn fixture(name: &str) -> (Fixture, u16) {
+    let fixture = Fixture { name: name.to_owned() };
+    let ports = fixture.expectation().ports;
+    (fixture, ports[0])
 }
 
 #[test]
 fn the_server_sees_who_redials_and_who_does_not() {
-    for (name, redials, opened) in [
+    for (name, opened, redials) in [
         // Every dial but the first follows the client's own close.
-        ("python-new", 11, 12),
+        ("python-new", 15, 14),
         // Resets by the client count like its FINs.
-        ("go-unread", 11, 12),
-        ("python-reuse", 0, 1),
+        ("go-unread-large", 15, 14),
+        ("python-persistent", 1, 0),
         // The server closed first: the client had to dial again.
-        ("server-closes-each", 0, 12),
+        ("python-to-eof", 15, 0),
         // The client closes none of those that pile up.
-        ("go-hoard", 0, 55),
+        ("go-hoard", 50, 0),
     ] {
-        let (lines, note) = lines(name);
-        let report = Report::new(lines);
-        let peer = report.peer("127.0.0.1", note.port);
-        assert_eq!(int(peer, "tracer.redials"), redials, "{name}: {peer}");
-        assert_eq!(int(peer, "tracer.connections_opened"), opened, "{name}: {peer}");
+        let (fixture, port) = fixture(name);
+        let report = Report::new(parsed(&quiet_stdout(fixture.replay(&PEERS))));
+        let peer = report.peer("127.0.0.1", port);
+        let counts = ["tracer.connections_opened", "tracer.redials"].map(|key| int(peer, key));
+        assert_eq!(counts, [opened, redials], "{name}: {peer}");
     }
 }
 
 #[test]
-fn each_recordings_peers_are_valid_and_add_nothing_but_themselves() {
+fn peers_are_valid_against_the_schema_and_change_nothing_else() {
     let schema = serde_json::from_str(SCHEMA).expect("JSON");
     let validator = jsonschema::validator_for(&schema).expect("a schema");
-    for case in &CASES {
-        let (with, note) = lines(case.name);
-        let is_peer = |line: &&Value| line["event.name"] == "tracer.peer";
-        for line in with.iter().filter(is_peer) {
-            assert!(validator.is_valid(line), "{line}");
+    for fixture in kept_whole() {
+        let output = fixture.replay(&PEERS);
+        // Where nothing listened, stderr says that there is no peer.
+        let text = String::from_utf8(output.stdout).expect("UTF-8");
+        let is_peer = |line: &Value| line["event.name"] == "tracer.peer";
+        let (peers, others): (Vec<_>, Vec<_>) = parsed(&text).into_iter().partition(is_peer);
+        for line in &peers {
+            let error = validator.validate(line).err().map(|error| error.to_string());
+            assert_eq!(error, None, "{}: {line}", fixture.name);
         }
-        let plain = replay(&case.file("trace"), note.port, &["--output", "json"], &[]);
-        let plain = quiet_stdout(plain);
-        let without: Vec<_> =
-            with.iter().filter(|line| !is_peer(line)).map(Value::to_string).collect();
-        assert_eq!(without, plain.lines().collect::<Vec<_>>(), "{}", case.name);
+        assert_eq!(peers.is_empty(), !output.stderr.is_empty(), "{}", fixture.name);
+        let plain = quiet_stdout(fixture.replay(&["--output", "json"]));
+        assert_eq!(others, parsed(&plain), "{}", fixture.name);
     }
 }
 
 #[test]
 fn the_report_for_people_has_a_section_of_them() {
-    let (case, note) = case("python-new");
-    let show = |args: &[&str]| quiet_stdout(replay(&case.file("trace"), note.port, args, &[]));
-    let text = show(&["--peers"]);
-    let title = format!("\nPeers of 127.0.0.1:{} (nginx), most redials first\n", note.port);
-    let (_, section) = text.split_once(&title).expect("a section");
+    let (fixture, port) = fixture("python-new");
+    let text = quiet_stdout(fixture.replay(&["--peers"]));
+    let title = format!("\nPeers of 127.0.0.1:{port} (nginx), most redials first\n");
+    let (_, section) = text.split_once(&title).unwrap_or_else(|| panic!("no section: {text}"));
     let row = section.lines().find(|line| line.starts_with("127.0.0.1 ")).expect("a row");
     let cells: Vec<_> = row.split_whitespace().collect();
-    assert_eq!(cells, ["127.0.0.1", "12", "12", "0", "12", "0.00", "(12/12)", "11"]);
-    assert!(!show(&[]).contains("Peers of"), "only where asked for");
+    assert_eq!(cells, ["127.0.0.1", "15", "15", "0", "15", "0.00", "(15/15)", "14"]);
+    assert!(!quiet_stdout(fixture.replay(&[])).contains("Peers of"), "only where asked for");
 }

@@ -1,9 +1,19 @@
 //! The command line: arguments and their help, no logic.
 
+mod exec;
+mod fail_on;
+mod report;
+mod value;
+
 use std::path::PathBuf;
 use std::time::Duration;
 
 use clap::{Args, Parser, Subcommand, ValueEnum};
+
+pub use exec::Exec;
+pub use fail_on::FailOn;
+pub use report::Report;
+use value::{duration, ring_mib};
 
 /// Find the process that redials instead of reusing its TCP connections.
 ///
@@ -21,11 +31,12 @@ use clap::{Args, Parser, Subcommand, ValueEnum};
   tracer watch -P 5432              a line per ended connection of a database port
   tracer -d 15s --output json       JSON lines for a script
   tracer -d 30s -P 443 --peers      on the server host: which clients redial into it
+  tracer exec -- ./test.sh          run a command and judge it, with all its descendants
   tracer record -d 60s out.trace    record now, judge later: tracer replay out.trace
 
 Exit codes:
   0  fine
-  1  findings at the --fail-on level
+  1  findings that --fail-on asks for
   2  could not run, or bad usage
   3  data was lost, and --strict was given"
 )]
@@ -45,6 +56,15 @@ pub enum Verb {
     Diagnose(Diagnose),
     /// Print a line for each connection that ends, and findings as they come and go, live
     Watch(Watch),
+    /// Run a command, judge it and all its descendants, and give its exit code
+    #[command(
+        after_help = "The exit code is the command's if it failed: 128 + N where signal N ended \
+                            it, 127 where it was not found, 126 where it could not be run. If it did \
+                            well: 1 on findings that --fail-on asks for, 3 if data was lost and \
+                            --strict was given. It takes a mounted control group hierarchy of \
+                            version 2."
+    )]
+    Exec(Exec),
     /// Write what the kernel tells to a file, to be judged later
     Record(Record),
     /// Judge a recorded file: same bytes in, same findings out
@@ -183,29 +203,6 @@ pub struct Filter {
     pub ports: Vec<u16>,
 }
 
-/// How to report.
-#[derive(Debug, Clone, Args)]
-pub struct Report {
-    /// Report for people, or JSON lines for machines
-    #[arg(short, long, value_enum, default_value_t = Output::Table)]
-    pub output: Output,
-    /// Also print each ended connection (JSON only)
-    #[arg(long)]
-    pub connections: bool,
-    /// Also tell which peer addresses redial into the addresses this host serves
-    #[arg(long)]
-    pub peers: bool,
-    /// Exit with 1 if a finding is at least this severe
-    #[arg(long, value_enum, value_name = "SEVERITY")]
-    pub fail_on: Option<FailOn>,
-    /// Exit with 3 if any record was lost
-    #[arg(long)]
-    pub strict: bool,
-    /// Change a threshold of a finding; repeatable; `list` shows them all
-    #[arg(long = "threshold", value_name = "NAME=VALUE")]
-    pub thresholds: Vec<String>,
-}
-
 /// How to trace.
 #[derive(Debug, Clone, Args)]
 pub struct Tracing {
@@ -236,44 +233,6 @@ pub enum Output {
     Json,
 }
 
-/// Least severity that makes `diagnose` fail.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
-pub enum FailOn {
-    /// Any finding.
-    Info,
-    /// WARN or ERROR.
-    Warn,
-    /// ERROR only.
-    Error,
-}
-
-/// A duration such as `15s`, `2m`, `1h`, `500ms`, or seconds as a bare number.
-fn duration(text: &str) -> Result<Duration, String> {
-    let advice = "write it like 15s, 2m, 1h or 500ms";
-    let digits = text.find(|c: char| !c.is_ascii_digit() && c != '.').unwrap_or(text.len());
-    let (number, unit) = text.split_at(digits);
-    let number: f64 = number.parse().map_err(|_| advice.to_owned())?;
-    let seconds = number
-        * match unit {
-            "ms" => 0.001,
-            "" | "s" => 1.0,
-            "m" => 60.0,
-            "h" => 3600.0,
-            _ => return Err(advice.to_owned()),
-        };
-    Duration::try_from_secs_f64(seconds)
-        .ok()
-        .filter(|time| !time.is_zero())
-        .ok_or_else(|| "it must be longer than nothing".to_owned())
-}
-
-fn ring_mib(text: &str) -> Result<u32, String> {
-    text.parse()
-        .ok()
-        .filter(|mib: &u32| mib.is_power_of_two() && *mib <= 1024)
-        .ok_or_else(|| "it must be a power of two from 1 to 1024".to_owned())
-}
-
 #[cfg(test)]
 mod tests {
     use clap::CommandFactory as _;
@@ -283,17 +242,6 @@ mod tests {
     #[test]
     fn the_command_line_is_consistent() {
         Cli::command().debug_assert();
-    }
-
-    #[test]
-    fn durations_are_read_as_people_write_them() {
-        assert_eq!(duration("15s"), Ok(Duration::from_secs(15)));
-        assert_eq!(duration("1.5m"), Ok(Duration::from_secs(90)));
-        assert_eq!(duration("500ms"), Ok(Duration::from_millis(500)));
-        assert_eq!(duration("20"), Ok(Duration::from_secs(20)));
-        for bad in ["", "s", "0s", "-1s", "5y", "1e400"] {
-            assert!(duration(bad).is_err(), "{bad}");
-        }
     }
 
     #[test]

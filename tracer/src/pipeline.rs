@@ -1,6 +1,8 @@
 //! Joins the stages: inputs of a source in; at each tick, an interval of named connections and what
 //! has been judged so far out. The same code runs live and on replay.
 
+mod selection;
+
 use std::collections::BTreeMap;
 use std::time::Duration;
 
@@ -8,7 +10,7 @@ use tracer_ebpf::{Conn, Loss};
 
 use crate::aggregate::{Limits, MOST_PEERS, PeerTotals, Peers};
 use crate::clock::Clock;
-use crate::connection::{self, Connection, Connections, Facts, Sees, Served, Tick};
+use crate::connection::{self, Connections, Facts, Sees, Served, Tick};
 use crate::decode::{self, Event};
 use crate::detect::{Rolling, Thresholds};
 use crate::probe::hook::Kind;
@@ -17,6 +19,8 @@ use crate::probe::{Attached, Ports, Status};
 use crate::process::{Identity, Lookup, ProcessId, Scan, Table};
 use crate::sink::{Health, Origin};
 use crate::source::{Input, Lost};
+
+pub use selection::{Family, Selection};
 
 /// What does not change during an observation, and what a recording is read with.
 #[derive(Clone, Debug)]
@@ -101,24 +105,6 @@ fn served(sockets: Scan, knows_starts: bool) -> Served {
         held
     }));
     served
-}
-
-/// Which connections are judged and shown; an empty list lets all pass.
-#[derive(Clone, Debug, Default)]
-pub struct Selection {
-    /// Owners.
-    pub pids: Vec<u32>,
-    /// Ports at either end.
-    pub ports: Vec<u16>,
-}
-
-impl Selection {
-    fn takes(&self, connection: &Connection) -> bool {
-        let pid = connection.owner.map(|owner| owner.pid);
-        let by_pid = self.pids.is_empty() || pid.is_some_and(|pid| self.pids.contains(&pid));
-        let ports = [connection.local.port(), connection.peer.port()];
-        by_pid && (self.ports.is_empty() || ports.iter().any(|port| self.ports.contains(port)))
-    }
 }
 
 /// The stages, joined.
@@ -223,8 +209,7 @@ impl Pipeline {
             Input::Tick { now_ns, is_last } => {
                 let mut tick = self.connections.tick(*now_ns, *is_last);
                 self.tracked = tick.live.len() as u64;
-                tick.ended.retain(|connection| self.selection.takes(connection));
-                tick.live.retain(|connection| self.selection.takes(connection));
+                self.selection.narrow(&mut tick, &self.processes);
                 self.judge.fold(&tick, &self.processes);
                 if let Some(peers) = &mut self.peers {
                     peers.fold(&tick);
@@ -234,6 +219,13 @@ impl Pipeline {
             }
         }
         Fed::Taken
+    }
+
+    /// Takes in control groups of the family that is judged, if it is one.
+    pub fn admit(&mut self, groups: impl IntoIterator<Item = u64>) {
+        if let Some(family) = &mut self.selection.family {
+            family.admit(groups);
+        }
     }
 
     /// Counts something that could not be read, by its kind.

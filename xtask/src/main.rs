@@ -16,6 +16,7 @@ mod source_hash;
 mod tally;
 mod test;
 mod test_packages;
+mod test_python;
 mod tidy;
 mod toolchain;
 mod vm;

@@ -3,12 +3,12 @@
 
 use crate::process::say;
 use crate::workspace::Workspace;
-use crate::{test_packages, toolchain};
+use crate::{test_packages, test_python, toolchain};
 use anyhow::Result;
 
 #[derive(clap::Args)]
 pub(crate) struct Options {
-    /// Also install the Debian packages that the tests use.
+    /// Also install the Debian packages and Python libraries that the tests use.
     #[arg(long)]
     tests: bool,
 }
@@ -18,6 +18,7 @@ pub(crate) fn main(options: &Options) -> Result<()> {
     // First, because a machine without a BPF toolchain can still run the tests.
     if options.tests {
         test_packages::ensure()?;
+        test_python::ensure(&workspace)?;
     }
     toolchain::ensure(&workspace)?;
     say("setup: done");

@@ -5,11 +5,13 @@ use crate::outcome::Outcome;
 use crate::process::{cargo, is_root, print_line, say, watch};
 use crate::tally::Tally;
 use crate::workspace::Workspace;
-use crate::{test_packages, vm};
+use crate::{test_packages, test_python, vm};
 use anyhow::{Result, bail};
 
 /// Test targets of `tracer` that run on this host.
 const TARGETS: [&str; 3] = ["live", "cli", "replay"];
+/// The one whose cases are played live and judged again from their recordings.
+const CORPUS: &str = "corpus";
 
 #[derive(clap::Args)]
 pub(crate) struct Options {
@@ -37,7 +39,7 @@ struct Part {
 pub(crate) fn main(options: &Options) -> Result<()> {
     let workspace = Workspace::open()?;
     let mut report = Report::default();
-    if let Err(error) = test_packages::ensure() {
+    if let Err(error) = test_packages::ensure().and_then(|()| test_python::ensure(&workspace)) {
         // Each part that needs one says so itself; tests fail on a missing tool, they do not skip.
         report.add("packages", unless_root(format!("{error:#}")), Tally::default());
     }
@@ -51,9 +53,14 @@ pub(crate) fn main(options: &Options) -> Result<()> {
         let suites = TARGETS.map(|target| ["--test", target]).concat();
         let what = [&["-p", "tracer", "--no-fail-fast"][..], &suites].concat();
         report.cargo_test("live", &what, &arguments)?;
+        // Its cases wait most of their time, and run side by side.
+        let what = ["-p", "tracer", "--test", CORPUS];
+        report.cargo_test(CORPUS, &what, &["--include-ignored"])?;
     } else {
-        let reason = "loading BPF programs needs root".to_owned();
-        report.add("live", Outcome::Skipped(reason), Tally::default());
+        for part in ["live", CORPUS] {
+            let reason = "loading BPF programs needs root".to_owned();
+            report.add(part, Outcome::Skipped(reason), Tally::default());
+        }
     }
     match vm::run_all(&workspace, &options.kernels) {
         Ok(columns) => {
@@ -81,7 +88,7 @@ fn missing_targets(workspace: &Workspace) -> Vec<&'static str> {
             package.targets.iter().any(|target| target.is_test() && target.name == name)
         })
     };
-    TARGETS.into_iter().chain(vm::targets()).filter(|name| !exists(name)).collect()
+    TARGETS.into_iter().chain([CORPUS]).chain(vm::targets()).filter(|name| !exists(name)).collect()
 }
 
 impl Part {
@@ -133,9 +140,11 @@ impl Report {
                 Outcome::Skipped(reason) if strict => format!("FAILED, not run: {reason}"),
                 outcome => outcome.to_string(),
             };
-            let Tally { passed, failed, ignored } = part.tally;
+            let Tally { passed, failed, ignored, again } = part.tally;
+            let again =
+                if again == 0 { String::new() } else { format!(", {again} in one of two plays") };
             say(format!(
-                "test:   {}: {line} ({passed} passed, {failed} failed, {ignored} ignored)",
+                "test:   {}: {line} ({passed} passed, {failed} failed, {ignored} ignored{again})",
                 part.name
             ));
         }
@@ -155,8 +164,8 @@ mod tests {
 
     fn report(outcome: Outcome, failed: u32) -> Report {
         let mut report = Report::default();
-        report.add("a", Outcome::Passed, Tally { passed: 3, failed: 0, ignored: 1 });
-        report.add("b", outcome, Tally { passed: 1, failed, ignored: 0 });
+        report.add("a", Outcome::Passed, Tally { passed: 3, ignored: 1, ..Tally::default() });
+        report.add("b", outcome, Tally { passed: 1, failed, ..Tally::default() });
         report
     }
 

@@ -1,5 +1,5 @@
-//! Debian packages that the tests use: real servers, clients and an emulator. Installs nothing
-//! that is already there, and starts no service.
+//! Debian packages that the tests use: real servers, clients, languages and an emulator. Installs
+//! nothing that is already there, and starts no service.
 
 use crate::process::{is_root, probe, run, say};
 use anyhow::{Context as _, Result, bail};
@@ -9,11 +9,22 @@ use std::os::unix::fs::PermissionsExt as _;
 use std::path::Path;
 use std::process::Command;
 
-const PACKAGES: [&str; 9] = [
+const PACKAGES: [&str; 20] = [
     "nginx-light",
+    "haproxy",
+    "postgresql",
+    "redis-server",
+    "openssl",
+    "iproute2",
     "golang-go",
-    "curl",
     "python3",
+    "python3-venv",
+    "nodejs",
+    "default-jdk-headless",
+    "php-cli",
+    "php-curl",
+    "ruby",
+    "curl",
     "util-linux",
     "qemu-system-x86",
     "busybox-static",

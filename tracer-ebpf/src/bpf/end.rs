@@ -6,7 +6,7 @@ use super::kernel::{ECONNABORTED, SEND_SHUTDOWN, SHUTDOWN_MASK, is_ourselves, lo
 use super::maps::{find, send};
 use super::open::{first_unacked, is_of};
 use super::state::known;
-use super::task::Holder;
+use super::task::{Holder, lacks_owner_facts};
 use super::{mptcp, sock};
 
 /// The FIN states. Only leaving ESTABLISHED names the first closer: a packet that waited for the
@@ -83,6 +83,8 @@ unsafe fn close_by(conn: *mut Conn, holder: &Holder) {
         if (*conn).owner_tgid == 0 {
             holder.own(conn);
             (*conn).flags |= flags::OWNER_AT_USE;
+        } else if lacks_owner_facts(conn) && holder.is((*conn).owner_tgid) {
+            holder.own(conn);
         }
     }
 }

@@ -4,7 +4,7 @@ use tracer_ebpf::{Conn, flags, off, opened};
 
 use super::kernel::{load, tcp};
 use super::maps::{find, refuse, send};
-use super::task::set_owner;
+use super::task::{lacks_owner_facts, set_owner, tgid};
 use super::{mptcp, sock};
 
 /// CLOSE → SYN_SENT, always in the dialling task. The port is not chosen yet.
@@ -61,7 +61,7 @@ pub(super) unsafe fn accept(sk: *const u8, tp: *const u8) {
                 let state = i32::from((*before).state);
                 // Both ends dialled at once, so that ours went through SYN_RECV too; or TCP Fast
                 // Open, whose data was read before the handshake was over.
-                if state == tcp::SYN_SENT {
+                if state == tcp::SYN_SENT || (state == tcp::CLOSE && is_of(before, sk)) {
                     return established(sk, tp);
                 }
                 if state == tcp::SYN_RECV {
@@ -101,10 +101,53 @@ pub(super) unsafe fn established(sk: *const u8, tp: *const u8) {
             && (*conn).old_state == 0
             && i32::from((*conn).state) != tcp::ESTABLISHED
         {
+            complete(conn, sk);
             // Our SYN counts as one. Not `write_seq`: it may have carried data (TCP Fast Open).
             (*conn).write_seq = first_unacked(tp).wrapping_add(1);
             set_established(conn, sk, tp);
         }
+    }
+}
+
+/// Fills in what [`dial`] would have told, had the kernel not skipped it: the entry is then as
+/// [`super::connect`] began it. The owner is named in full once it is the one that acts.
+///
+/// # Safety
+/// `conn` must be an entry without an end, `sk` typed.
+#[inline(always)]
+pub(super) unsafe fn complete(conn: *mut Conn, sk: *const u8) {
+    unsafe {
+        if (*conn).netns == 0 {
+            sock::name(conn, sk, i32::from((*conn).state));
+        }
+        if lacks_owner_facts(conn) && sock::owned_by_task(sk) && (*conn).owner_tgid == tgid() {
+            set_owner(conn);
+        }
+    }
+}
+
+/// Fills in what [`established`] would have told, but for the time, which is not known any more.
+///
+/// # Safety
+/// `conn` must be an entry for which [`is_dialling`], `sk` and `tp` typed and past the handshake.
+#[inline(always)]
+pub(super) unsafe fn complete_handshake(conn: *mut Conn, sk: *const u8, tp: *const u8) {
+    unsafe {
+        (*conn).state = tcp::ESTABLISHED as u8;
+        (*conn).write_seq = first_unacked(tp).wrapping_add(1);
+        sock::local(conn, sk, tp);
+        mark_subflow(conn, tp);
+    }
+}
+
+/// Whether nothing was seen of a connection since its dial.
+///
+/// # Safety
+/// `conn` must be an entry.
+#[inline(always)]
+pub(super) unsafe fn is_dialling(conn: *const Conn) -> bool {
+    unsafe {
+        matches!(i32::from((*conn).state), tcp::CLOSE | tcp::SYN_SENT) && (*conn).old_state == 0
     }
 }
 

@@ -8,6 +8,7 @@ use tracer_ebpf::{Conn, flags, off, opened};
 use super::copies::{self, Copy, Program};
 use super::kernel::{AF_INET, AF_INET6, IPPROTO_TCP, load, tcp};
 use super::maps::{find, refuse, was_full};
+use super::open::{complete, complete_handshake, is_dialling};
 use super::sock;
 use super::task::set_owner;
 
@@ -42,6 +43,10 @@ unsafe fn on_read(sk: *const u8) {
         if (*conn).owner_tgid == 0 && sock::owned_by_task(sk) {
             set_owner(conn);
             (*conn).flags |= flags::OWNER_AT_USE;
+        }
+        complete(conn, sk);
+        if is_dialling(conn) {
+            complete_handshake(conn, sk, tp);
         }
         let first_request = (*conn).opened == opened::PASSIVE && (*conn).exchanges == 0;
         if (*conn).write_seq != written || first_request {

@@ -10,7 +10,7 @@ use super::copies::{self, Copy, Program};
 use super::end::{closing, ended};
 use super::kernel::{AF_INET, AF_INET6, IPPROTO_MPTCP, IPPROTO_TCP, load, tcp};
 use super::maps::{find, refuse, send, was_full};
-use super::open::{accept, dial, established};
+use super::open::{accept, complete, complete_handshake, dial, established, is_dialling};
 use super::{mptcp, sock};
 
 macro_rules! copy {
@@ -104,6 +104,10 @@ pub(super) unsafe fn known(sk: *const u8, tp: *const u8, state: i32) -> Option<*
     unsafe {
         if let Some(conn) = find(sk as u64) {
             if (*conn).old_state == 0 {
+                complete(conn, sk);
+                if state != tcp::SYN_SENT && is_dialling(conn) {
+                    complete_handshake(conn, sk, tp);
+                }
                 return Some(conn);
             }
             // Left by a socket whose freeing we missed: this is another one at the same address.

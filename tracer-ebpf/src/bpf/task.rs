@@ -86,6 +86,12 @@ impl Holder {
         is_ourselves(self.tgid)
     }
 
+    /// Whether it is that process.
+    #[inline(always)]
+    pub(super) const fn is(&self, tgid: u32) -> bool {
+        self.tgid == tgid
+    }
+
     /// Whether it is a thread of the kernel's own.
     #[inline(always)]
     pub(super) const fn is_kernel(&self) -> bool {
@@ -169,6 +175,15 @@ pub(super) unsafe fn set_owner(conn: *mut Conn) {
         (*conn).owner_cgroup = bpf_get_current_cgroup_id();
         (*conn).owner_comm = comm;
     }
+}
+
+/// Whether the owner is known by its number only: as the dial begins, nothing else can be read.
+///
+/// # Safety
+/// `conn` must be an entry.
+#[inline(always)]
+pub(super) unsafe fn lacks_owner_facts(conn: *const Conn) -> bool {
+    have_task() && unsafe { (*conn).owner_start_ns == 0 && (*conn).owner_tgid != 0 }
 }
 
 /// Makes the process of another task the owner: the one that holds the descriptor.

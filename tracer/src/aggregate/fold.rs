@@ -3,6 +3,7 @@
 use std::collections::BTreeMap;
 
 use super::group::{Group, GroupKey};
+use super::races::Races;
 use super::{Entry, Identities, Key, Memory, Slice, Totals, Who};
 use crate::connection::{Connection, Tick};
 use crate::process::ProcessId;
@@ -92,24 +93,26 @@ impl<M: Memory> Aggregate<M> {
     pub fn fold(&mut self, tick: &Tick, identities: &dyn Identities, rules: &M::Rules) {
         self.tick += 1;
         let now_ns = tick.now_ns.max(self.previous_ns);
+        let races = Races::of(tick);
         let mut other = Part::default();
         for (group_key, parts) in route(tick) {
-            let slice = (now_ns, rules);
+            let slice = (now_ns, &races, rules);
             self.fold_group(group_key, parts, &mut other, identities, slice);
         }
-        self.fold_untouched(now_ns, rules);
+        self.fold_untouched(now_ns, &races, rules);
         other.sort();
-        self.other.observe(&self.slice(&other, now_ns), rules);
+        self.other.observe(&self.slice(&other, &races, now_ns), rules);
         self.previous_ns = now_ns;
     }
 
-    const fn slice<'a>(&self, part: &'a Part<'a>, now_ns: u64) -> Slice<'a> {
+    const fn slice<'a>(&self, part: &'a Part<'a>, races: &'a Races, now_ns: u64) -> Slice<'a> {
         Slice {
             start_ns: self.start_ns,
             previous_ns: self.previous_ns,
             now_ns,
             ended: part.ended.as_slice(),
             live: part.live.as_slice(),
+            races,
         }
     }
 
@@ -119,7 +122,7 @@ impl<M: Memory> Aggregate<M> {
         parts: BTreeMap<Option<ProcessId>, Part<'a>>,
         other: &mut Part<'a>,
         identities: &dyn Identities,
-        (now_ns, rules): (u64, &M::Rules),
+        (now_ns, races, rules): (u64, &Races, &M::Rules),
     ) {
         // Taken out so that the rest of the table stays within reach; put back below.
         let mut group = self.groups.remove(&group_key).unwrap_or_default();
@@ -138,7 +141,7 @@ impl<M: Memory> Aggregate<M> {
             identity.inspect(|identity| entry.learn(identity));
             entry.processes = u64::from(id.is_some());
             entry.tick = self.tick;
-            entry.observe(&self.slice(&part, now_ns), rules);
+            entry.observe(&self.slice(&part, races, now_ns), rules);
             connections.extend(part.all().map(|connection| (id, connection)));
             group.shrink(&group_key);
             self.keys = (self.keys + group.len()).saturating_sub(before);
@@ -151,9 +154,9 @@ impl<M: Memory> Aggregate<M> {
 
     /// Lets keys without any connection in this tick know that time has passed, and drops those
     /// that never had one end: their connections have since found their owner.
-    fn fold_untouched(&mut self, now_ns: u64, rules: &M::Rules) {
+    fn fold_untouched(&mut self, now_ns: u64, races: &Races, rules: &M::Rules) {
         let nothing = Part::default();
-        let (tick, slice) = (self.tick, self.slice(&nothing, now_ns));
+        let (tick, slice) = (self.tick, self.slice(&nothing, races, now_ns));
         let mut keys = 0;
         self.groups.retain(|_, group| {
             group.members.retain(|_, entry| {

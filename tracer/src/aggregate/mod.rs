@@ -13,6 +13,7 @@ mod group;
 mod key;
 mod peer_redials;
 mod peers;
+mod races;
 #[cfg(test)]
 pub(crate) mod support;
 mod tick;

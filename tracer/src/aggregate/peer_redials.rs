@@ -129,6 +129,7 @@ fn redials(lives: &[Life], mut last: Option<Shut>) -> Vec<u64> {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::aggregate::races::Races;
     use crate::aggregate::support::{Build, MILLI, SECOND, ticks};
     use crate::connection::{CloseCause, Tick};
 
@@ -141,7 +142,8 @@ mod tests {
             let [ended, live] = [&tick.ended, &tick.live].map(|all| all.iter().collect::<Vec<_>>());
             let now_ns = tick.now_ns;
             let (ended, live) = (&ended[..], &live[..]);
-            redials.observe(&Slice { start_ns: 0, previous_ns, now_ns, ended, live });
+            let races = &Races::default();
+            redials.observe(&Slice { start_ns: 0, previous_ns, now_ns, ended, live, races });
             previous_ns = now_ns;
         }
         redials.count()
@@ -177,7 +179,7 @@ mod tests {
     #[test]
     fn what_the_server_closed_first_is_not_held_against_the_peer() {
         let local = Build::server().at(SECOND, AT);
-        let timeout = local.clone().cause(CloseCause::RetransmitTimeout);
+        let timeout = local.clone().cause(CloseCause::RetransmitTimeout, Initiator::Kernel);
         for build in [local, timeout] {
             assert_eq!(of(&[build.end(), next(MILLI)]), 0);
         }

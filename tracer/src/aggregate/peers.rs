@@ -7,6 +7,7 @@ use std::net::{IpAddr, SocketAddr};
 
 use super::common::Common;
 use super::peer_redials::PeerRedials;
+use super::races::Races;
 use super::{Slice, Totals};
 use crate::connection::{Connection, Role, Tick};
 
@@ -105,10 +106,12 @@ impl Peers {
     pub fn fold(&mut self, tick: &Tick) {
         let (start_ns, previous_ns) = (self.start_ns, self.previous_ns);
         let now_ns = tick.now_ns.max(previous_ns);
+        // Only dials race.
+        let races = Races::default();
         let mut parts = route(tick);
         let observe = |row: &mut Row, part: &Part<'_>, is_one_peer: bool| {
             let (ended, live) = (part.ended.as_slice(), part.live.as_slice());
-            let slice = Slice { start_ns, previous_ns, now_ns, ended, live };
+            let slice = Slice { start_ns, previous_ns, now_ns, ended, live, races: &races };
             row.observe(&slice);
             if is_one_peer {
                 row.redials.observe(&slice);

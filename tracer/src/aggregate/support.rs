@@ -5,7 +5,7 @@ use std::net::SocketAddr;
 use std::path::PathBuf;
 
 use crate::connection::{
-    Basis, Close, CloseCause, Connection, Initiator, OpenCause, Phase, Role, TcpState, Tick,
+    Basis, Close, CloseCause, Connection, Initiator, OpenCause, Phase, Reset, Role, TcpState, Tick,
     testing,
 };
 use crate::process::{Identity, ProcessId};
@@ -115,11 +115,6 @@ impl Build {
         self
     }
 
-    pub(crate) fn cause(mut self, cause: CloseCause) -> Self {
-        self.close.cause = cause;
-        self
-    }
-
     pub(crate) fn role(mut self, role: Role) -> Self {
         self.connection.role = Some(role);
         self
@@ -152,6 +147,34 @@ impl Build {
 
     pub(crate) fn idle_s(mut self, idle_s: f64) -> Self {
         self.close.idle_s = Some(idle_s);
+        self
+    }
+
+    pub(crate) fn idle_unknown(mut self) -> Self {
+        self.close.idle_s = None;
+        self
+    }
+
+    /// A request is outstanding.
+    pub(crate) fn waiting(mut self) -> Self {
+        self.connection.unanswered = true;
+        self
+    }
+
+    /// Closed up to a few milliseconds times `n` earlier.
+    pub(crate) fn closed_earlier(mut self, n: u64) -> Self {
+        self.close.at_ns -= n * 10 * MILLI;
+        self
+    }
+
+    /// The peer's FIN came, we wrote `bytes`, and a reset answered them.
+    pub(crate) fn stale(mut self, bytes: u64) -> Self {
+        self.connection.unanswered = true;
+        self.close.after_peer_fin = true;
+        self.close.sent_after_peer_fin = Some(bytes);
+        self.close.cause = CloseCause::ResetAfterPeerFin;
+        self.close.initiator = Initiator::Peer;
+        self.close.rst = Some(Reset::Received);
         self
     }
 
@@ -195,6 +218,84 @@ impl Build {
         self
     }
 
+    /// Never established, and ended by `cause`.
+    pub(crate) fn failed(mut self, cause: CloseCause, initiator: Initiator) -> Self {
+        self = self.refused();
+        self.close.cause = cause;
+        self.close.initiator = initiator;
+        self.close.errno = None;
+        self
+    }
+
+    /// Closed by us while it was dialling.
+    pub(crate) fn given_up(mut self) -> Self {
+        self = self.failed(CloseCause::DialCancelled, Initiator::Local);
+        self.close.how = Some("close".into());
+        self.connection.retransmits = Some(0);
+        self
+    }
+
+    /// Still dialling.
+    pub(crate) fn dialling(self) -> Self {
+        self.refused().state(TcpState::SynSent)
+    }
+
+    /// Dialled before the window.
+    pub(crate) fn dialled_before(mut self) -> Self {
+        self.connection.opened_ns = None;
+        self.connection.open_cause = OpenCause::Preexisting;
+        self
+    }
+
+    /// Established this long after the dial.
+    pub(crate) fn answered_after(mut self, answered_ns: u64) -> Self {
+        self.connection.established_ns = self.connection.opened_ns.map(|at| at + answered_ns);
+        self
+    }
+
+    pub(crate) fn retransmits(mut self, retransmits: u32) -> Self {
+        self.connection.retransmits = Some(retransmits);
+        self
+    }
+
+    /// Ended by `cause`.
+    pub(crate) fn cause(mut self, cause: CloseCause, initiator: Initiator) -> Self {
+        self.close.cause = cause;
+        self.close.initiator = initiator;
+        self
+    }
+
+    /// Reset by the other end.
+    pub(crate) fn reset(mut self) -> Self {
+        self = self.cause(CloseCause::ResetByPeer, Initiator::Peer);
+        self.close.how = None;
+        self.close.rst = Some(Reset::Received);
+        self
+    }
+
+    /// We reset the other end, for this reason.
+    pub(crate) fn resets(mut self, reason: Option<&str>) -> Self {
+        self.close.rst = Some(Reset::Sent);
+        self.close.rst_reason = reason.map(str::to_owned);
+        self
+    }
+
+    pub(crate) fn unanswered(mut self) -> Self {
+        self.connection.unanswered = true;
+        self
+    }
+
+    pub(crate) fn unacked(mut self, bytes: u32) -> Self {
+        self.close.unacked_bytes = Some(bytes);
+        self
+    }
+
+    pub(crate) fn bytes(mut self, sent: u64, received: u64) -> Self {
+        self.connection.bytes_sent = Some(sent);
+        self.connection.bytes_received = Some(received);
+        self
+    }
+
     pub(crate) fn state(mut self, state: TcpState) -> Self {
         self.state = state;
         self
@@ -231,10 +332,18 @@ pub(crate) fn ticks(connections: &[Connection], until_ns: u64) -> Vec<Tick> {
                 } else if opened_ns <= now_ns && end_ns > now_ns {
                     let mut live = connection.clone();
                     if let Phase::Closed(_) = live.phase {
-                        let state = TcpState::Established;
+                        let state = match live.established_ns {
+                            Some(_) => TcpState::Established,
+                            None => TcpState::SynSent,
+                        };
                         live.phase = Phase::Open { state, peer_fin_ns: None };
                     }
                     // What happens after the tick is not known at the tick.
+                    if live.established_ns.is_some_and(|at_ns| at_ns > now_ns) {
+                        live.established_ns = None;
+                        let state = TcpState::SynSent;
+                        live.phase = Phase::Open { state, peer_fin_ns: None };
+                    }
                     if let Phase::Open { state, peer_fin_ns } = &mut live.phase
                         && peer_fin_ns.is_some_and(|fin_ns| fin_ns > now_ns)
                     {

@@ -2,6 +2,7 @@
 
 use std::collections::{BTreeMap, HashMap};
 
+use super::races::Races;
 use crate::connection::Connection;
 use crate::process::{Identity, ProcessId, Table};
 
@@ -42,9 +43,18 @@ pub struct Slice<'a> {
     pub ended: &'a [&'a Connection],
     /// Connections open at `now_ns`, ordered by when they were opened.
     pub live: &'a [&'a Connection],
+    /// Races of the whole tick.
+    pub(super) races: &'a Races,
 }
 
 impl<'a> Slice<'a> {
+    /// Nothing but open connections, for tests.
+    #[cfg(test)]
+    pub(crate) fn of_live(now_ns: u64, live: &'a [&'a Connection]) -> Self {
+        static NONE: std::sync::LazyLock<Races> = std::sync::LazyLock::new(Races::default);
+        Self { start_ns: 0, previous_ns: 0, now_ns, ended: &[], live, races: &NONE }
+    }
+
     /// Whether this is the first interval of the observation.
     #[must_use]
     pub const fn is_first(&self) -> bool {
@@ -54,6 +64,21 @@ impl<'a> Slice<'a> {
     /// Ended and live ones.
     pub fn all(&self) -> impl Iterator<Item = &'a Connection> {
         self.ended.iter().chain(self.live).copied()
+    }
+
+    /// Connections established in this interval, each once over all ticks, in no order.
+    pub fn established(&self) -> impl Iterator<Item = &'a Connection> {
+        let (previous_ns, now_ns) = (self.previous_ns, self.now_ns);
+        self.all().filter(move |connection| {
+            connection.established_ns.is_some_and(|at_ns| at_ns > previous_ns && at_ns <= now_ns)
+        })
+    }
+
+    /// Whether `connection` was given up while dialling because the same process's dial to another
+    /// address of the same port had just been answered.
+    #[must_use]
+    pub fn lost_race(&self, connection: &Connection) -> bool {
+        self.races.is_lost(connection)
     }
 
     /// Connections opened in this interval, each once over all ticks, in no order.

@@ -18,6 +18,8 @@ pub struct Totals {
     pub preexisting: u64,
     /// Dials that failed.
     pub failed: u64,
+    /// Those of `opened` that were established.
+    pub established: u64,
     /// Most open at one time. Of folded processes: of those that were small at that time.
     pub peak: u64,
     /// Exchanges, over all of them.
@@ -57,6 +59,7 @@ impl Default for Totals {
             open: 0,
             preexisting: 0,
             failed: 0,
+            established: 0,
             peak: 0,
             exchanges: 0,
             used: 0,
@@ -101,6 +104,7 @@ impl Totals {
     pub(super) fn count(&mut self, connection: &Connection, start_ns: u64) {
         if connection.opened_ns.is_some_and(|opened_ns| opened_ns > start_ns) {
             self.opened += 1;
+            self.established += u64::from(connection.established_ns.is_some());
             *self.opens.entry(connection.open_cause).or_default() += 1;
             let redial = matches!(
                 connection.open_cause,
@@ -134,6 +138,7 @@ impl Totals {
         self.open += other.open;
         self.preexisting += other.preexisting;
         self.failed += other.failed;
+        self.established += other.established;
         self.exchanges = self.exchanges.saturating_add(other.exchanges);
         self.used += other.used;
         self.exchanges_basis = self.exchanges_basis.max(other.exchanges_basis);

@@ -11,6 +11,7 @@ use crate::probe::hook::Need;
 use crate::probe::plain::PLAIN_LACKS;
 use crate::probe::{self, Settings, Survey};
 use crate::process::{Lookup, Scan};
+use crate::sink::table::Explain;
 
 const SETTINGS: Settings = Settings {
     max_connections: 1024,
@@ -24,7 +25,7 @@ const SETTINGS: Settings = Settings {
 pub(super) fn run(args: &Check) -> Result<Outcome, Error> {
     if args.output == Output::Json {
         let setting = Setting::live(&probe::attach(&SETTINGS)?, Scan::default());
-        let mut sink = report::sink(Output::Json, &setting);
+        let mut sink = report::sink(Output::Json, Explain::Never, &setting);
         let (selection, thresholds) = (Selection::default(), Thresholds::default());
         let pipeline = Pipeline::new(setting, Lookup::Recorded, selection, thresholds);
         return written(

@@ -11,6 +11,7 @@ use crate::cli::{Demo, DemoPart, Output, Part, Report, Tracing};
 use crate::clock::Clock;
 use crate::detect::Thresholds;
 use crate::pipeline::Selection;
+use crate::sink::table::Explain;
 
 const REQUEST: &[u8] = b"GET / HTTP/1.1\r\nHost: demo\r\n\r\n";
 const ANSWER: &[u8] = b"HTTP/1.1 200 OK\r\nContent-Length: 3\r\n\r\nok\n";
@@ -23,7 +24,8 @@ pub(super) fn run(args: &Demo) -> Result<Outcome, Error> {
         output: args.output,
         connections: false,
         peers: false,
-        fail_on: None,
+        explain: false,
+        fail_on: Vec::new(),
         strict: false,
         thresholds: Vec::new(),
     };
@@ -48,7 +50,7 @@ pub(super) fn run(args: &Demo) -> Result<Outcome, Error> {
             args.duration
         ));
     }
-    let mut sink = report::sink(args.output, observation.pipeline.setting());
+    let mut sink = report::sink(args.output, Explain::Never, observation.pipeline.setting());
     written((|| {
         report::health(&mut *sink, &observation.pipeline, Clock::monotonic_ns())?;
         let mut at_ns = 0;
@@ -58,7 +60,7 @@ pub(super) fn run(args: &Demo) -> Result<Outcome, Error> {
             }
             Ok(())
         })?;
-        report::close(&mut *sink, &observation.pipeline, at_ns, &report)
+        report::close(&mut *sink, &observation.pipeline, at_ns, &report, Explain::Never)
     })())
 }
 

@@ -18,7 +18,8 @@ pub(super) fn run(args: &Diagnose) -> Result<Outcome, Error> {
     if args.report.peers {
         observation.pipeline.count_peers();
     }
-    let mut sink = report::sink(args.report.output, observation.pipeline.setting());
+    let explain = report::explain(&args.report, &args.filter.pids);
+    let mut sink = report::sink(args.report.output, explain, observation.pipeline.setting());
     if args.report.output == Output::Table {
         announce(args);
     }
@@ -34,7 +35,7 @@ pub(super) fn run(args: &Diagnose) -> Result<Outcome, Error> {
             }
             Ok(())
         })?;
-        report::close(&mut *sink, &observation.pipeline, at_ns, &args.report)
+        report::close(&mut *sink, &observation.pipeline, at_ns, &args.report, explain)
     })())
 }
 
@@ -59,7 +60,7 @@ pub(super) fn selection(filter: &Filter) -> Result<Selection, Error> {
 
 /// The filter as it is: the processes of a recording need not live any more.
 pub(super) fn recorded_selection(filter: &Filter) -> Selection {
-    Selection { pids: filter.pids.clone(), ports: filter.ports.clone() }
+    Selection { pids: filter.pids.clone(), ports: filter.ports.clone(), family: None }
 }
 
 /// Says what happens meanwhile, on stderr.

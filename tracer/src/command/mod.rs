@@ -3,6 +3,7 @@
 mod check;
 mod demo;
 mod diagnose;
+mod exec;
 mod observe;
 mod record;
 mod replay;
@@ -22,10 +23,12 @@ use crate::{probe, source};
 pub enum Outcome {
     /// Exit code 0.
     Fine,
-    /// Exit code 1: findings at the `--fail-on` level.
+    /// Exit code 1: findings that `--fail-on` asks for.
     Findings,
     /// Exit code 3: data was lost, and `--strict` was given.
     Lost,
+    /// The exit code of the command that was run.
+    Command(u8),
 }
 
 impl From<Outcome> for ExitCode {
@@ -34,6 +37,7 @@ impl From<Outcome> for ExitCode {
             Outcome::Fine => Self::SUCCESS,
             Outcome::Findings => Self::from(1),
             Outcome::Lost => Self::from(3),
+            Outcome::Command(code) => Self::from(code),
         }
     }
 }
@@ -85,6 +89,27 @@ pub enum Error {
     /// A process of the demo failed.
     #[error("the demo could not run its own client and server: {0}")]
     Demo(#[source] io::Error),
+    /// Where the processes of a command could be told from others is not mounted.
+    #[error(
+        "no control group hierarchy of version 2 is mounted, which tells the processes of a command \
+         from others: `mount -t cgroup2 none /sys/fs/cgroup` mounts it"
+    )]
+    NoGroups,
+    /// No control group could be made, or entered.
+    #[error(
+        "the command cannot have a control group of its own, which tells its processes from others \
+         ({path}: {error}): run it as root where control groups are writable"
+    )]
+    Group {
+        /// Which.
+        path: String,
+        /// Why.
+        #[source]
+        error: io::Error,
+    },
+    /// The command could not be waited for.
+    #[error("the end of the command could not be waited for: {0}")]
+    Wait(#[source] io::Error),
     /// The runtime could not start.
     #[error("timers and signals could not be set up: {0}")]
     Runtime(#[source] io::Error),
@@ -98,6 +123,7 @@ pub fn run(cli: Cli) -> Result<Outcome, Error> {
     match cli.verb.unwrap_or(Verb::Diagnose(cli.diagnose)) {
         Verb::Diagnose(args) => diagnose::run(&args),
         Verb::Watch(args) => watch::run(&args),
+        Verb::Exec(args) => exec::run(&args),
         Verb::Record(args) => record::run(&args),
         Verb::Replay(args) => replay::run(&args),
         Verb::Check(args) => check::run(&args),

@@ -9,6 +9,7 @@ use tokio::runtime::{Builder, Runtime};
 use tokio::signal::unix::{Signal, SignalKind, signal};
 use tokio::time::{MissedTickBehavior, interval, sleep};
 
+use super::exec::Group;
 use super::{Error, terminal};
 use crate::cli;
 use crate::clock::Clock;
@@ -90,8 +91,24 @@ impl Observation {
         duration: Option<Duration>,
         on: &mut dyn FnMut(&Pipeline, Progress<'_>) -> Result<(), Error>,
     ) -> Result<(), Error> {
+        self.run_until(None, async |signals| signals.stop(duration).await, on)
+    }
+
+    /// Observes until `stop` is done, and gives what it gave. Control groups that are made below
+    /// `group` meanwhile belong to the family that is judged.
+    pub(super) fn run_until<T>(
+        &mut self,
+        group: Option<&Group>,
+        stop: impl AsyncFnOnce(&mut Signals) -> T,
+        on: &mut dyn FnMut(&Pipeline, Progress<'_>) -> Result<(), Error>,
+    ) -> Result<T, Error> {
         let Self { runtime, signals, kernel, pipeline } = self;
-        runtime.block_on(Loop { kernel, pipeline }.until(signals.stop(duration), on))
+        runtime.block_on(Loop { kernel, pipeline, group }.until(stop(signals), on))
+    }
+
+    /// Waits for something without observing.
+    pub(super) fn wait<T>(&mut self, work: impl AsyncFnOnce(&mut Signals) -> T) -> T {
+        self.runtime.block_on(work(&mut self.signals))
     }
 }
 
@@ -99,21 +116,22 @@ impl Observation {
 struct Loop<'a> {
     kernel: &'a mut Kernel,
     pipeline: &'a mut Pipeline,
+    group: Option<&'a Group>,
 }
 
 impl Loop<'_> {
-    async fn until(
+    async fn until<T>(
         &mut self,
-        stop: impl Future<Output = ()>,
+        stop: impl Future<Output = T>,
         on: &mut dyn FnMut(&Pipeline, Progress<'_>) -> Result<(), Error>,
-    ) -> Result<(), Error> {
+    ) -> Result<T, Error> {
         let mut stop = std::pin::pin!(stop);
         let mut drain = interval(DRAIN);
         drain.set_missed_tick_behavior(MissedTickBehavior::Delay);
         let mut due = Instant::now() + TICK;
         loop {
             tokio::select! {
-                () = &mut stop => return self.tick(true, on),
+                done = &mut stop => return self.tick(true, on).map(|()| done),
                 _ = drain.tick() => {}
             }
             if Instant::now() < due {
@@ -145,6 +163,9 @@ impl Loop<'_> {
         inputs: &[Input],
         on: &mut dyn FnMut(&Pipeline, Progress<'_>) -> Result<(), Error>,
     ) -> Result<(), Error> {
+        if let Some(group) = self.group {
+            self.pipeline.admit(group.numbers());
+        }
         for input in inputs {
             let fed = self.pipeline.feed(input);
             if let Fed::Met(identity) = &fed {
@@ -189,7 +210,7 @@ pub(super) fn settings(args: &cli::Tracing) -> probe::Settings {
 }
 
 /// SIGINT and SIGTERM, which end an observation as its deadline does.
-struct Signals {
+pub(super) struct Signals {
     interrupt: Signal,
     terminate: Signal,
 }
@@ -203,13 +224,20 @@ impl Signals {
         })
     }
 
+    /// The next of them.
+    pub(super) async fn next(&mut self) -> SignalKind {
+        tokio::select! {
+            _ = self.interrupt.recv() => SignalKind::interrupt(),
+            _ = self.terminate.recv() => SignalKind::terminate(),
+        }
+    }
+
     /// Ends at the deadline, or at the first signal.
-    async fn stop(&mut self, duration: Option<Duration>) {
+    pub(super) async fn stop(&mut self, duration: Option<Duration>) {
         // A year and more is for ever.
         let forever = Duration::from_hours(366 * 24);
         tokio::select! {
-            _ = self.interrupt.recv() => {}
-            _ = self.terminate.recv() => {}
+            _ = self.next() => {}
             () = sleep(duration.unwrap_or(forever).min(forever)) => {}
         }
     }

@@ -20,7 +20,8 @@ pub(super) fn run(args: &Replay) -> Result<Outcome, Error> {
         Setting::from_json(reader.meta()).ok_or_else(|| unreadable(FileError::NotOurs))?;
     let selection = diagnose::recorded_selection(&args.filter);
     let start_ns = setting.start_ns;
-    let mut sink = report::sink(args.report.output, &setting);
+    let explain = report::explain(&args.report, &args.filter.pids);
+    let mut sink = report::sink(args.report.output, explain, &setting);
     let mut pipeline = Pipeline::new(setting, Lookup::Recorded, selection, thresholds);
     if args.report.peers {
         pipeline.count_peers();
@@ -47,6 +48,6 @@ pub(super) fn run(args: &Replay) -> Result<Outcome, Error> {
                 }
             }
         }
-        report::close(&mut *sink, &pipeline, at_ns, &args.report)
+        report::close(&mut *sink, &pipeline, at_ns, &args.report, explain)
     })())
 }

@@ -4,20 +4,41 @@ use std::io::{self, Write};
 
 use super::{Error, Outcome, terminal, written};
 use crate::aggregate::Who;
-use crate::cli::{FailOn, Output, Report};
+use crate::cli::{Output, Report};
 use crate::connection::{Tick, seconds};
-use crate::detect::{Finding, Ledger, Notice, Severity, Thresholds};
+use crate::detect::{Finding, Ledger, Notice, Thresholds};
 use crate::pipeline::{Pipeline, Setting};
 use crate::process::Identity;
 use crate::sink::json::Json;
-use crate::sink::table::Table;
-use crate::sink::{Ended, Item, PeerSummary, Sink, Summary, Verdict};
+use crate::sink::table::{Explain, Look, Table};
+use crate::sink::{Ended, Item, NotEnough, PeerSummary, Sink, Summary, Verdict};
 
 /// The sink that `output` asks for, on stdout.
-pub(super) fn sink(output: Output, setting: &Setting) -> Box<dyn Sink> {
-    let (out, origin) = (io::BufWriter::new(io::stdout()), setting.origin.clone());
+pub(super) fn sink(output: Output, explain: Explain, setting: &Setting) -> Box<dyn Sink> {
+    let look = Look { explain, ..terminal::look_of(&io::stdout()) };
+    sink_on(io::stdout(), look, output, setting)
+}
+
+/// When to tell what came of rows without a finding: if it was asked for, or if the question was
+/// about one process, to which "no finding" is no answer. Machines get what they asked for.
+pub(super) fn explain(args: &Report, pids: &[u32]) -> Explain {
+    match (args.explain, args.output) {
+        (true, _) => Explain::Always,
+        (false, Output::Table) if !pids.is_empty() => Explain::WithoutFinding,
+        _ => Explain::Never,
+    }
+}
+
+/// The same, on `out`, which looks so.
+pub(super) fn sink_on(
+    out: impl Write + 'static,
+    look: Look,
+    output: Output,
+    setting: &Setting,
+) -> Box<dyn Sink> {
+    let (out, origin) = (io::BufWriter::new(out), setting.origin.clone());
     match output {
-        Output::Table => Box::new(Table::new(out, origin, terminal::look())),
+        Output::Table => Box::new(Table::new(out, origin, look)),
         Output::Json => Box::new(Json::new(out, origin)),
     }
 }
@@ -46,9 +67,8 @@ pub(super) fn news(
     ledger: &mut Ledger,
     at_ns: u64,
 ) -> Result<(), Error> {
-    for Notice { state, finding } in
-        &ledger.update(pipeline.judge().findings(pipeline.lost()), at_ns)
-    {
+    let findings = pipeline.judge().findings(pipeline.lost());
+    for Notice { state, finding } in &ledger.update(findings, at_ns) {
         let identity = identity(pipeline, &finding.key.who);
         let verdict = Verdict { at_ns, state: Some(*state), finding, identity };
         sink.write(&Item::Finding(verdict)).map_err(Error::Output)?;
@@ -56,12 +76,14 @@ pub(super) fn news(
     sink.flush().map_err(Error::Output)
 }
 
-/// Writes summaries, peers, findings and the last health line; says how it ended.
+/// Writes summaries, peers, findings, what is not enough for one if that is to be told, and the
+/// last health line; says how it ended.
 pub(super) fn close(
     sink: &mut dyn Sink,
     pipeline: &Pipeline,
     at_ns: u64,
     args: &Report,
+    explain: Explain,
 ) -> Result<Outcome, Error> {
     let setting = pipeline.setting();
     let window_s = seconds(setting.start_ns, at_ns);
@@ -83,6 +105,12 @@ pub(super) fn close(
         let identity = identity(pipeline, &finding.key.who);
         write(sink, Item::Finding(Verdict { at_ns, state: None, finding, identity }))?;
     }
+    if explain != Explain::Never {
+        for lack in &pipeline.judge().not_enough(pipeline.lost()) {
+            let identity = identity(pipeline, &lack.key.who);
+            write(sink, Item::NotEnough(NotEnough { at_ns, lack, identity }))?;
+        }
+    }
     let health = pipeline.health(at_ns);
     write(sink, Item::Health(&health))?;
     sink.finish().map_err(Error::Output)?;
@@ -97,14 +125,7 @@ fn identity<'a>(pipeline: &'a Pipeline, who: &Who) -> Option<&'a Identity> {
 }
 
 fn outcome(findings: &[Finding], is_complete: bool, args: &Report) -> Outcome {
-    let fails = args.fail_on.is_some_and(|least| {
-        let least = match least {
-            FailOn::Info => Severity::Info,
-            FailOn::Warn => Severity::Warn,
-            FailOn::Error => Severity::Error,
-        };
-        findings.iter().any(|finding| finding.severity >= least)
-    });
+    let fails = findings.iter().any(|found| args.fail_on.iter().any(|what| what.is_met_by(found)));
     if args.strict && !is_complete {
         Outcome::Lost
     } else if fails {
@@ -163,7 +184,8 @@ mod tests {
             output: Output::Json,
             connections: false,
             peers: false,
-            fail_on: None,
+            explain: false,
+            fail_on: Vec::new(),
             strict,
             thresholds: Vec::new(),
         };

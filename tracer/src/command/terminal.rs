@@ -1,16 +1,23 @@
 //! What the terminal can show.
 
-use std::io::{self, IsTerminal as _, Write as _};
+use std::io::{self, Write as _};
+use std::os::fd::AsFd;
+
+use anstream::stream::RawStream;
 
 use crate::sink::table::Look;
 
 /// Width and colours for stdout. `NO_COLOR` and `CLICOLOR` are honoured; a pipe gets plain text.
 pub(super) fn look() -> Look {
-    let stdout = io::stdout();
-    let colour = anstream::AutoStream::choice(&stdout) != anstream::ColorChoice::Never;
+    look_of(&io::stdout())
+}
+
+/// The same for another stream.
+pub(super) fn look_of(stream: &(impl RawStream + AsFd)) -> Look {
+    let colour = anstream::AutoStream::choice(stream) != anstream::ColorChoice::Never;
     let mut look = Look { colour, ..Look::default() };
-    if stdout.is_terminal()
-        && let Ok(size) = rustix::termios::tcgetwinsize(&stdout)
+    if stream.is_terminal()
+        && let Ok(size) = rustix::termios::tcgetwinsize(stream)
         && size.ws_col > 0
     {
         look.width = usize::from(size.ws_col);

@@ -80,7 +80,8 @@ pub(super) fn close(conn: &Conn, late: Option<&Late>, context: &Context<'_>) -> 
         late_peer_data: late.is_some(),
         unread_bytes: (cause == CloseCause::LocalAbortUnread).then_some(unread),
         unacked_bytes: was_established.then_some(conn.unacked),
-        sent_after_peer_fin: (cause == CloseCause::ResetAfterPeerFin && conn.first == first::PEER)
+        // Our close may have come between: an application that reads the end after it has written.
+        sent_after_peer_fin: (received && conn.first == first::PEER)
             .then_some(conn.sent_after_peer_fin),
         at_ns: conn.first_close_ns,
         // What never was busy never was idle.

@@ -14,6 +14,9 @@ use super::build::address;
 use super::record::Role;
 use crate::process::{Held, Holder};
 
+/// Kernel number.
+const SYN_SENT: u8 = 2;
+
 /// Network namespace, own address, the other end's.
 type Place = (u32, SocketAddr, SocketAddr);
 
@@ -94,6 +97,10 @@ impl Served {
     /// The role of a connection that was there before us. One that the walk at start did not find
     /// may have been waiting to be accepted then.
     pub(super) fn role(&self, conn: &Conn) -> Option<Role> {
+        // Only who dials is ever in this state.
+        if conn.state == SYN_SENT || conn.old_state == SYN_SENT {
+            return Some(Role::Client);
+        }
         if self.is_listened(conn, conn.sport) {
             Some(Role::Server)
         } else if conn.flags & flags::SEEDED == 0 {
@@ -152,6 +159,14 @@ mod tests {
         let mut conn = *conn;
         served.adopt(&mut conn);
         (conn.owner_tgid, conn.owner_start_ns, conn.flags & flags::SEEDED != 0)
+    }
+
+    #[test]
+    fn who_was_dialling_before_us_is_a_client_whatever_the_ports() {
+        let of = |state, old_state| Conn { state, old_state, sport: 80, dport: 40_000, ..blank() };
+        assert_eq!(Served::default().role(&of(2, 0)), Some(Role::Client));
+        assert_eq!(Served::default().role(&of(7, 2)), Some(Role::Client), "it has failed since");
+        assert_eq!(Served::default().role(&of(1, 0)), None);
     }
 
     #[test]

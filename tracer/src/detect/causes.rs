@@ -17,20 +17,22 @@ use Explains::{LeadsTo, Restates};
 /// For one key. The first entry that fits a finding counts.
 ///
 /// A process that lives for one request cannot reuse anything, so how it closes is no cause of its
-/// own. A client that closes on an unread answer, or gives up waiting for it, cannot keep the
-/// connection: the kernel resets it, and the next request dials. Connections that are hoarded until
+/// own. A client that closes on an unread answer cannot keep the connection: the kernel resets it,
+/// and the next request dials. One that gives up waiting may leave a part of the answer unread: that
+/// is no second fault; to redial after answers that came is one. Connections that are hoarded until
 /// the server times them out end in `CLOSE_WAIT`. `SO_LINGER` 0 is often set to get rid of the
 /// `TIME_WAIT`s that redialling leaves. Failed dials carried nothing: they explain none of the
-/// others and stay beside them.
+/// others and stay beside them. Among them, what the network said explains what did not arrive, and
+/// a peer that does not answer explains those that were given up early.
 const RELATIONS: &[(Code, Explains, Code)] = &[
+    (Code::ConnectUnreachable, Restates, Code::ConnectTimeout),
+    (Code::ConnectUnreachable, Restates, Code::DialCancelled),
+    (Code::ConnectTimeout, Restates, Code::DialCancelled),
     (Code::ShortLivedProcess, Restates, Code::OneShot),
     (Code::ShortLivedProcess, Restates, Code::UnreadClose),
     (Code::ShortLivedProcess, Restates, Code::PoolTooSmall),
     (Code::ShortLivedProcess, Restates, Code::ClientRecycles),
     (Code::CancelledExchange, Restates, Code::UnreadClose),
-    (Code::CancelledExchange, Restates, Code::PoolTooSmall),
-    (Code::CancelledExchange, Restates, Code::OneShot),
-    (Code::CancelledExchange, Restates, Code::ClientRecycles),
     (Code::CancelledExchange, LeadsTo, Code::ResetsSent),
     (Code::UnreadClose, Restates, Code::PoolTooSmall),
     (Code::UnreadClose, Restates, Code::OneShot),
@@ -51,6 +53,7 @@ const RELATIONS: &[(Code, Explains, Code)] = &[
     (Code::PeerClosesEach, Restates, Code::PeerIdleTimeout),
     (Code::PeerRecycles, Restates, Code::PeerIdleTimeout),
     (Code::PeerIdleTimeout, LeadsTo, Code::StaleReuse),
+    (Code::PeerRecycles, Restates, Code::ResetsReceived),
     (Code::PeerRecycles, LeadsTo, Code::StaleReuse),
     (Code::PeerClosesEach, LeadsTo, Code::StaleReuse),
     (Code::StaleReuse, Restates, Code::ResetsReceived),

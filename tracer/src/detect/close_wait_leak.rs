@@ -16,11 +16,6 @@ use super::{Code, Confidence, Detector, Finding, Severity, Thresholds, View};
 use crate::aggregate::{Slice, Who};
 use crate::connection::{Connection, Phase, TcpState, seconds};
 
-const ADVICE: &str = "Close what the peer has closed. Look for paths that return without closing: \
-    a response or connection object dropped on an error or early return (Go: defer \
-    resp.Body.Close(); Python: with-block; Java: try-with-resources), a server that stops reading \
-    after it has answered. Raising the file descriptor limit only delays the failure.";
-
 /// The soft limit of open files that most systems set.
 const USUAL_FD_LIMIT: f64 = 1024.0;
 
@@ -93,7 +88,6 @@ impl CloseWaitLeak {
             human(oldest_s),
             self.growth.grown(),
         );
-        finding.advice = ADVICE.into();
         finding.count("close_wait", count);
         finding.measure("oldest_s", oldest_s);
         finding.count("at_start", self.growth.baseline);

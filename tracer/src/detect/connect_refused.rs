@@ -14,10 +14,6 @@ use super::{Code, Confidence, Detector, Finding, Severity, Thresholds, View};
 use crate::aggregate::Slice;
 use crate::connection::{CloseCause, Role, seconds};
 
-const ADVICE: &str = "Check that the service runs and listens on that very address and port (ss \
-    -ltn in its network namespace), and that the client's configuration names it. If it restarts, \
-    let the client back off between retries; if it is gone for good, take it out of the list.";
-
 const ADVICE_OTHER_VERSION: &str = "Let the service listen on both IPv4 and IPv6, or let the client \
     name the address that works (127.0.0.1 instead of localhost): each request now dials twice.";
 
@@ -78,8 +74,9 @@ impl ConnectRefused {
             view.who(),
             view.destination()
         );
-        let advice = if view.works_at.is_some() { ADVICE_OTHER_VERSION } else { ADVICE };
-        finding.advice = advice.into();
+        if view.works_at.is_some() {
+            finding.advice = ADVICE_OTHER_VERSION.into();
+        }
         finding.count("refused", count);
         finding.count("dials", dials);
         finding.measure("refused_share", share(count, dials));

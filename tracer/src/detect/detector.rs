@@ -1,12 +1,23 @@
 //! The shape of a detector, and the set of all of them.
 
+use super::abortive_close::AbortiveClose;
+use super::cancelled_exchange::CancelledExchange;
+use super::client_idle_timeout::ClientIdleTimeout;
 use super::close_wait_leak::CloseWaitLeak;
 use super::connect_refused::ConnectRefused;
+use super::connect_timeout::ConnectTimeout;
+use super::connect_unreachable::ConnectUnreachable;
+use super::dial_cancelled::DialCancelled;
 use super::hoard::Hoard;
 use super::one_shot::OneShot;
+use super::peer_closes_each::PeerClosesEach;
+use super::peer_idle_timeout::PeerIdleTimeout;
+use super::peer_recycles::PeerRecycles;
 use super::pool_too_small::PoolTooSmall;
 use super::port_pressure::PortPressure;
 use super::port_use::Sources;
+use super::resets_received::ResetsReceived;
+use super::resets_sent::ResetsSent;
 use super::short_lived_process::ShortLivedProcess;
 use super::unread_close::UnreadClose;
 use super::{Finding, Thresholds, View};
@@ -56,9 +67,20 @@ detectors! {
     unread_close: UnreadClose,
     pool_too_small: PoolTooSmall,
     hoard: Hoard,
+    cancelled_exchange: CancelledExchange,
     short_lived_process: ShortLivedProcess,
     close_wait_leak: CloseWaitLeak,
     connect_refused: ConnectRefused,
+    peer_closes_each: PeerClosesEach,
+    peer_recycles: PeerRecycles,
+    peer_idle_timeout: PeerIdleTimeout,
+    client_idle_timeout: ClientIdleTimeout,
+    connect_timeout: ConnectTimeout,
+    connect_unreachable: ConnectUnreachable,
+    dial_cancelled: DialCancelled,
+    resets_received: ResetsReceived,
+    resets_sent: ResetsSent,
+    abortive_close: AbortiveClose,
     port_pressure: PortPressure,
 }
 

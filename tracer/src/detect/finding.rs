@@ -1,5 +1,6 @@
 //! A verdict, with what justifies it.
 
+use super::{Also, Cause};
 use crate::aggregate::Key;
 use crate::process::Runtime;
 use crate::words::words;
@@ -131,6 +132,10 @@ pub struct Finding {
     pub examples: Vec<u64>,
     /// Number of processes it is about.
     pub processes: u64,
+    /// Other processes and destinations that show the same.
+    pub also: Vec<Also>,
+    /// What is the same cause, from one tick to the next too.
+    pub cause: Cause,
     /// What they run on, if that is known and the same.
     pub runtime: Option<Runtime>,
 }

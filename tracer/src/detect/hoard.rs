@@ -1,7 +1,7 @@
 //! `hoard`: a client goes on dialling while its idle connections to the same destination pile up.
 //!
 //! Signature: in the live snapshot at least ten established connections, used for one request
-//! (a TLS handshake discounted), idle for a second or more and never used again; opened over
+//! (handshake and login discounted), idle for a second or more and never used again; opened over
 //! several seconds; growing at several moments; most of what is open; and dials still going on.
 //! Thresholds: `hoard.*`.
 //!
@@ -14,14 +14,9 @@
 use super::growth::Growth;
 use super::sample::Sample;
 use super::view::{human, share};
-use super::{Code, Confidence, Detector, Finding, Severity, Thresholds, View, tls};
+use super::{Code, Confidence, Detector, Finding, Severity, Thresholds, View, handshake};
 use crate::aggregate::Slice;
 use crate::connection::{Connection, OpenCause, Phase, Role, TcpState, seconds};
-
-const ADVICE: &str = "Keep one client per process instead of one per request, and give each \
-    connection back: Go: do not make an http.Transport per request, close every resp.Body; Python: \
-    use one Session, or close each with a with-block; Java, .NET: one HttpClient. Bound the pool \
-    (MaxConnsPerHost, pool size) so that a leak shows as waiting, not as open connections.";
 
 /// Memory of one key.
 #[derive(Clone, Debug, Default)]
@@ -44,7 +39,7 @@ fn is_hoarded(connection: &Connection, now_ns: u64, thresholds: &Thresholds) -> 
         && is_established(connection)
         && !connection.unanswered
         && idle_s.is_some_and(|idle_s| idle_s >= thresholds.hoard_min_idle_s)
-        && tls::is_one_request(connection.destination(), connection.exchanges, thresholds)
+        && handshake::is_one_request(connection.destination(), connection.exchanges, thresholds)
 }
 
 const fn is_established(connection: &Connection) -> bool {
@@ -97,7 +92,6 @@ impl Hoard {
             self.growth.grown(),
             self.needless,
         );
-        finding.advice = ADVICE.into();
         finding.count("idle_connections", count);
         finding.count("established", self.established);
         finding.count("at_start", self.growth.baseline);
@@ -117,6 +111,10 @@ impl Hoard {
         let why = "connections that only receive after one request (event streams, \
                    subscriptions) look the same";
         finding.doubt(Confidence::Medium, why);
+        let discounted = view.key.destination.and_then(|at| handshake::doubt(at, view.thresholds));
+        if let Some(why) = discounted {
+            finding.doubt(Confidence::Medium, why);
+        }
         finding
     }
 }

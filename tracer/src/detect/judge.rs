@@ -1,13 +1,17 @@
 //! Runs every detector on every key, keeps one finding per cause and ranks them.
 
+mod not_enough;
+
 use std::cmp::Reverse;
 use std::collections::BTreeMap;
 use std::net::SocketAddr;
 
-use super::{Detectors, Finding, Thresholds, View, causes, port_use};
+use super::{Detectors, Finding, Thresholds, View, causes, port_use, same};
 use crate::aggregate::{Aggregate, Entry, Identities, Key, Limits, Totals, Who};
 use crate::connection::{Role, Tick};
 use crate::probe::Ports;
+
+pub use not_enough::NotEnough;
 
 /// The aggregate and detect stages together: ticks in, totals and findings out.
 #[derive(Debug)]
@@ -59,13 +63,27 @@ impl Judge {
     /// number of records the kernel could not deliver.
     #[must_use]
     pub fn findings(&self, lost: u64) -> Vec<Finding> {
+        let mut findings = Vec::new();
+        self.each(lost, &mut |entry, view| findings.extend(causes::one_each(judge(entry, view))));
+        findings.sort_by(|left, right| {
+            let rank =
+                |finding: &Finding| (Reverse(finding.severity), Reverse(finding.connections));
+            rank(left)
+                .cmp(&rank(right))
+                .then_with(|| left.key.cmp(&right.key))
+                .then_with(|| left.code.cmp(&right.code))
+        });
+        same::together(findings)
+    }
+
+    /// Shows every key as of the last tick.
+    fn each(&self, lost: u64, look: &mut dyn FnMut(&Entry<Detectors>, &View<'_>)) {
         let entries = self.aggregate.entries();
         let totals: BTreeMap<_, _> =
             entries.iter().map(|(key, entry)| (key, entry.totals())).collect();
         let working = working(&totals);
         let sources = entries.iter().map(|(key, entry)| (key, entry.memory.sources()));
         let places = port_use::places(sources, self.aggregate.now_ns(), &self.ports);
-        let mut findings = Vec::new();
         for ((key, entry), totals) in entries.iter().zip(totals.values()) {
             let view = View {
                 key,
@@ -79,17 +97,8 @@ impl Judge {
                 works_at: works_at(key, &working),
                 thresholds: &self.thresholds,
             };
-            findings.extend(causes::one_each(judge(entry, &view)));
+            look(entry, &view);
         }
-        findings.sort_by(|left, right| {
-            let rank =
-                |finding: &Finding| (Reverse(finding.severity), Reverse(finding.connections));
-            rank(left)
-                .cmp(&rank(right))
-                .then_with(|| left.key.cmp(&right.key))
-                .then_with(|| left.code.cmp(&right.code))
-        });
-        findings
     }
 }
 
@@ -105,7 +114,7 @@ type Place<'a> = (&'a Who, u32, u16, bool);
 fn working<'a>(totals: &BTreeMap<&'a Key, Totals>) -> BTreeMap<Place<'a>, SocketAddr> {
     totals
         .iter()
-        .filter(|(key, totals)| key.role == Some(Role::Client) && totals.opened > totals.failed)
+        .filter(|(key, totals)| key.role == Some(Role::Client) && totals.established > 0)
         .filter_map(|(key, _)| {
             let at = key.destination?;
             Some(((&key.who, key.netns, at.port(), at.is_ipv6()), at))

@@ -2,8 +2,7 @@
 
 use std::collections::BTreeMap;
 
-use super::{Code, Finding};
-use crate::aggregate::Key;
+use super::{Cause, Finding};
 use crate::connection::seconds;
 use crate::words::words;
 
@@ -49,7 +48,7 @@ struct Open {
 /// The findings that go on. Bounded by the number of keys and codes.
 #[derive(Clone, Debug, Default)]
 pub struct Ledger {
-    open: BTreeMap<(Key, Code), Open>,
+    open: BTreeMap<Cause, Open>,
 }
 
 impl Ledger {
@@ -59,7 +58,7 @@ impl Ledger {
         let mut before = std::mem::take(&mut self.open);
         let mut news = Vec::new();
         for finding in findings.into_iter().filter(|finding| !is_quiet(finding, now_ns)) {
-            let place = (finding.key.clone(), finding.code);
+            let place = finding.cause.clone();
             let known = before.remove(&place);
             let state = match &known {
                 None => Some(State::Begun),
@@ -99,8 +98,8 @@ fn has_news(known: &Open, finding: &Finding, now_ns: u64) -> bool {
 mod tests {
     use super::*;
     use crate::aggregate::support::SECOND;
-    use crate::detect::Severity;
     use crate::detect::support::blank;
+    use crate::detect::{Code, Severity};
 
     fn seen(connections: u64, first_s: u64, last_s: u64) -> Finding {
         Finding {

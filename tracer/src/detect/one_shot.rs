@@ -1,6 +1,6 @@
 //! `one-shot`: a client dials, makes one request, closes right after the answer, and dials again.
 //!
-//! Signature: most ended connections that carried an exchange carried one (a TLS handshake
+//! Signature: most ended connections that carried an exchange carried one (handshake and login
 //! discounted), were closed first by us (not by the process's exit) within a second of the last
 //! data, and the same process dialled the same destination again within half a second, mostly.
 //! Thresholds: `one-shot.*`.
@@ -10,18 +10,13 @@
 //! closes idle connections (idle before close); a server or proxy that closes each (`peer_close`,
 //! not ours); short-lived processes (`exit:*`, or a finding of their own).
 
+use super::ends::is_own_close;
 use super::redials::Redials;
 use super::sample::Sample;
 use super::view::{human, share};
-use super::{Code, Confidence, Detector, Finding, Severity, Thresholds, View, tls};
+use super::{Code, Confidence, Detector, Finding, Severity, Thresholds, View, handshake};
 use crate::aggregate::{Distribution, Slice};
-use crate::connection::{Basis, Close, CloseCause, Connection, Initiator, Role, seconds};
-
-const ADVICE: &str = "Make one client per process and share it: Go: one http.Client/Transport, \
-    read the body to its end and close it; Python: one requests.Session or httpx.Client; Java: one \
-    HttpClient; Node: an Agent with keepAlive; .NET: one HttpClient or IHttpClientFactory. Then \
-    look for what turns reuse off: `Connection: close`, DisableKeepAlives, HTTP/1.0, \
-    a pool per request.";
+use crate::connection::{Basis, Close, Connection, Initiator, Role, seconds};
 
 /// Memory of one key.
 #[derive(Clone, Debug, Default)]
@@ -38,19 +33,6 @@ pub(super) struct OneShot {
     idle: Distribution,
     connect_ns: u64,
     is_bound: bool,
-}
-
-/// Whether our own call ended it, before anything came from the peer.
-pub(super) fn is_own_close(close: &Close) -> bool {
-    let ours = matches!(
-        close.cause,
-        CloseCause::LocalClose
-            | CloseCause::LocalCloseThenReset
-            | CloseCause::LocalAbortLinger0
-            | CloseCause::LocalAbort
-            | CloseCause::Disconnect
-    );
-    ours && !close.after_peer_fin && !is_exit(close)
 }
 
 /// Whether the end of the process ended it.
@@ -70,7 +52,7 @@ impl OneShot {
         let idle_s = close.idle_s.filter(|idle_s| *idle_s <= thresholds.one_shot_max_idle_s);
         let destination = connection.destination();
         let Some(idle_s) = idle_s.filter(|_| is_own_close(close)) else { return false };
-        if !tls::is_one_request(destination, connection.exchanges, thresholds) {
+        if !handshake::is_one_request(destination, connection.exchanges, thresholds) {
             return false;
         }
         self.sample.add(close.at_ns, connection);
@@ -137,8 +119,10 @@ impl OneShot {
         let mut finding = view.finding(code, Severity::Warn, &self.sample, enough);
         let idle_s = self.idle.quantile_seconds(0.5);
         let gap_s = self.redials.gaps.quantile_seconds(0.5);
+        let discounted = view.key.destination.and_then(|at| handshake::doubt(at, thresholds));
+        let unit = if discounted.is_some() { "request" } else { "exchange" };
         finding.summary = format!(
-            "{} closes its connections to {} after one exchange and dials again: {count} of {} in \
+            "{} closes its connections to {} after one {unit} and dials again: {count} of {} in \
              {:.1} s, closed {} the answer, redialled {} later (medians).",
             view.who(),
             view.destination(),
@@ -147,7 +131,6 @@ impl OneShot {
             idle_s.map_or_else(|| "some time after".into(), after),
             gap_s.map_or_else(|| "?".into(), human),
         );
-        finding.advice = ADVICE.into();
         finding.count("connections", count);
         finding.measure("one_exchange_share", share(count, self.carried));
         finding.measure("median_idle_before_close_s", idle_s);
@@ -183,8 +166,7 @@ impl OneShot {
             let why = "exchanges are an upper bound from segment counts, not counted at each read";
             finding.doubt(Confidence::Medium, why);
         }
-        if view.key.destination.is_some_and(tls::is_likely) {
-            let why = "the port means TLS: up to three exchanges are taken for one request";
+        if let Some(why) = discounted {
             finding.doubt(Confidence::Medium, why);
         }
         finding

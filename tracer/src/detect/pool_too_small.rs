@@ -11,15 +11,12 @@
 //! request (nothing is kept: `one-shot`); one that drops each after the same number of requests
 //! (`client-recycles`).
 
-use super::one_shot::is_own_close;
+use super::ends::is_own_close;
 use super::sample::Sample;
 use super::view::{human, share};
-use super::{Code, Confidence, Detector, Finding, Severity, Thresholds, View, tls};
+use super::{Code, Confidence, Detector, Finding, Severity, Thresholds, View, handshake};
 use crate::aggregate::{Distribution, Slice};
 use crate::connection::{Connection, OpenCause, Phase, Role, TcpState, seconds};
-
-const ADVICE: &str = "Let the pool keep as many idle connections to this destination as are used at \
-    a time (Go: Transport.MaxIdleConnsPerHost, 2 by default), or let fewer requests run at a time.";
 
 /// An idle connection at that many ticks, used again that often, is a pool.
 const KEPT_TICKS: u64 = 3;
@@ -61,7 +58,7 @@ fn is_surplus(connection: &Connection, thresholds: &Thresholds) -> bool {
 }
 
 fn is_one_request(connection: &Connection, thresholds: &Thresholds) -> bool {
-    tls::is_one_request(connection.destination(), connection.exchanges, thresholds)
+    handshake::is_one_request(connection.destination(), connection.exchanges, thresholds)
 }
 
 /// Whether a live one certainly lies idle.
@@ -155,7 +152,7 @@ impl PoolTooSmall {
         let quantile = |q| self.exchanges.quantile(q).unwrap_or(0);
         let (low, high) = (quantile(0.1), quantile(0.9));
         let one = view.key.destination.is_some_and(|at| {
-            tls::is_one_request(at, u32::try_from(high).unwrap_or(u32::MAX), view.thresholds)
+            handshake::is_one_request(at, u32::try_from(high).unwrap_or(u32::MAX), view.thresholds)
         });
         low == high && !one
     }
@@ -174,7 +171,6 @@ impl PoolTooSmall {
             self.carried,
             view.window_s(),
         );
-        finding.advice = ADVICE.into();
         finding.count("dropped", count);
         finding.measure("dropped_share", share(count, self.carried));
         finding.count("peak_open", peak);

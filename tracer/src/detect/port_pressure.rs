@@ -17,10 +17,6 @@ use super::{Code, Confidence, Detector, Finding, Severity, Thresholds, View};
 use crate::aggregate::{Slice, Who};
 use crate::connection::{CloseCause, Role};
 
-const ADVICE: &str = "Reuse connections: each new one holds a port for a minute after it was closed. \
-    Until then: widen net.ipv4.ip_local_port_range, set net.ipv4.tcp_tw_reuse=1, dial from more \
-    source addresses or towards more destination addresses.";
-
 /// Memory of one key.
 #[derive(Clone, Debug, Default)]
 pub(super) struct PortPressure {
@@ -102,7 +98,6 @@ impl PortPressure {
                 )
             }
         };
-        finding.advice = ADVICE.into();
         if let Some(place) = place.filter(|_| !has_failed) {
             finding.connections = place.all.now();
             // Ports are held now, by whatever holds them.

@@ -61,6 +61,15 @@ impl Redials {
         self.quick += u64::from(gap_s <= quick_s);
     }
 
+    /// Median time to the redial over `closes` closes, seconds, where one without a redial counts as
+    /// infinitely slow.
+    pub(super) fn median_s(&self, closes: u64) -> Option<f64> {
+        let (half, redials) = (closes.div_ceil(2), self.gaps.len());
+        (redials > 0 && half <= redials)
+            .then(|| self.gaps.quantile_seconds(half as f64 / redials as f64))
+            .flatten()
+    }
+
     /// Takes over what another process did; what waits there can find no counterpart here.
     pub(super) fn merge(&mut self, other: &Self) {
         self.gaps.merge(&other.gaps);
@@ -112,6 +121,16 @@ mod tests {
         let mut redials = Redials::default();
         redials.observe(&[0, 2 * SECOND], &[SECOND, 3 * SECOND], 0.5);
         assert_eq!((redials.quick, redials.gaps.len()), (0, 2));
+    }
+
+    #[test]
+    fn the_median_counts_a_close_without_a_redial_as_infinitely_slow() {
+        let mut redials = Redials::default();
+        redials.observe(&[0, 2 * SECOND, 4 * SECOND], &[10, 2 * SECOND + 20], 0.5);
+        assert_eq!(redials.median_s(2), Some(0.0));
+        assert!(redials.median_s(3).is_some() && redials.median_s(4).is_some());
+        assert_eq!(redials.median_s(5), None);
+        assert_eq!(Redials::default().median_s(0), None);
     }
 
     #[test]

@@ -7,7 +7,7 @@
 
 use std::collections::BTreeMap;
 
-use super::{Finding, Judge, Thresholds};
+use super::{Finding, Judge, NotEnough, Thresholds};
 use crate::aggregate::{Identities, Key, Limits, Totals};
 use crate::connection::Tick;
 use crate::probe::Ports;
@@ -101,6 +101,14 @@ impl Rolling {
     #[must_use]
     pub fn findings(&self, lost: u64) -> Vec<Finding> {
         self.older.findings(lost)
+    }
+}
+
+impl Rolling {
+    /// The verdicts for which there is not enough yet, over the window.
+    #[must_use]
+    pub fn not_enough(&self, lost: u64) -> Vec<NotEnough> {
+        self.older.not_enough(lost)
     }
 }
 

@@ -1,6 +1,6 @@
 //! Which connections count towards a verdict: how many, since when, and a few examples.
 
-use crate::connection::Connection;
+use crate::connection::{Connection, seconds};
 
 /// Enough to look at by hand.
 const EXAMPLES: usize = 5;
@@ -45,6 +45,13 @@ impl Sample {
     /// First and last moment; 0 and 0 of an empty sample.
     pub(super) fn span_ns(&self) -> (u64, u64) {
         self.span_ns.unwrap_or_default()
+    }
+
+    /// Mean time from one to the next, seconds; `None` of fewer than two.
+    pub(super) fn interval_s(&self) -> Option<f64> {
+        let (first_ns, last_ns) = self.span_ns();
+        let steps = self.connections.checked_sub(1).filter(|steps| *steps > 0)?;
+        Some(seconds(first_ns, last_ns) / steps as f64)
     }
 
     /// Cookies of the earliest ones.

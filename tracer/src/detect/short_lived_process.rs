@@ -15,11 +15,6 @@ use super::{Code, Detector, Finding, Severity, Thresholds, View};
 use crate::aggregate::Slice;
 use crate::connection::{Initiator, Role, seconds};
 
-const ADVICE: &str = "Make the requests in one process that stays and keeps its connection: give \
-    curl all URLs at once (or --config), use a client library in a loop instead of a command, let \
-    xargs pass many arguments to one call, put a pooler (pgbouncer) or a local proxy in front of \
-    commands that must stay separate.";
-
 /// First dials remembered; the newest are kept.
 const STARTS: usize = 256;
 
@@ -110,7 +105,6 @@ impl ShortLivedProcess {
             view.window_s(),
             human(gap_s),
         );
-        finding.advice = ADVICE.into();
         finding.count("processes", processes);
         finding.count("connections", count);
         finding.measure("connections_per_process", share(view.totals.connections(), processes));

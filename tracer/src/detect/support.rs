@@ -2,7 +2,7 @@
 
 use std::collections::BTreeMap;
 
-use super::{Code, Confidence, Finding, Judge, Severity, Thresholds};
+use super::{Cause, Code, Confidence, Finding, Judge, Severity, Thresholds};
 use crate::aggregate::support::{Build, MILLI, SECOND, ticks};
 use crate::aggregate::{Identities, Key, Limits, Who};
 use crate::connection::{Connection, Role};
@@ -39,6 +39,11 @@ pub(super) fn codes(history: &[Connection], seconds: u64) -> Vec<Code> {
     findings(history, seconds).iter().map(|finding| finding.code).collect()
 }
 
+/// Whether `code` is not among the findings, whatever else is.
+pub(super) fn lacks(code: Code, history: &[Connection], seconds: u64) -> bool {
+    !codes(history, seconds).contains(&code)
+}
+
 /// The only finding about `history`.
 pub(super) fn only(history: &[Connection], seconds: u64) -> Finding {
     let mut findings = findings(history, seconds);
@@ -69,6 +74,8 @@ pub(super) fn one_by_one(
 pub(super) fn blank(code: Code, severity: Severity) -> Finding {
     let key = Key { who: Who::Unknown, role: Some(Role::Client), destination: None, netns: 1 };
     Finding {
+        also: Vec::new(),
+        cause: Cause::new(code, &key, ""),
         code,
         key,
         severity,

@@ -14,6 +14,8 @@ pub enum Unit {
     Seconds,
     /// 0 to 1.
     Share,
+    /// A multiple of something else, not negative.
+    Ratio,
 }
 
 impl Unit {
@@ -25,6 +27,7 @@ impl Unit {
             Self::Bytes => "a whole number of bytes",
             Self::Seconds => "a number of seconds, 0 or more",
             Self::Share => "a number from 0 to 1",
+            Self::Ratio => "a number, 0 or more",
         }
     }
 }
@@ -107,6 +110,15 @@ macro_rules! thresholds {
                 default: $default as f64,
                 reason: $reason,
             },)*];
+
+            /// The value in force of the threshold `name`.
+            #[must_use]
+            pub fn get(&self, name: &str) -> Option<f64> {
+                match name {
+                    $($name => Some(self.$field as f64),)*
+                    _ => None,
+                }
+            }
 
             /// Overrides the threshold `name` by the value written in `value`.
             pub fn set(&mut self, name: &str, value: &str) -> Result<(), ThresholdError> {
@@ -207,6 +219,116 @@ thresholds! {
         "The kernel searches longer for a free port the fewer are left, and rates are not that steady.";
     port_min_failures: u64 = 3, Count, "port-pressure.min-failures",
         "One or two may be the fault of a program that chose its own port.";
+    cancelled_min_connections: u64 = 5, Count, "cancelled-exchange.min-connections",
+        "One or two requests are given up in any client, by its user or its caller.";
+    cancelled_min_share: f64 = 0.2, Share, "cancelled-exchange.min-share",
+        "Of the requests, where no constant time names a timeout: hedged requests and callers that go away stay below.";
+    cancelled_min_timeout_share: f64 = 0.01, Share, "cancelled-exchange.min-timeout-share",
+        "Of the requests, where a constant time does: a timeout that one in a hundred meets is no accident.";
+    cancelled_min_wait_s: f64 = 0.02, Seconds, "cancelled-exchange.min-wait",
+        "A farewell (TLS close alert, GOAWAY, QUIT, Terminate) is written right before the close; two ticks of the slowest clock are 20 ms.";
+    cancelled_min_span_s: f64 = 1.0, Seconds, "cancelled-exchange.min-span",
+        "A shutdown gives up all that is outstanding at one moment.";
+    cancelled_tls_max_wait_s: f64 = 5.0, Seconds, "cancelled-exchange.tls-max-wait",
+        "HTTP/2 writes control frames after the answer, so an idle connection looks unanswered; pools close idle ones after 5 s at the earliest.";
+    timeout_min_dials: u64 = 5, Count, "connect-timeout.min-dials",
+        "Clients retry one or two dials by themselves.";
+    timeout_min_share: f64 = 0.1, Share, "connect-timeout.min-share",
+        "Where packets are lost, a hundredth of the first SYNs is; a tenth without an answer is no loss.";
+    timeout_min_wait_s: f64 = 1.0, Seconds, "connect-timeout.min-wait",
+        "The kernel repeats a SYN after one second: what waits longer got no answer to the first.";
+    unreachable_min_dials: u64 = 5, Count, "connect-unreachable.min-dials",
+        "Clients retry one or two dials by themselves.";
+    unreachable_min_share: f64 = 0.5, Share, "connect-unreachable.min-share",
+        "Below half, the destination is reached and a route or a host behind it comes and goes.";
+    given_up_min_dials: u64 = 5, Count, "dial-cancelled.min-dials",
+        "One or two dials are given up in any client, because the request that wanted them ended.";
+    given_up_min_share: f64 = 0.2, Share, "dial-cancelled.min-share",
+        "Requests that are cancelled before they have a connection give up a part of the dials, below a fifth.";
+    given_up_min_span_s: f64 = 1.0, Seconds, "dial-cancelled.min-span",
+        "A shutdown, or one cancelled request, gives up all its dials at one moment.";
+    resets_min_connections: u64 = 5, Count, "resets-received.min-connections",
+        "Single resets come with any crash or failover of a peer.";
+    resets_min_share: f64 = 0.1, Share, "resets-received.min-share",
+        "Of the ended connections; in a pool that works few end at all, so a tenth is much.";
+    resets_blip_s: f64 = 1.0, Seconds, "resets-received.blip",
+        "A peer that restarts resets all its connections within a second.";
+    resets_long_idle_s: f64 = 30.0, Seconds, "resets-received.long-idle",
+        "Firewalls, NAT and balancers forget an idle connection after about a minute at the earliest.";
+    sent_min_connections: u64 = 5, Count, "resets-sent.min-connections",
+        "Single clients give up or misbehave at any server.";
+    sent_min_share: f64 = 0.1, Share, "resets-sent.min-share",
+        "Of the ended connections: scanners and broken clients are a small part of the traffic.";
+    abortive_min_connections: u64 = 10, Count, "abortive-close.min-connections",
+        "Error paths abort single connections on purpose.";
+    abortive_min_share: f64 = 0.5, Share, "abortive-close.min-share",
+        "Below half, it is how errors are ended, not how connections are.";
+    abortive_min_loss_share: f64 = 0.1, Share, "abortive-close.min-loss-share",
+        "Of the aborted ones: data that was not acknowledged yet is thrown away.";
+    peer_each_min_connections: u64 = 10, Count, "peer-closes-each.min-connections",
+        "Fewer are noise: a start-up or a page load makes that many without being at fault.";
+    peer_each_min_share: f64 = 0.8, Share, "peer-closes-each.min-share",
+        "A server that closes each closes nearly all; one that closes some has another reason, such as an error page.";
+    peer_each_max_idle_s: f64 = 0.1, Seconds, "peer-closes-each.max-idle",
+        "No server has an idle timeout that short; a FIN this soon after the answer waits for nothing.";
+    peer_each_max_age_s: f64 = 2.0, Seconds, "peer-closes-each.max-age",
+        "The shortest idle timeout that is common on servers; a dial for a request that takes longer, such as long polling, costs little.";
+    peer_each_min_turnover: u64 = 5, Count, "peer-closes-each.min-turnover",
+        "Connections per most open at once: a burst or a restart stays below.";
+    peer_each_max_redial_s: f64 = 0.5, Seconds, "peer-closes-each.max-redial",
+        "Health checks and pollers come every second or slower and gain little from a kept connection.";
+    peer_each_warn_interval_s: f64 = 1.0, Seconds, "peer-closes-each.warn-interval",
+        "A handshake a second is nothing that a host feels: from one to the next longer than this is information.";
+    peer_recycles_min_connections: u64 = 5, Count, "peer-recycles.min-connections",
+        "Fewer that agree can be chance.";
+    peer_recycles_min_share: f64 = 0.5, Share, "peer-recycles.min-share",
+        "Where most end in other ways, the redials belong to those.";
+    peer_recycles_max_idle_s: f64 = 0.1, Seconds, "peer-recycles.max-idle",
+        "A connection used that short a time ago was not closed for being idle.";
+    peer_recycles_max_spread: f64 = 0.1, Share, "peer-recycles.max-spread",
+        "From the tenth to the ninetieth percentile, of the median: a counter is exact, an age ends with the request in hand.";
+    peer_recycles_min_moments: u64 = 3, Count, "peer-recycles.min-moments",
+        "Seconds with a close: a pool opened and closed at one time, by a restart, has one age too.";
+    peer_recycles_max_redial_s: f64 = 1.0, Seconds, "peer-recycles.max-redial",
+        "A connection in use is missed at the next request.";
+    peer_recycles_max_exchanges: u64 = 1000, Count, "peer-recycles.max-exchanges",
+        "One dial for this many exchanges (what nginx allows) costs nothing and lets load spread.";
+    peer_recycles_max_age_s: f64 = 60.0, Seconds, "peer-recycles.max-age",
+        "One dial a minute costs nothing and lets load spread.";
+    peer_recycles_warn_exchanges: u64 = 100, Count, "peer-recycles.warn-exchanges",
+        "From one dial for a hundred exchanges on the handshakes hardly show in latency: information.";
+    peer_recycles_warn_interval_s: f64 = 1.0, Seconds, "peer-recycles.warn-interval",
+        "A handshake a second is nothing that a host feels: from one to the next longer than this is information.";
+    peer_idle_min_connections: u64 = 3, Count, "peer-idle-timeout.min-connections",
+        "One long pause is no pattern, two that agree can be chance.";
+    peer_idle_min_moments: u64 = 3, Count, "peer-idle-timeout.min-moments",
+        "Seconds with a close: a restart or failover closes a whole pool at one moment.";
+    peer_idle_min_share: f64 = 0.5, Share, "peer-idle-timeout.min-share",
+        "Where most end in other ways, the redials belong to those.";
+    peer_idle_min_idle_s: f64 = 0.5, Seconds, "peer-idle-timeout.min-idle",
+        "Shorter is no timeout that anybody sets, but a server that ends each connection.";
+    peer_idle_max_spread: f64 = 0.25, Share, "peer-idle-timeout.max-spread",
+        "From the tenth to the ninetieth percentile, of the median: timers are exact, but many pools look only once a second.";
+    peer_idle_max_redial: f64 = 1.0, Ratio, "peer-idle-timeout.max-redial",
+        "The redial comes within this many idle times: twice the timeout would have kept the connection; a poller comes back later.";
+    peer_idle_warn_interval_s: f64 = 1.0, Seconds, "peer-idle-timeout.warn-interval",
+        "A handshake a second is nothing that a host feels: from one to the next longer than this is information.";
+    client_idle_min_connections: u64 = 3, Count, "client-idle-timeout.min-connections",
+        "One long pause is no pattern, two that agree can be chance.";
+    client_idle_min_moments: u64 = 3, Count, "client-idle-timeout.min-moments",
+        "Seconds with a close: a job that ends closes its whole pool at one moment.";
+    client_idle_min_share: f64 = 0.5, Share, "client-idle-timeout.min-share",
+        "Where most end in other ways, the redials belong to those.";
+    client_idle_min_idle_s: f64 = 0.5, Seconds, "client-idle-timeout.min-idle",
+        "Shorter is no timeout that anybody sets, but a client that closes after each answer.";
+    client_idle_max_spread: f64 = 0.25, Share, "client-idle-timeout.max-spread",
+        "From the tenth to the ninetieth percentile, of the median: timers are exact, but many pools look only once a second.";
+    client_idle_max_idle_s: f64 = 60.0, Seconds, "client-idle-timeout.max-idle",
+        "A dial a minute costs nothing; default idle timeouts of clients are a minute or longer.";
+    client_idle_max_redial: f64 = 1.0, Ratio, "client-idle-timeout.max-redial",
+        "The redial comes within this many idle times: twice the timeout would have kept the connection; a poller comes back later.";
+    client_idle_warn_interval_s: f64 = 1.0, Seconds, "client-idle-timeout.warn-interval",
+        "A handshake a second is nothing that a host feels: from one to the next longer than this is information.";
 }
 
 #[cfg(test)]
@@ -217,7 +339,9 @@ mod tests {
     fn every_threshold_can_be_set_by_its_name() {
         for threshold in Thresholds::ALL {
             let mut thresholds = Thresholds::default();
+            assert_eq!(thresholds.get(threshold.name), Some(threshold.default));
             assert_eq!(thresholds.set(threshold.name, "1"), Ok(()), "{}", threshold.name);
+            assert_eq!(thresholds.get(threshold.name), Some(1.0), "{}", threshold.name);
             assert!(threshold.reason.ends_with('.'), "{}", threshold.name);
             assert_eq!(thresholds.set(threshold.name, "0"), Ok(()), "{}", threshold.name);
             assert_ne!(thresholds, Thresholds::default(), "{}", threshold.name);

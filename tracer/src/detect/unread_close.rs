@@ -13,14 +13,9 @@
 use super::one_shot::is_exit;
 use super::sample::Sample;
 use super::view::share;
-use super::{Code, Confidence, Detector, Finding, Severity, Thresholds, View, tls};
+use super::{Code, Confidence, Detector, Finding, Severity, Thresholds, View, handshake};
 use crate::aggregate::{Distribution, Slice, Who};
 use crate::connection::{Close, CloseCause, Connection, Initiator, Role};
-
-const ADVICE: &str = "Read each answer to its end before closing it. Go: io.Copy(io.Discard, \
-    io.LimitReader(resp.Body, 64<<10)) before resp.Body.Close(), on error paths too; Python: read \
-    .content of a stream=True response inside its with-block; Java: consume or discard the body; \
-    Node: response.resume(). If the rest is not wanted, ask for less (HEAD, Range, a limit).";
 
 /// Memory of one key.
 #[derive(Clone, Debug, Default)]
@@ -43,7 +38,7 @@ pub(super) struct UnreadClose {
 /// Whether the data unread at our close was an answer, as far as can be told.
 fn is_abort(connection: &Connection, close: &Close, thresholds: &Thresholds) -> bool {
     let goodbye = thresholds.unread_tls_goodbye_bytes;
-    let may_be_goodbye = tls::is_likely(connection.destination())
+    let may_be_goodbye = handshake::may_be_tls(connection.destination())
         && close.unread_bytes.is_none_or(|bytes| u64::from(bytes) <= goodbye);
     close.cause == CloseCause::LocalAbortUnread && !may_be_goodbye
 }
@@ -53,7 +48,7 @@ fn is_late(connection: &Connection, close: &Close) -> bool {
     close.late_peer_data
         && close.initiator == Initiator::Local
         && !connection.unanswered
-        && !tls::is_likely(connection.destination())
+        && !handshake::may_be_tls(connection.destination())
 }
 
 impl Detector for UnreadClose {
@@ -117,7 +112,6 @@ impl UnreadClose {
             self.aborts,
             self.late,
         );
-        finding.advice = ADVICE.into();
         finding.count("connections", count);
         finding.measure("share", share(count, self.ended));
         finding.count("aborts", self.aborts);
@@ -131,7 +125,7 @@ impl UnreadClose {
             "the process did not end while reading: {} ended with it and are not counted",
             self.by_exit
         ));
-        if view.key.destination.is_some_and(tls::is_likely) {
+        if view.key.destination.is_some_and(handshake::may_be_tls) {
             finding.rule_out(format!(
                 "it is no TLS farewell: more than {} bytes were unread each time",
                 view.thresholds.unread_tls_goodbye_bytes

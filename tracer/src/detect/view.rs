@@ -4,10 +4,10 @@ use std::net::SocketAddr;
 
 use super::port_use::PlaceUse;
 use super::sample::Sample;
-use super::{Code, Confidence, Finding, Severity, Thresholds};
+use super::{Cause, Code, Confidence, Finding, Severity, Thresholds, advice};
 use crate::aggregate::{Key, Totals, Who};
 use crate::connection::{Role, seconds};
-use crate::process::Runtime;
+use crate::process::{Runtime, RuntimeKind};
 
 /// One key as of the last tick.
 #[derive(Clone, Copy, Debug)]
@@ -52,6 +52,12 @@ impl View<'_> {
     #[must_use]
     pub fn is_recent(&self, at_ns: u64, recent_s: f64) -> bool {
         seconds(at_ns, self.now_ns) <= recent_s.max(self.window_s() / 4.0)
+    }
+
+    /// What its processes run on, to choose among advice. Commands that were gone before they were
+    /// looked up are known by name only, which is enough for that.
+    pub(super) fn runtime_kind(&self) -> Option<RuntimeKind> {
+        self.runtime.map(|runtime| runtime.kind).or_else(|| RuntimeKind::of_command(self.comm))
     }
 
     /// Whether this is one process's client side: only there can a process reuse what it dialled.
@@ -108,7 +114,7 @@ impl View<'_> {
             doubts: Vec::new(),
             connections: sample.connections,
             summary: String::new(),
-            advice: String::new(),
+            advice: advice::of(code, self.runtime_kind()).into(),
             evidence: Vec::new(),
             ruled_out: Vec::new(),
             consequences: Vec::new(),
@@ -116,6 +122,8 @@ impl View<'_> {
             last_seen_ns,
             examples: sample.cookies(),
             processes: self.totals.processes,
+            also: Vec::new(),
+            cause: Cause::new(code, self.key, self.comm),
             runtime: self.runtime.cloned(),
         };
         if self.lost > 0 {

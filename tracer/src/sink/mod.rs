@@ -14,7 +14,7 @@ use std::io;
 use crate::aggregate::{Key, PeerTotals, Totals};
 use crate::clock::Clock;
 use crate::connection::{Close, Connection};
-use crate::detect::{Finding, State};
+use crate::detect::{self, Finding, State};
 use crate::process::Identity;
 
 /// Where and by which clock everything was observed; the same for a whole run or recording.
@@ -126,6 +126,17 @@ pub struct Verdict<'a> {
     pub identity: Option<&'a Identity>,
 }
 
+/// A verdict that too little was seen for, with the process it is about.
+#[derive(Clone, Copy, Debug)]
+pub struct NotEnough<'a> {
+    /// When it was judged, monotonic nanoseconds.
+    pub at_ns: u64,
+    /// What there is too little of.
+    pub lack: &'a detect::NotEnough,
+    /// The process of its key, where it is one and known.
+    pub identity: Option<&'a Identity>,
+}
+
 /// Anything a sink can write.
 #[derive(Clone, Copy, Debug)]
 pub enum Item<'a> {
@@ -139,6 +150,8 @@ pub enum Item<'a> {
     Peer(PeerSummary<'a>),
     /// One finding.
     Finding(Verdict<'a>),
+    /// Too little for a finding.
+    NotEnough(NotEnough<'a>),
 }
 
 /// Takes items in the order of the output contract.

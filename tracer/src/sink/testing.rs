@@ -5,7 +5,9 @@ use crate::clock::Clock;
 use crate::connection::{
     Basis, Close, CloseCause, Connection, Initiator, OpenCause, Phase, Role, TcpState, testing,
 };
-use crate::detect::{Code, Confidence, Consequence, Evidence, Finding, Severity};
+use crate::detect::{
+    Also, Cause, Code, Confidence, Consequence, Evidence, Finding, NotEnough, Severity,
+};
 use crate::process::{Identity, ProcessId, Runtime};
 use crate::sink::{Health, Origin};
 
@@ -112,6 +114,7 @@ pub(crate) fn totals() -> Totals {
         open: 2,
         preexisting: 0,
         failed: 0,
+        established: 200,
         peak: 3,
         exchanges: 204,
         used: 200,
@@ -179,8 +182,25 @@ pub(crate) fn finding() -> Finding {
         }],
         first_seen_ns: 1_000_000_000,
         last_seen_ns: 4_900_000_000,
+        also: vec![Also {
+            key: Key { destination: "10.0.3.8:8080".parse().ok(), ..key() },
+            connections: 90,
+        }],
+        cause: Cause::new(Code::OneShot, &key(), "checkout"),
         examples: vec![4107, 4109, 4112],
         processes: 1,
         runtime: runtime(),
+    }
+}
+
+pub(crate) fn lack() -> NotEnough {
+    NotEnough {
+        code: Code::OneShot,
+        key: key(),
+        processes: 1,
+        threshold: "one-shot.min-connections",
+        things: "connections".into(),
+        have: 4,
+        need: 10,
     }
 }

@@ -64,12 +64,13 @@ fn tests(column: &Column, filtered: bool, said: &Transcript) -> Vec<String> {
     if tally.failed > 0 {
         faults.push(format!("{} FAILED", tally.failed));
     }
-    if tally.passed + tally.failed == 0 {
+    if tally.passed + tally.failed + tally.again == 0 {
         faults.push("no test ran".to_owned());
     }
     // Two counts of the same: a lost or garbled line must not pass for a test that was not there.
     for (verdict, counted) in [
         (Verdict::Ok, tally.passed),
+        (Verdict::Again, tally.again),
         (Verdict::Failed, tally.failed),
         (Verdict::Ignored, tally.ignored),
     ] {
@@ -81,8 +82,11 @@ fn tests(column: &Column, filtered: bool, said: &Transcript) -> Vec<String> {
     if said.tests_of(SCENARIOS) > 0 {
         match said.unknown {
             None => faults.push("it does not say how many causes of close are unknown".to_owned()),
-            Some(0) => {}
+            Some(unknown) if unknown <= said.excused_unknown => {}
             Some(unknown) => faults.push(format!("{unknown} closes of unknown cause")),
+        }
+        if said.missed.is_empty() {
+            faults.push("it does not say how many events were missed".to_owned());
         }
         if said.tier.is_none() {
             faults.push("it does not say the tier".to_owned());
@@ -98,12 +102,13 @@ mod tests {
     use crate::vm::column::{Choice, Column, columns};
     use crate::vm::transcript::{Ending, Transcript};
 
-    const GOOD: [&str; 9] = [
+    const GOOD: [&str; 10] = [
         "COLUMN-FACT lockdown none integrity [confidentiality]",
         "COLUMN-FACT btf shown",
         "COLUMN-READY 6.1",
         "COLUMN-SUITE scenarios",
         "tier btf",
+        "missed 0",
         "test a ... ok",
         "test b ... ok",
         "unknown 0",
@@ -147,6 +152,8 @@ mod tests {
         let silent = failed("it does not say how many causes of close are unknown");
         assert_eq!(with("unknown 0", ""), silent);
         assert_eq!(with("tier btf", ""), failed("it does not say the tier"));
+        let silent = failed("it does not say how many events were missed");
+        assert_eq!(with("missed 0", ""), silent);
     }
 
     #[test]
@@ -163,7 +170,7 @@ mod tests {
 
     #[test]
     fn a_suite_that_did_not_sum_up_is_a_fault() {
-        let Outcome::Failed(reason) = with(GOOD[8], "") else { panic!("passed") };
+        let Outcome::Failed(reason) = with(GOOD[9], "") else { panic!("passed") };
         assert!(reason.starts_with("0 of 1 suites summed up"), "{reason}");
     }
 

@@ -35,6 +35,12 @@ impl Done {
         self.said.release.as_deref().unwrap_or(self.column.kernel())
     }
 
+    /// Missed events, one number a play.
+    fn missed(&self) -> String {
+        let plays: Vec<String> = self.said.missed.iter().map(u64::to_string).collect();
+        if plays.is_empty() { NONE.to_owned() } else { plays.join("+") }
+    }
+
     fn word(&self) -> &'static str {
         match self.outcome {
             Outcome::Passed => "passed",
@@ -66,7 +72,8 @@ impl Matrix {
     /// Two tables: what the columns are, then a row for each test.
     pub(crate) fn text(&self) -> String {
         let mut columns = table(&[
-            "#", "KERNEL", "LOCKDOWN", "BTF", "TIER", "UNKNOWN", "SECONDS", "BOOTS", "OUTCOME",
+            "#", "KERNEL", "LOCKDOWN", "BTF", "TIER", "MISSED", "UNKNOWN", "SECONDS", "BOOTS",
+            "OUTCOME",
         ]);
         let mut cells = table(&[""]);
         cells.set_header(
@@ -86,6 +93,7 @@ impl Matrix {
                 known(&said.lockdown),
                 known(&said.btf),
                 known(&said.tier),
+                done.missed(),
                 said.unknown.map_or(NONE.to_owned(), |unknown| unknown.to_string()),
                 format!("{:.1}", done.seconds),
                 done.boots.to_string(),
@@ -98,7 +106,7 @@ impl Matrix {
             });
             cells.add_row([name.to_owned()].into_iter().chain(verdicts));
         }
-        for number in [0, 5, 6, 7] {
+        for number in [0, 5, 6, 7, 8] {
             if let Some(column) = columns.column_mut(number) {
                 column.set_cell_alignment(CellAlignment::Right);
             }
@@ -110,7 +118,7 @@ impl Matrix {
     }
 
     /// One object: `columns` in the order run, `tests` with a verdict per column, `null` where a
-    /// test did not run. Times in seconds.
+    /// test did not run. `missed` has a number a play. Times in seconds.
     pub(crate) fn json(&self) -> Value {
         let column = |done: &Done| {
             let said = &done.said;
@@ -121,6 +129,7 @@ impl Matrix {
                 "btf": said.btf,
                 "modules": said.modules,
                 "tier": said.tier,
+                "missed": said.missed,
                 "unknown": said.unknown,
                 "seconds": done.seconds,
                 "boots": done.boots,
@@ -152,16 +161,19 @@ impl Matrix {
         };
         let passed = self.0.iter().filter(|done| done.outcome == Outcome::Passed).count();
         let (ok, failed) = (count(Verdict::Ok), count(Verdict::Failed));
+        let again = count(Verdict::Again);
+        let missed: u64 = self.0.iter().flat_map(|done| &done.said.missed).sum();
         let cells = self.tests().len() * self.0.len();
         let unknown: u64 = self.0.iter().filter_map(|done| done.said.unknown).sum();
         let silent = self.0.iter().filter(|done| done.said.unknown.is_none()).count();
         let silent =
             if silent == 0 { String::new() } else { format!(" ({silent} columns did not say)") };
         format!(
-            "{passed} of {} columns passed; of {cells} cells {ok} are ok, {failed} FAILED and {} \
-             did not run; {unknown} closes of unknown cause{silent}.",
+            "{passed} of {} columns passed; of {cells} cells {ok} are ok, {again} in one of two \
+             plays, {failed} FAILED and {} did not run; at most {missed} events missed; {unknown} \
+             closes of unknown cause{silent}.",
             self.0.len(),
-            cells.saturating_sub(ok + failed),
+            cells.saturating_sub(ok + again + failed),
         )
     }
 }
@@ -187,6 +199,7 @@ mod tests {
             "COLUMN-READY 5.10.0-32",
             "COLUMN-SUITE scenarios",
             "tier full",
+            "missed 2",
             "test a ... ok",
             "test b ... ok",
             "unknown 0",
@@ -223,9 +236,9 @@ mod tests {
     fn the_table_has_a_line_per_column_and_a_row_per_test() {
         let text = matrix().text();
         let lines: Vec<_> = text.lines().map(words).collect();
-        let first = "1 5.10.0-32 none shown full 0 1.2 1 passed";
+        let first = "1 5.10.0-32 none shown full 2 0 1.2 1 passed";
         assert_eq!(lines[1], words(first), "{text}");
-        assert_eq!(lines[3], words("3 5.10 - - - - 1.2 1 not run"), "{text}");
+        assert_eq!(lines[3], words("3 5.10 - - - - - 1.2 1 not run"), "{text}");
         assert_eq!(lines[5], words("1 2 3"), "{text}");
         assert_eq!(lines[6], words("5.10 5.10 5.10"), "{text}");
         assert_eq!(lines[7], words("scenarios::a ok - -"), "{text}");
@@ -248,8 +261,8 @@ mod tests {
         assert_eq!(matrix.faults(), faults);
         assert_eq!(
             matrix.sentence(),
-            "1 of 3 columns passed; of 6 cells 2 are ok, 1 FAILED and 3 did not run; 0 closes of \
-             unknown cause (2 columns did not say)."
+            "1 of 3 columns passed; of 6 cells 2 are ok, 0 in one of two plays, 1 FAILED and 3 did \
+             not run; at most 2 events missed; 0 closes of unknown cause (2 columns did not say)."
         );
     }
 }

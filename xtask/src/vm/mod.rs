@@ -11,6 +11,7 @@ mod judge;
 mod kernel;
 mod matrix;
 mod modules;
+mod replay;
 mod runner;
 mod schedule;
 mod script;

@@ -23,6 +23,8 @@ pub(crate) enum Ending {
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum Verdict {
     Ok,
+    /// It failed in one play and not in the other, see [`super::replay`].
+    Again,
     Failed,
     Ignored,
 }
@@ -31,6 +33,7 @@ impl fmt::Display for Verdict {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.write_str(match self {
             Self::Ok => "ok",
+            Self::Again => "again",
             Self::Failed => "FAILED",
             Self::Ignored => "ignored",
         })
@@ -67,6 +70,12 @@ pub(crate) struct Transcript {
     pub(crate) tier: Option<String>,
     /// Connections of the scenarios whose cause of close was not known.
     pub(crate) unknown: Option<u64>,
+    /// Of these, how many scenes that need not count may have caused, see [`super::replay`].
+    pub(crate) excused_unknown: u64,
+    /// Events that the kernel did not show the tracer of the scenarios, at most: one number a play.
+    pub(crate) missed: Vec<u64>,
+    /// Scenes that could not be played to their end.
+    pub(crate) broken: Option<u64>,
 }
 
 impl Transcript {
@@ -96,6 +105,8 @@ impl Transcript {
             "test" => self.test(line),
             "tier" if self.in_scenarios() => self.tier = Some(rest.to_owned()),
             "unknown" if self.in_scenarios() => self.unknown = rest.parse().ok(),
+            "missed" if self.in_scenarios() => self.missed.extend(rest.parse::<u64>()),
+            "broken" if self.in_scenarios() => self.broken = rest.parse().ok(),
             _ => {}
         }
         None
@@ -212,6 +223,8 @@ mod tests {
             "test a ... ok",
             "COLUMN-SUITE scenarios",
             "tier btf",
+            "missed 3",
+            "broken 1",
             "test b        ... FAILED",
             "test c ... ignored, needs root",
             "test d ... [    9.1] a line of the kernel",
@@ -225,16 +238,19 @@ mod tests {
             test("scenarios::c", Verdict::Ignored),
         ];
         assert_eq!(transcript.tests, expected);
-        assert_eq!(transcript.tally, Tally { passed: 2, failed: 1, ignored: 1 });
+        assert_eq!(transcript.tally, Tally { passed: 2, failed: 1, ignored: 1, again: 0 });
         assert_eq!(transcript.summaries, 1);
         assert_eq!(transcript.tests_of("scenarios"), 2);
         assert_eq!(transcript.tier.as_deref(), Some("btf"));
         assert_eq!(transcript.unknown, Some(2));
+        assert_eq!((transcript.missed, transcript.broken), (vec![3], Some(1)));
     }
 
     #[test]
-    fn only_the_scenarios_tell_tier_and_unknown_causes() {
-        let (transcript, _) = read(&["COLUMN-SUITE vm", "tier btf", "unknown 0"]);
+    fn only_the_scenarios_tell_tier_and_counts() {
+        let lines = ["COLUMN-SUITE vm", "tier btf", "missed 1", "broken 0", "unknown 0"];
+        let (transcript, _) = read(&lines);
         assert_eq!((transcript.tier, transcript.unknown), (None, None));
+        assert_eq!((transcript.missed, transcript.broken), (vec![], None));
     }
 }

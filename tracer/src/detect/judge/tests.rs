@@ -7,11 +7,11 @@ use proptest::prelude::*;
 
 use super::*;
 use crate::aggregate::support::{Build, MILLI, SECOND, running, ticks};
-use crate::connection::{CloseCause, Connection, Initiator, OpenCause, Phase, TcpState};
+use crate::connection::{CloseCause, Connection, Initiator, OpenCause, Phase, Reset, TcpState};
 use crate::detect::Code;
 use crate::detect::support::{codes, findings, judge, one_by_one};
 use crate::detect::{Confidence, Severity};
-use crate::process::{Identity, ProcessId};
+use crate::process::{Identity, ProcessId, Runtime};
 
 #[test]
 fn nothing_seen_is_nothing_found() {
@@ -144,11 +144,15 @@ prop_compose! {
         (connection.opened_ns, connection.established_ns) = (opened_ns, established_ns);
         connection.last_data_ns = last_data_ns;
         connection.cookie = opened_ns;
+        connection.unanswered = fin;
+        connection.retransmits = unread;
         (connection.bytes_sent, connection.bytes_received) = (fin_ns, last_data_ns);
         if let Phase::Closed(close) = &mut connection.phase {
             (close.cause, close.initiator, close.at_ns) = (cause, initiator, at_ns);
             (close.idle_s, close.unread_bytes) = (idle_s, unread);
             (close.late_peer_data, close.after_peer_fin) = (late, fin);
+            close.unacked_bytes = unread;
+            close.rst = late.then_some(Reset::Sent);
         }
         if live {
             connection.phase = Phase::Open { state, peer_fin_ns: fin_ns };
@@ -205,4 +209,16 @@ proptest! {
         shuffled.reverse();
         prop_assert_eq!(findings(&history, 17), findings(&shuffled, 17));
     }
+}
+
+#[test]
+fn a_finding_says_what_its_process_runs_on() {
+    let mut identities = running("/srv/app", [100]);
+    for identity in identities.values_mut() {
+        identity.runtime = Runtime::named("go", Some("1.22.5".into()));
+    }
+    let found = judge(&one_by_one(50, 50, |build| build), 6, &identities).findings(0);
+    assert_eq!(found.len(), 1);
+    assert_eq!(found[0].runtime, Runtime::named("go", Some("1.22.5".into())));
+    assert_eq!(findings(&one_by_one(50, 50, |build| build), 6)[0].runtime, None);
 }

@@ -2,7 +2,7 @@
 
 use crate::aggregate::support::{Build, MILLI, SECOND};
 use crate::connection::Role;
-use crate::detect::support::{codes, measure, one_by_one, only};
+use crate::detect::support::{codes, lacks, measure, one_by_one, only};
 use crate::detect::{Code, Confidence, Severity};
 
 #[test]
@@ -61,7 +61,7 @@ fn a_pool_that_is_only_too_small_is_another_story() {
 
 #[test]
 fn an_idle_timeout_is_silent() {
-    assert_eq!(codes(&one_by_one(100, 50, |build| build.idle_s(2.0)), 6), []);
+    assert!(lacks(Code::OneShot, &one_by_one(100, 50, |build| build.idle_s(2.0)), 6));
 }
 
 #[test]
@@ -77,8 +77,9 @@ fn an_unknown_idle_time_proves_nothing() {
 
 #[test]
 fn a_server_that_closes_each_is_the_servers_doing() {
-    assert_eq!(codes(&one_by_one(100, 50, Build::by_peer), 6), []);
-    assert_eq!(codes(&one_by_one(100, 50, Build::after_peer_fin), 6), []);
+    for shape in [Build::by_peer, Build::after_peer_fin] {
+        assert_eq!(codes(&one_by_one(100, 50, shape), 6), [Code::PeerClosesEach]);
+    }
 }
 
 #[test]
@@ -97,6 +98,16 @@ fn a_tls_handshake_is_discounted_on_tls_ports_only() {
     assert_eq!((tls.code, tls.confidence), (Code::OneShot, Confidence::Medium));
     assert_eq!(codes(&one_by_one(100, 50, |build| build.port(443).exchanges(4)), 6), []);
     assert_eq!(codes(&one_by_one(100, 50, |build| build.port(80).exchanges(3)), 6), []);
+}
+
+#[test]
+fn the_login_to_a_database_is_discounted_and_told_as_a_doubt() {
+    let query = only(&one_by_one(100, 50, |build| build.port(5432).exchanges(9)), 6);
+    assert_eq!((query.code, query.confidence), (Code::OneShot, Confidence::Medium));
+    assert!(query.doubts.iter().any(|why| why.contains("PostgreSQL")), "{:?}", query.doubts);
+    assert!(query.summary.contains("after one request"), "{}", query.summary);
+    assert_eq!(codes(&one_by_one(100, 50, |build| build.port(5432).exchanges(10)), 6), []);
+    assert_eq!(codes(&one_by_one(100, 50, |build| build.port(5431).exchanges(9)), 6), []);
 }
 
 #[test]

@@ -2,7 +2,7 @@ use std::collections::BTreeMap;
 
 use crate::aggregate::Limits;
 use crate::aggregate::support::{Build, MILLI, SECOND, ticks};
-use crate::connection::{CloseCause, Connection};
+use crate::connection::{CloseCause, Connection, Initiator};
 use crate::detect::support::measure;
 use crate::detect::{Code, Finding, Judge, Severity, Thresholds};
 use crate::probe::{Ports, Reuse};
@@ -111,8 +111,10 @@ fn open_connections_that_pile_up_hold_ports_too() {
 fn dials_without_a_free_port_are_an_error_by_themselves() {
     let failed: Vec<_> = (1..=5)
         .map(|n| {
-            let build =
-                Build::client().to("10.0.0.9:80").refused().cause(CloseCause::ConnectNoPort);
+            let build = Build::client()
+                .to("10.0.0.9:80")
+                .refused()
+                .cause(CloseCause::ConnectNoPort, Initiator::Kernel);
             build.at(n * SECOND, n * SECOND + 1).end()
         })
         .collect();

@@ -53,6 +53,16 @@ words! {
     }
 }
 
+impl RuntimeKind {
+    /// By the name of a process alone, which the process chose: enough to choose words by, not to
+    /// tell it. Commands only, as they are gone before anybody can look at them.
+    #[must_use]
+    pub fn of_command(comm: &str) -> Option<Self> {
+        let commands = [Self::Curl, Self::Wget, Self::Psql, Self::RedisCli];
+        commands.into_iter().find(|command| command.name() == comm)
+    }
+}
+
 /// A runtime, with its version where it could be read.
 #[derive(Clone, Debug, PartialEq, Eq, Hash)]
 pub struct Runtime {
@@ -82,6 +92,12 @@ impl fmt::Display for Runtime {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn a_name_alone_tells_commands_only() {
+        assert_eq!(RuntimeKind::of_command("curl"), Some(RuntimeKind::Curl));
+        assert_eq!((RuntimeKind::of_command("nginx"), RuntimeKind::of_command("")), (None, None));
+    }
 
     #[test]
     fn every_kind_is_found_by_its_name() {

@@ -4,8 +4,9 @@ use serde_json::{Map, Number, Value, json};
 
 use super::about;
 use super::line::Line;
+use crate::aggregate::Who;
 use crate::clock::Clock;
-use crate::detect::{Consequence, Evidence, State};
+use crate::detect::{Also, Consequence, Evidence, State};
 use crate::sink::Verdict;
 
 pub(super) fn put(line: &mut Line, verdict: &Verdict<'_>, clock: &Clock) {
@@ -23,6 +24,8 @@ pub(super) fn put(line: &mut Line, verdict: &Verdict<'_>, clock: &Clock) {
     line.put("tracer.finding.doubts", finding.doubts.as_slice());
     let consequences: Vec<_> = finding.consequences.iter().map(consequence).collect();
     line.put("tracer.finding.consequences", consequences);
+    let also: Vec<_> = finding.also.iter().map(also_object).collect();
+    line.put("tracer.finding.also", also);
     line.put("tracer.finding.first_seen", clock.timestamp(finding.first_seen_ns));
     line.put("tracer.finding.last_seen", clock.timestamp(finding.last_seen_ns));
     line.put("tracer.finding.examples", finding.examples.as_slice());
@@ -41,6 +44,19 @@ fn consequence(consequence: &Consequence) -> Value {
         "summary": consequence.summary,
         "evidence": evidence,
     })
+}
+
+/// Whom else it is about: the pid of a process, the destination, and how many connections.
+fn also_object(also: &Also) -> Value {
+    let mut line = Line::new();
+    if let Who::Process(id) = also.key.who {
+        line.put("process.pid", id.pid);
+    }
+    if let Some(destination) = also.key.destination {
+        about::server(&mut line, destination);
+    }
+    line.put("connections", also.connections);
+    line.into_value()
 }
 
 /// Counts as integers, measures as they are.

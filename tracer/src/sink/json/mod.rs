@@ -8,6 +8,7 @@ mod connection;
 mod finding;
 mod health;
 mod line;
+mod not_enough;
 mod peer;
 #[cfg(test)]
 mod schema;
@@ -57,6 +58,7 @@ fn line_of(item: &Item<'_>, origin: &Origin) -> serde_json::Value {
         Item::Summary(summary) => ("tracer.summary", summary.at_ns),
         Item::Peer(summary) => ("tracer.peer", summary.at_ns),
         Item::Finding(verdict) => ("tracer.finding", verdict.at_ns),
+        Item::NotEnough(not_enough) => ("tracer.not_enough", not_enough.at_ns),
     };
     let mut line = Line::new();
     line.put("timestamp", origin.clock.timestamp(at_ns));
@@ -69,6 +71,7 @@ fn line_of(item: &Item<'_>, origin: &Origin) -> serde_json::Value {
         Item::Summary(summary) => summary::put(&mut line, summary, &origin.clock),
         Item::Peer(summary) => peer::put(&mut line, summary),
         Item::Finding(verdict) => finding::put(&mut line, verdict, &origin.clock),
+        Item::NotEnough(not_enough) => not_enough::put(&mut line, not_enough, &origin.clock),
     }
     line.into_value()
 }

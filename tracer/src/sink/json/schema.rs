@@ -9,9 +9,9 @@ use crate::aggregate::{Key, Peer, PeerTotals, Totals, Who};
 use crate::connection::{
     Basis, Close, CloseCause, Connection, Initiator, OpenCause, Phase, Reset, Role,
 };
-use crate::detect::{Code, Confidence, Finding, Severity, State};
+use crate::detect::{self, Code, Confidence, Finding, Severity, State, Thresholds};
 use crate::process::{Identity, Runtime, RuntimeKind};
-use crate::sink::{Ended, Health, Item, PeerSummary, Summary, Verdict, testing};
+use crate::sink::{Ended, Health, Item, NotEnough, PeerSummary, Summary, Verdict, testing};
 
 const SCHEMA: &str = include_str!("../../../../docs/schema.json");
 const DOCUMENT: &str = include_str!("../../../../docs/output.md");
@@ -159,13 +159,31 @@ fn finding_lines() -> Vec<Value> {
     lines_of(&findings.iter().map(verdict).chain(live).collect::<Vec<_>>())
 }
 
+fn not_enough_lines() -> Vec<Value> {
+    let lack = |code: &Code, key| detect::NotEnough { code: *code, key, ..testing::lack() };
+    let mut lacks: Vec<_> = keys().into_iter().map(|key| lack(&Code::OneShot, key)).collect();
+    lacks.extend(Code::ALL.iter().map(|code| lack(code, testing::key())));
+    let names = Thresholds::ALL.iter().map(|threshold| threshold.name);
+    lacks.extend(names.map(|threshold| detect::NotEnough { threshold, ..testing::lack() }));
+    let item = |lack| Item::NotEnough(NotEnough { at_ns: 1, lack, identity: None });
+    lines_of(&lacks.iter().map(item).collect::<Vec<_>>())
+}
+
 fn health_lines() -> Vec<Value> {
     let broken = Health { decode_errors: vec![("short".into(), 3)], ..testing::health() };
     lines_of(&[Item::Health(&testing::health()), Item::Health(&broken)])
 }
 
 fn all_lines() -> Vec<Value> {
-    [connection_lines(), summary_lines(), peer_lines(), finding_lines(), health_lines()].concat()
+    [
+        connection_lines(),
+        summary_lines(),
+        peer_lines(),
+        finding_lines(),
+        not_enough_lines(),
+        health_lines(),
+    ]
+    .concat()
 }
 
 fn words(key: &str) -> BTreeSet<String> {

@@ -8,7 +8,8 @@ use super::escape::escape;
 use super::layout::{BOLD, CYAN, Paint, RED, Side, YELLOW, hang, pad};
 use super::seen::Seen;
 use super::{human, whom};
-use crate::detect::{Consequence, Finding, Severity};
+use crate::aggregate::Who;
+use crate::detect::{Also, Consequence, Finding, Severity};
 use crate::process::Identity;
 use crate::sink::Origin;
 
@@ -49,6 +50,7 @@ fn block(
     text += &listed("doubts:", &finding.doubts, width, paint);
     let consequences: Vec<_> = finding.consequences.iter().map(consequence).collect();
     text += &listed("leads to:", &consequences, width, paint);
+    text += &also(finding, width, paint);
     text += &labelled("change:", &escape(&finding.advice), width, paint);
     text += &labelled("seen:", &seen(finding, origin), width, paint);
     text
@@ -65,6 +67,27 @@ fn title(finding: &Finding, identity: Option<&Identity>, width: usize, paint: Pa
     );
     let text = hang(&lead, &about, width).replacen(code, &paint.paint(BOLD, code), 1);
     text.replacen(severity, &paint.paint(style(finding.severity), severity), 1)
+}
+
+/// Whom else it is about: a few of them, and how many.
+fn also(finding: &Finding, width: usize, paint: Paint) -> String {
+    const SHOWN: usize = 4;
+    let one = |also: &Also| {
+        let connections = human::counted(also.connections, "connection");
+        let whom = match also.key.who {
+            Who::Process(id) => format!("pid {} ", id.pid),
+            _ => String::new(),
+        };
+        format!("{whom}{} ({connections})", whom::towards(&also.key))
+    };
+    if finding.also.is_empty() {
+        return String::new();
+    }
+    let mut list: Vec<_> = finding.also.iter().take(SHOWN).map(one).collect();
+    if let Some(more) = finding.also.len().checked_sub(SHOWN).filter(|more| *more > 0) {
+        list.push(format!("and {} more", human::count(more as u64)));
+    }
+    labelled("also:", &list.join(", "), width, paint)
 }
 
 fn consequence(consequence: &Consequence) -> String {
@@ -150,6 +173,7 @@ pub(super) fn none(
             (human::count(seen.used), human::counted(seen.exchanges, "exchange"));
         let at_most = if seen.bound { "at most " } else { "" };
         let rest = match seen.little_reused {
+            _ if seen.almost => "For some of it too little was seen to tell.".to_owned(),
             0 => "None of the patterns that tracer knows was among them.".to_owned(),
             clients => format!(
                 "{} little, for a reason that tracer has no verdict for: how the connections ended \

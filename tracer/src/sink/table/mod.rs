@@ -4,6 +4,7 @@
 //! with their evidence, and last the numbers. It must not decide what a finding is, nor where it
 //! goes: width and colour are told to it.
 
+mod checked;
 mod escape;
 mod findings;
 mod header;
@@ -28,11 +29,24 @@ pub struct Look {
     pub rows: usize,
     /// Whether to colour; the caller has asked the terminal and `NO_COLOR`.
     pub colour: bool,
+    /// Whether to tell what came of each row that has no finding.
+    pub explain: Explain,
+}
+
+/// When to tell what came of each row that has no finding.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Explain {
+    /// The numbers are enough.
+    Never,
+    /// If there is no finding at all: somebody has asked about this process.
+    WithoutFinding,
+    /// Somebody wants to know.
+    Always,
 }
 
 impl Default for Look {
     /// For a file or a pipe: no colour, wide enough for any IPv4 row.
     fn default() -> Self {
-        Self { width: 120, rows: 20, colour: false }
+        Self { width: 120, rows: 20, colour: false, explain: Explain::Never }
     }
 }

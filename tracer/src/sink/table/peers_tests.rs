@@ -1,11 +1,12 @@
 //! The section of peers, as a person sees it.
 
+use super::super::Explain;
 use super::*;
 use crate::aggregate::{Peer, Totals};
 use crate::connection::CloseCause;
 use crate::sink::testing;
 
-const LOOK: Look = Look { width: 100, rows: 20, colour: false };
+const LOOK: Look = Look { width: 100, rows: 20, colour: false, explain: Explain::Never };
 
 fn show(peers: &[PeerTotals], look: Look) -> String {
     sections(peers, look, Paint { on: look.colour })

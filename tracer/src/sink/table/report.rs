@@ -5,10 +5,10 @@ use std::io;
 
 use super::layout::Paint;
 use super::seen::Seen;
-use super::{Look, findings, header, peers, totals};
+use super::{Explain, Look, checked, findings, header, peers, totals};
 use crate::aggregate::{Key, PeerTotals, Totals};
 use crate::connection::seconds;
-use crate::detect::Finding;
+use crate::detect::{Finding, NotEnough};
 use crate::process::Identity;
 use crate::sink::{Health, Item, Origin, Sink};
 
@@ -32,6 +32,7 @@ pub struct Table<W> {
     rows: Vec<Row>,
     peers: Vec<PeerTotals>,
     findings: Vec<(Finding, Option<Identity>)>,
+    lacks: Vec<(NotEnough, Option<Identity>)>,
 }
 
 impl<W: io::Write> Table<W> {
@@ -47,6 +48,7 @@ impl<W: io::Write> Table<W> {
             rows: Vec::new(),
             peers: Vec::new(),
             findings: Vec::new(),
+            lacks: Vec::new(),
         }
     }
 
@@ -56,9 +58,24 @@ impl<W: io::Write> Table<W> {
         self.window_s.or_else(|| Some(seconds(self.began_ns?, health.at_ns)))
     }
 
+    const fn explains(&self) -> bool {
+        match self.look.explain {
+            Explain::Never => false,
+            Explain::WithoutFinding => self.findings.is_empty(),
+            Explain::Always => true,
+        }
+    }
+
+    /// Rows that nothing was said of yet.
+    fn unnamed(&self) -> Vec<&Row> {
+        let found = self.findings.iter().map(|(finding, _)| &finding.key);
+        let named: Vec<_> = found.chain(self.lacks.iter().map(|(lack, _)| &lack.key)).collect();
+        self.rows.iter().filter(|row| !named.contains(&&row.key)).collect()
+    }
+
     fn text(&self) -> String {
         let paint = Paint { on: self.look.colour };
-        let seen = Seen::of(&self.rows);
+        let seen = Seen { almost: !self.lacks.is_empty(), ..Seen::of(&self.rows) };
         let complete = self.health.as_ref().is_some_and(Health::is_complete);
         let mut text = String::new();
         if let Some(health) = &self.health {
@@ -72,6 +89,10 @@ impl<W: io::Write> Table<W> {
             text += &findings::none(&seen, self.observed_s(), complete, self.look.width, paint);
         } else {
             text += &findings::all(&self.findings, &self.origin, self.look.width, paint);
+        }
+        if self.explains() {
+            text += &checked::not_enough(&self.lacks, self.look, paint);
+            text += &checked::rest(&self.unnamed(), complete, self.look, paint);
         }
         if !self.rows.is_empty() {
             text.push('\n');
@@ -100,6 +121,9 @@ impl<W: io::Write> Sink for Table<W> {
             Item::Peer(summary) => self.peers.push(summary.peer.clone()),
             Item::Finding(verdict) => {
                 self.findings.push((verdict.finding.clone(), verdict.identity.cloned()));
+            }
+            Item::NotEnough(not_enough) => {
+                self.lacks.push((not_enough.lack.clone(), not_enough.identity.cloned()));
             }
             Item::Connection(_) => {}
         }

@@ -7,12 +7,23 @@ use crate::detect::{Code, Confidence, Severity};
 use crate::process::{ProcessId, Runtime};
 use crate::sink::{Summary, Verdict, testing};
 
-const WIDE: Look = Look { width: 110, rows: 20, colour: false };
+const WIDE: Look = Look { width: 110, rows: 20, colour: false, explain: Explain::Never };
 
 struct Told {
     health: Health,
     rows: Vec<(Key, Totals)>,
     findings: Vec<Finding>,
+}
+
+/// What is not enough, where the table is asked for it.
+fn lacks(look: Look) -> Vec<NotEnough> {
+    let few = NotEnough {
+        have: 1,
+        threshold: "hoard.min-connections",
+        code: Code::Hoard,
+        ..testing::lack()
+    };
+    if look.explain == Explain::Never { Vec::new() } else { vec![few, testing::lack()] }
 }
 
 fn report(told: &Told, look: Look) -> String {
@@ -30,6 +41,10 @@ fn report(told: &Told, look: Look) -> String {
     for finding in &told.findings {
         let verdict = Verdict { at_ns: 1, state: None, finding, identity: Some(&identity) };
         table.write(&Item::Finding(verdict)).unwrap();
+    }
+    for lack in &lacks(look) {
+        let item = crate::sink::NotEnough { at_ns: 1, lack, identity: Some(&identity) };
+        table.write(&Item::NotEnough(item)).unwrap();
     }
     table.write(&Item::Health(&told.health)).unwrap();
     table.finish().unwrap();
@@ -101,6 +116,24 @@ fn no_finding_says_what_was_looked_at() {
         findings: Vec::new(),
     };
     assert_eq!(report(&told, WIDE), include_str!("expected/no_finding.txt"));
+}
+
+#[test]
+fn an_explained_report_tells_what_is_not_enough_and_what_is_right() {
+    let healthy = (server().0, quiet());
+    let rows = vec![(testing::key(), quiet()), healthy];
+    let told = Told { health: testing::health(), rows, findings: Vec::new() };
+    let explained = |explain| report(&told, Look { explain, ..WIDE });
+    let text = explained(Explain::Always);
+    assert_eq!(text, include_str!("expected/explained.txt"));
+    assert_eq!(text, explained(Explain::WithoutFinding));
+}
+
+#[test]
+fn a_question_about_a_process_is_answered_by_its_finding() {
+    let explained = |explain| report(&one_finding(), Look { explain, ..WIDE });
+    assert_eq!(explained(Explain::WithoutFinding), explained(Explain::Never));
+    assert!(explained(Explain::Always).contains("\nNOT ENOUGH YET\n"));
 }
 
 #[test]

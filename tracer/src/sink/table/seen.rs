@@ -9,7 +9,7 @@ use crate::connection::{Basis, Role};
 /// Fewer connections than this say little about reuse.
 const MANY: u64 = 10;
 /// A reuse below this is worth a hint: less than two exchanges per connection.
-const LITTLE: f64 = 0.5;
+pub(super) const LITTLE: f64 = 0.5;
 
 /// Sums over all keys.
 #[derive(Debug, Default)]
@@ -27,6 +27,8 @@ pub(super) struct Seen {
     pub(super) little_reused: u64,
     /// Known processes: each counted once, folded ones by their number.
     pub(super) processes: u64,
+    /// A verdict would hold if there were more of what it is about.
+    pub(super) almost: bool,
 }
 
 impl Seen {

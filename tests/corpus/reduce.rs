@@ -1,0 +1,93 @@
+//! Makes a recording fit to be kept: only the connections of its ports, and nothing that names the
+//! host it was made on. The records themselves stay as the kernel gave them.
+
+use std::collections::BTreeSet;
+use std::fs::{self, File};
+use std::path::Path;
+
+use serde_json::Value;
+use tracer::decode::{Event, decode};
+use tracer::process::Identity;
+use tracer::source::{Input, Reader, Writer};
+
+/// What a recording keeps.
+#[derive(Default)]
+struct Kept {
+    ports: Vec<u16>,
+    cookies: BTreeSet<u64>,
+    processes: BTreeSet<u32>,
+}
+
+impl Kept {
+    /// Learns from one input.
+    fn learn(&mut self, input: &Input) {
+        if let Input::Record(bytes) | Input::Live(bytes) = input
+            && let Ok(Event::Conn(conn)) = decode(bytes)
+            && self.ports.iter().any(|port| [conn.sport, conn.dport].contains(port))
+        {
+            self.cookies.insert(conn.cookie);
+            self.processes.insert(conn.owner_tgid);
+        }
+    }
+
+    /// The input as it is kept, if it is.
+    fn keep(&self, input: Input) -> Option<Input> {
+        match &input {
+            Input::Record(bytes) | Input::Live(bytes) => {
+                let cookie = match decode(bytes).expect("our own record") {
+                    Event::Conn(conn) => conn.cookie,
+                    Event::Late(late) => late.cookie,
+                };
+                self.cookies.contains(&cookie).then_some(input)
+            }
+            Input::Identity(json) => {
+                let identity = Identity::from_json(json).expect("our own identity");
+                let is_kept = self.processes.contains(&identity.id.pid);
+                is_kept.then(|| Input::Identity(neutral(identity).to_json()))
+            }
+            Input::Lost(_) | Input::Tick { .. } => Some(input),
+        }
+    }
+}
+
+/// Paths outside `/usr` and control groups tell about the host.
+fn neutral(mut identity: Identity) -> Identity {
+    if let Some(exe) = identity.exe.take_if(|exe| !exe.starts_with("/usr")) {
+        // The test process is the server of some cases; cargo put a hash in its name.
+        let name = exe.file_name().and_then(|name| name.to_str()).expect("a name");
+        let name = if name.starts_with("corpus-") { "server" } else { name };
+        identity.exe = Some(Path::new("/opt/app").join(name));
+    }
+    identity.cgroup = identity.cgroup.map(|_| "/user.slice".to_owned());
+    identity
+}
+
+fn neutral_setting(meta: &str) -> String {
+    let mut setting: Value = serde_json::from_str(meta).expect("JSON");
+    let kernel = setting["kernel"].as_str().expect("a release");
+    let kernel = kernel.split('-').next().unwrap_or(kernel).to_owned();
+    setting["kernel"] = Value::from(kernel);
+    setting["host"] = Value::from("host");
+    setting.to_string()
+}
+
+/// Reduces the recording `raw` to the connections of `ports`.
+pub(crate) fn reduce(raw: &Path, ports: &[u16], to: &Path) {
+    let open = || Reader::new(File::open(raw).expect("the recording")).expect("a recording");
+    let mut kept = Kept { ports: ports.to_vec(), ..Kept::default() };
+    let mut reader = open();
+    while let Some(input) = reader.next().expect("a whole recording") {
+        kept.learn(&input);
+    }
+    assert!(!kept.cookies.is_empty(), "no connection of ports {ports:?}");
+    let mut reader = open();
+    let mut bytes = Vec::new();
+    let mut writer = Writer::new(&mut bytes, &neutral_setting(reader.meta())).expect("memory");
+    while let Some(input) = reader.next().expect("a whole recording") {
+        if let Some(input) = kept.keep(input) {
+            writer.write(&input).expect("memory");
+        }
+    }
+    drop(writer);
+    fs::write(to, bytes).expect("the reduced recording");
+}

@@ -1,0 +1,204 @@
+//! `cancelled-exchange`: a client closes while a request waits for its answer.
+//!
+//! Signature: five or more connections that our own call ended while the last thing said was ours,
+//! after a wait, over a second or longer. A constant wait names a timeout: then a hundredth of the
+//! requests is enough. A wait that differs is a caller that went away: a fifth. Thresholds:
+//! `cancelled-exchange.*`.
+//!
+//! Healthy look-alikes that must stay silent: a farewell right before the close (TLS close alert,
+//! GOAWAY, QUIT, Terminate), which leaves no wait; a protocol that only ever writes (statsd, syslog,
+//! log shippers), where nothing was ever read; a shutdown (all at one moment); the end of the process
+//! (Ctrl-C on a subscription); hedged requests, whose losers are few and wait for various times. On
+//! TLS ports idle HTTP/2 connections look unanswered: only short waits count, after the handshake.
+
+use super::last_seen::LastSeen;
+use super::one_shot::is_exit;
+use super::sample::Sample;
+use super::timer::{is_steady, typical};
+use super::view::{human, share};
+use super::{Code, Confidence, Detector, Finding, Severity, Thresholds, View, handshake};
+use crate::aggregate::{Distribution, Slice, Who};
+use crate::connection::{Close, CloseCause, Connection, Initiator, Role, seconds};
+
+const ADVICE_CALLERS: &str = "Those who wanted the answers went away: look at their timeouts, at \
+    hedged or superseded requests, and at clients of a proxy that abort. Let the request finish in \
+    the background where the connection is worth more than the answer.";
+
+/// Of all requests: a timeout that meets as many is an incident.
+const MANY: f64 = 0.1;
+
+/// Of all connections: as many must have carried an answer.
+const ANSWERED: f64 = 0.1;
+
+/// Memory of one key.
+#[derive(Clone, Debug, Default)]
+pub(super) struct CancelledExchange {
+    /// Ended after they were established.
+    ended: u64,
+    sample: Sample,
+    waits: Distribution,
+    /// The answer, or some of it, came yet.
+    answered_yet: u64,
+    by_exit: u64,
+    farewells: u64,
+    last_seen: LastSeen,
+}
+
+/// Whether our own call ended it while a request was outstanding.
+fn is_cancelled(connection: &Connection, close: &Close) -> bool {
+    let ours = matches!(
+        close.cause,
+        CloseCause::LocalClose
+            | CloseCause::LocalCloseThenReset
+            | CloseCause::LocalAbort
+            | CloseCause::LocalAbortUnread
+            | CloseCause::LocalAbortLinger0
+            | CloseCause::Disconnect
+    );
+    ours && connection.unanswered && close.initiator == Initiator::Local && !close.after_peer_fin
+}
+
+/// Whether a wait of this length on a TLS port is one for an answer: the handshake is over, and it
+/// is shorter than idle connections are kept.
+fn may_be_answer(connection: &Connection, wait_s: f64, thresholds: &Thresholds) -> bool {
+    !handshake::may_be_tls(connection.destination())
+        || (connection.exchanges > 1 && wait_s < thresholds.cancelled_tls_max_wait_s)
+}
+
+impl CancelledExchange {
+    fn end(&mut self, connection: &Connection, close: &Close, thresholds: &Thresholds) {
+        self.ended += 1;
+        if !is_cancelled(connection, close) {
+            return;
+        }
+        let Some(wait_s) = self.last_seen.silent_s(connection, close) else { return };
+        if is_exit(close) {
+            self.by_exit += 1;
+        } else if wait_s < thresholds.cancelled_min_wait_s {
+            self.farewells += 1;
+        } else if may_be_answer(connection, wait_s, thresholds) {
+            self.sample.add(close.at_ns, connection);
+            self.waits.record_seconds(wait_s);
+            let is_partial = close.cause == CloseCause::LocalAbortUnread;
+            self.answered_yet += u64::from(close.late_peer_data || is_partial);
+        }
+    }
+}
+
+impl Detector for CancelledExchange {
+    fn observe(&mut self, slice: &Slice<'_>, thresholds: &Thresholds) {
+        let is_client = |connection: &Connection| connection.role == Some(Role::Client);
+        for connection in slice.ended.iter().filter(|connection| is_client(connection)) {
+            let close = connection.close().filter(|close| !close.cause.is_failed_dial());
+            if let Some(close) = close {
+                self.end(connection, close, thresholds);
+            }
+        }
+        // Of one that waits: the alert written at a TLS close would hide how long.
+        self.last_seen.observe(slice.live, slice.now_ns, |c| is_client(c) && c.unanswered);
+    }
+
+    fn merge(&mut self, other: &Self) {
+        self.ended += other.ended;
+        self.sample.merge(&other.sample);
+        self.waits.merge(&other.waits);
+        self.answered_yet += other.answered_yet;
+        self.by_exit += other.by_exit;
+        self.farewells += other.farewells;
+    }
+
+    fn judge(&self, view: &View<'_>) -> Option<Finding> {
+        let (thresholds, count) = (view.thresholds, self.sample.connections);
+        let (first_ns, last_ns) = self.sample.span_ns();
+        let least = if is_steady(&self.waits) {
+            thresholds.cancelled_min_timeout_share
+        } else {
+            thresholds.cancelled_min_share
+        };
+        let found = count >= thresholds.cancelled_min_connections.max(1)
+            && Self::is_answered(view)
+            && share(count, self.requests(view)) >= least
+            && seconds(first_ns, last_ns) >= thresholds.cancelled_min_span_s;
+        found.then(|| self.finding(view))
+    }
+}
+
+impl CancelledExchange {
+    fn requests(&self, view: &View<'_>) -> u64 {
+        view.totals.exchanges.saturating_add(self.sample.connections)
+    }
+
+    /// Whether requests have answers there at all.
+    fn is_answered(view: &View<'_>) -> bool {
+        share(view.totals.used, view.totals.connections()) >= ANSWERED
+    }
+
+    fn finding(&self, view: &View<'_>) -> Finding {
+        let (count, requests) = (self.sample.connections, self.requests(view));
+        let steady = is_steady(&self.waits);
+        let is_incident = steady && share(count, requests) >= MANY;
+        let severity = if is_incident { Severity::Error } else { Severity::Warn };
+        let enough = view.thresholds.cancelled_min_connections;
+        let mut finding = view.finding(Code::CancelledExchange, severity, &self.sample, enough);
+        let meaning = if steady {
+            "that constant time is a timeout of the client"
+        } else {
+            "the time is not constant, so whoever wanted the answers went away"
+        };
+        finding.summary = format!(
+            "{} closes connections to {} while requests wait for their answer: {count} of \
+             {requests} requests, after {}; {meaning}.",
+            view.who(),
+            view.destination(),
+            typical(&self.waits),
+        );
+        if !steady {
+            finding.advice = ADVICE_CALLERS.into();
+        }
+        finding.count("requests_given_up", count);
+        finding.measure("median_wait_s", self.waits.quantile_seconds(0.5));
+        finding.measure("given_up_share", share(count, requests));
+        finding.measure("shortest_wait_s", self.waits.quantile_seconds(0.0));
+        finding.measure("longest_wait_s", self.waits.quantile_seconds(1.0));
+        finding.count("answered_too_late", self.answered_yet);
+        finding.measure("given_up_of_all_closes_share", share(count, self.ended));
+        finding.measure("given_up_per_s", view.per_second(count));
+        finding.rule_out(format!(
+            "it is no farewell before a close: each had waited {} or longer; {} had not and are not \
+             counted",
+            human(view.thresholds.cancelled_min_wait_s),
+            self.farewells
+        ));
+        finding.rule_out(format!(
+            "it is no protocol without answers: {} of {} connections had one",
+            view.totals.used,
+            view.totals.connections()
+        ));
+        let (first_ns, last_ns) = self.sample.span_ns();
+        finding.rule_out(format!(
+            "it is no shutdown: they were given up over {}; {} ended with their process and are \
+             not counted",
+            human(seconds(first_ns, last_ns)),
+            self.by_exit
+        ));
+        Self::doubts(view, steady, &mut finding);
+        finding
+    }
+
+    fn doubts(view: &View<'_>, steady: bool, finding: &mut Finding) {
+        if !steady {
+            let why = "the time differs: hedged requests, and a proxy whose clients abort, end so";
+            finding.doubt(Confidence::Medium, why);
+        }
+        if view.key.destination.is_some_and(handshake::may_be_tls) {
+            let why = "the port means TLS: what waited for an answer may be no request";
+            finding.doubt(Confidence::Medium, why);
+        }
+        if view.key.who == Who::Unknown {
+            finding.doubt(Confidence::Medium, "the process is not known");
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests;

@@ -1,0 +1,40 @@
+//! Who let go of a connection first, and what was outstanding then, as several detectors ask it.
+//! Owns no judgement and no memory.
+
+use std::net::SocketAddr;
+
+use super::handshake;
+use super::one_shot::is_exit;
+use crate::connection::{Close, CloseCause, Connection};
+
+/// Ports of protocols in which the client says that it is done and the server closes: FTP (21), SMTP
+/// (25, 465, 587), POP3 (110, 995), NNTP (119), IMAP (143, 993).
+const FAREWELL_PORTS: &[u16] = &[21, 25, 110, 119, 143, 465, 587, 993, 995];
+
+/// Whether our own call ended it, before anything came from the peer. The end of the process is none.
+pub(super) fn is_own_close(close: &Close) -> bool {
+    let ours = matches!(
+        close.cause,
+        CloseCause::LocalClose
+            | CloseCause::LocalCloseThenReset
+            | CloseCause::LocalAbortLinger0
+            | CloseCause::LocalAbort
+            | CloseCause::Disconnect
+    );
+    ours && !close.after_peer_fin && !is_exit(close)
+}
+
+/// Whether the peer's FIN came first.
+pub(super) fn is_peer_close(close: &Close) -> bool {
+    close.after_peer_fin || close.cause == CloseCause::PeerClose
+}
+
+/// Whether a request certainly was outstanding. With TLS our farewell looks like one.
+pub(super) fn is_waiting(connection: &Connection) -> bool {
+    connection.unanswered && !handshake::may_be_tls(connection.destination())
+}
+
+/// Whether on `destination` the peer usually closes because it was asked to.
+pub(super) fn is_farewell_likely(destination: SocketAddr) -> bool {
+    FAREWELL_PORTS.contains(&destination.port())
+}

@@ -1,0 +1,89 @@
+//! Memory of connections that one end closed after they had lain idle: whether it was a timer, and
+//! whether the client needed them again. Owns no judgement of whose timer it is.
+
+use super::moments::Moments;
+use super::quiet::Quiet;
+use super::redials::Redials;
+use super::sample::Sample;
+use super::steady::Steady;
+use crate::aggregate::{Distribution, Slice};
+use crate::connection::{Close, Connection, OpenCause, Role};
+
+/// What makes it a timer that is in the way.
+#[derive(Clone, Copy, Debug)]
+pub(super) struct Rules {
+    /// Shorter idle times are no timeout.
+    pub(super) min_idle_s: f64,
+    /// From a tenth to nine tenths, of the median.
+    pub(super) max_spread: f64,
+    pub(super) min_connections: u64,
+    /// Of the connections that ended and had carried something.
+    pub(super) min_share: f64,
+    pub(super) min_moments: u64,
+    /// The median redial comes within the idle time times this.
+    pub(super) max_redial: f64,
+}
+
+/// What was found.
+#[derive(Clone, Copy, Debug)]
+pub(super) struct Timer {
+    pub(super) idle: Steady,
+    /// Median from the close to the redial, seconds.
+    pub(super) redial_s: f64,
+}
+
+/// Memory of one key.
+#[derive(Clone, Debug, Default)]
+pub(super) struct IdleTimeouts {
+    /// Ended and carried an exchange.
+    pub(super) carried: u64,
+    /// Of them: closed after a time of idleness by the end in question.
+    pub(super) sample: Sample,
+    pub(super) moments: Moments,
+    redials: Redials,
+    idle: Distribution,
+    quiet: Quiet,
+}
+
+impl IdleTimeouts {
+    /// Takes in one interval; `is_theirs` says whether the end in question closed, with nothing
+    /// outstanding.
+    pub(super) fn observe(
+        &mut self,
+        slice: &Slice<'_>,
+        rules: Rules,
+        is_theirs: impl Fn(&Connection, &Close) -> bool,
+    ) {
+        let is_client = |connection: &Connection| connection.role == Some(Role::Client);
+        let mut closes = Vec::new();
+        for connection in slice.ended.iter().filter(|c| is_client(c) && c.exchanges > 0) {
+            let Some(close) = connection.close() else { continue };
+            self.carried += 1;
+            let idle_s =
+                self.quiet.idle_s(connection, close).filter(|idle_s| *idle_s >= rules.min_idle_s);
+            if let Some(idle_s) = idle_s.filter(|_| is_theirs(connection, close)) {
+                self.sample.add(close.at_ns, connection);
+                self.moments.add(close.at_ns);
+                self.idle.record_seconds(idle_s);
+                closes.push(close.at_ns);
+            }
+        }
+        // A dial beside an idle connection does not need the one that is gone.
+        let needs = |connection: &Connection| connection.open_cause != OpenCause::IdleAvailable;
+        let opened = slice.opened().filter(|(_, c)| is_client(c) && needs(c));
+        let dials: Vec<_> = opened.map(|(opened_ns, _)| opened_ns).collect();
+        self.redials.observe(&closes, &dials, f64::INFINITY);
+        self.quiet.observe(slice);
+    }
+
+    /// The timer behind them, if it is one and the client needed the connections again.
+    pub(super) fn timer(&self, rules: Rules) -> Option<Timer> {
+        let count = self.sample.connections;
+        let is_enough = count >= rules.min_connections.max(1)
+            && self.moments.len() >= rules.min_moments
+            && super::view::share(count, self.carried) >= rules.min_share;
+        let idle = Steady::of(&self.idle, rules.max_spread).filter(|_| is_enough)?;
+        let redial_s = self.redials.median_s(count)?;
+        (redial_s <= idle.seconds().0 * rules.max_redial).then_some(Timer { idle, redial_s })
+    }
+}
