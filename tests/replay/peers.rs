@@ -20,8 +20,9 @@ fn the_server_sees_who_redials_and_who_does_not() {
     for (name, opened, redials) in [
         // Every dial but the first follows the client's own close.
         ("python-new", 15, 14),
-        // Resets by the client count like its FINs.
-        ("go-unread-large", 15, 14),
+        // Resets by the client count like its FINs. One accept was taken in on another processor
+        // before the reset of the connection before it.
+        ("go-unread-large", 15, 13),
         ("python-persistent", 1, 0),
         // The server closed first: the client had to dial again.
         ("python-to-eof", 15, 0),

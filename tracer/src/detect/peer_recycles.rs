@@ -50,7 +50,8 @@ impl PeerRecycles {
         let destination = connection.destination();
         let idle_s = self.quiet.idle_s(connection, close);
         (is_peer_close(close) || close.cause == CloseCause::ResetByPeer)
-            && !was_waiting_at_fin(connection, close)
+            // HTTP/2 ends with frames that nobody answers: with TLS nothing outstanding can be told.
+            && (handshake::may_be_tls(destination) || !was_waiting_at_fin(connection, close))
             && !is_farewell_likely(destination)
             && !handshake::is_one_request(destination, connection.exchanges, thresholds)
             && idle_s.is_some_and(|idle_s| idle_s <= thresholds.peer_recycles_max_idle_s)

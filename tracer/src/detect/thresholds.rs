@@ -197,8 +197,8 @@ thresholds! {
         "Processes per most connections open at once: workers started side by side stay below.";
     short_lived_max_gap_s: f64 = 1.0, Seconds, "short-lived-process.max-gap",
         "Container health checks and cron jobs start a process every few seconds at most.";
-    short_lived_min_share: f64 = 0.8, Share, "short-lived-process.min-share",
-        "Where the peer or the network ends the connections, the processes are not the cause.";
+    short_lived_min_share: f64 = 0.5, Share, "short-lived-process.min-share",
+        "Where the peer ends most, it is the cause; one that answers a farewell (QUIT, Terminate) is first half the time.";
     close_wait_min_age_s: f64 = 5.0, Seconds, "close-wait-leak.min-age",
         "A process that is going to close after the peer's FIN does so when it next reads: within one request, not seconds later.";
     close_wait_min_connections: u64 = 10, Count, "close-wait-leak.min-connections",
@@ -305,8 +305,8 @@ thresholds! {
         "Seconds with a close: a restart or failover closes a whole pool at one moment.";
     peer_idle_min_share: f64 = 0.5, Share, "peer-idle-timeout.min-share",
         "Where most end in other ways, the redials belong to those.";
-    peer_idle_min_idle_s: f64 = 0.5, Seconds, "peer-idle-timeout.min-idle",
-        "Shorter is no timeout that anybody sets, but a server that ends each connection.";
+    peer_idle_min_idle_s: f64 = 0.1, Seconds, "peer-idle-timeout.min-idle",
+        "A server that closes sooner closes after each answer.";
     peer_idle_max_spread: f64 = 0.25, Share, "peer-idle-timeout.max-spread",
         "From the tenth to the ninetieth percentile, of the median: timers are exact, but many pools look only once a second.";
     peer_idle_max_redial: f64 = 1.0, Ratio, "peer-idle-timeout.max-redial",
@@ -319,8 +319,8 @@ thresholds! {
         "Seconds with a close: a job that ends closes its whole pool at one moment.";
     client_idle_min_share: f64 = 0.5, Share, "client-idle-timeout.min-share",
         "Where most end in other ways, the redials belong to those.";
-    client_idle_min_idle_s: f64 = 0.5, Seconds, "client-idle-timeout.min-idle",
-        "Shorter is no timeout that anybody sets, but a client that closes after each answer.";
+    client_idle_min_idle_s: f64 = 0.1, Seconds, "client-idle-timeout.min-idle",
+        "A client that closes sooner closes after each answer.";
     client_idle_max_spread: f64 = 0.25, Share, "client-idle-timeout.max-spread",
         "From the tenth to the ninetieth percentile, of the median: timers are exact, but many pools look only once a second.";
     client_idle_max_idle_s: f64 = 60.0, Seconds, "client-idle-timeout.max-idle",

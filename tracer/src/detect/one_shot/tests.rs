@@ -170,5 +170,6 @@ fn something_short_that_is_over_is_information_only() {
 
 #[test]
 fn a_pool_with_a_short_idle_timeout_is_another_story() {
-    assert_eq!(codes(&one_by_one(100, 300, |build| build.idle_s(0.2)), 31), []);
+    let found = codes(&one_by_one(100, 300, |build| build.idle_s(0.2)), 31);
+    assert_eq!(found, [Code::ClientIdleTimeout]);
 }
