@@ -16,7 +16,7 @@ use super::sample::Sample;
 use super::view::{human, share};
 use super::{Code, Confidence, Detector, Finding, Severity, Thresholds, View, handshake};
 use crate::aggregate::{Distribution, Slice};
-use crate::connection::{Basis, Close, Connection, Initiator, Role, seconds};
+use crate::connection::{Basis, Close, CloseCause, Connection, Initiator, Role, seconds};
 
 /// Memory of one key.
 #[derive(Clone, Debug, Default)]
@@ -27,8 +27,10 @@ pub(super) struct OneShot {
     by_peer: u64,
     /// Of them: ended with the process.
     by_exit: u64,
-    /// Of them: one-shot.
+    /// Of them: one-shot, closed by us.
     sample: Sample,
+    /// Of them: one-shot, closed by the peer as we said goodbye.
+    goodbyes: Sample,
     redials: Redials,
     idle: Distribution,
     connect_ns: u64,
@@ -47,15 +49,19 @@ impl OneShot {
             return false;
         }
         self.carried += 1;
-        self.by_peer += u64::from(close.initiator == Initiator::Peer || close.after_peer_fin);
         self.by_exit += u64::from(is_exit(close));
-        let idle_s = close.idle_s.filter(|idle_s| *idle_s <= thresholds.one_shot_max_idle_s);
         let destination = connection.destination();
-        let Some(idle_s) = idle_s.filter(|_| is_own_close(close)) else { return false };
-        if !handshake::is_one_request(destination, connection.exchanges, thresholds) {
+        let is_one = handshake::is_one_request(destination, connection.exchanges, thresholds);
+        let idle_s = close.idle_s.filter(|idle_s| *idle_s <= thresholds.one_shot_max_idle_s);
+        let idle_s = idle_s.filter(|_| is_one);
+        let is_goodbye = idle_s.is_some() && is_goodbye(connection, close);
+        let is_by_peer = close.initiator == Initiator::Peer || close.after_peer_fin;
+        self.by_peer += u64::from(is_by_peer && !is_goodbye);
+        let Some(idle_s) = idle_s.filter(|_| is_goodbye || is_own_close(close)) else {
             return false;
-        }
-        self.sample.add(close.at_ns, connection);
+        };
+        let sample = if is_goodbye { &mut self.goodbyes } else { &mut self.sample };
+        sample.add(close.at_ns, connection);
         self.idle.record_seconds(idle_s);
         if let (Some(opened_ns), Some(established_ns)) =
             (connection.opened_ns, connection.established_ns)
@@ -66,6 +72,12 @@ impl OneShot {
         self.is_bound |= connection.exchanges_basis == Basis::Bound;
         true
     }
+}
+
+/// Whether the peer closed while the last word was ours: to a farewell (QUIT, Terminate) many servers
+/// answer with their FIN, which meets ours on the way. One that fails on a request looks the same.
+fn is_goodbye(connection: &Connection, close: &Close) -> bool {
+    close.cause == CloseCause::PeerClose && connection.unanswered
 }
 
 /// The kernel keeps the time of the last data in clock ticks.
@@ -94,6 +106,7 @@ impl Detector for OneShot {
         self.by_peer += other.by_peer;
         self.by_exit += other.by_exit;
         self.sample.merge(&other.sample);
+        self.goodbyes.merge(&other.goodbyes);
         self.redials.merge(&other.redials);
         self.idle.merge(&other.idle);
         self.connect_ns = self.connect_ns.saturating_add(other.connect_ns);
@@ -101,7 +114,7 @@ impl Detector for OneShot {
     }
 
     fn judge(&self, view: &View<'_>) -> Option<Finding> {
-        let (thresholds, count) = (view.thresholds, self.sample.connections);
+        let (thresholds, count) = (view.thresholds, self.found().connections);
         let one_shot = view.is_one_client()
             && count >= thresholds.one_shot_min_connections.max(1)
             && share(count, self.carried) >= thresholds.one_shot_min_share
@@ -113,10 +126,20 @@ impl Detector for OneShot {
 }
 
 impl OneShot {
+    /// Those closed by us; and those closed as we said goodbye, if we were first as often.
+    fn found(&self) -> Sample {
+        let mut found = self.sample.clone();
+        if self.goodbyes.connections <= self.sample.connections {
+            found.merge(&self.goodbyes);
+        }
+        found
+    }
+
     fn finding(&self, view: &View<'_>) -> Finding {
-        let (thresholds, count) = (view.thresholds, self.sample.connections);
+        let found = self.found();
+        let (thresholds, count) = (view.thresholds, found.connections);
         let (code, enough) = (Code::OneShot, thresholds.one_shot_min_connections);
-        let mut finding = view.finding(code, Severity::Warn, &self.sample, enough);
+        let mut finding = view.finding(code, Severity::Warn, &found, enough);
         let idle_s = self.idle.quantile_seconds(0.5);
         let gap_s = self.redials.gaps.quantile_seconds(0.5);
         let discounted = view.key.destination.and_then(|at| handshake::doubt(at, thresholds));

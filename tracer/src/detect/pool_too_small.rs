@@ -23,6 +23,10 @@ const REUSED: u64 = 3;
 const KEPT_TICKS: u64 = 2;
 /// A client without a pool closes sooner after the answer; two ticks of the slowest kernel clock.
 const KEPT_IDLE_S: f64 = 0.02;
+/// Or connections that lived for so many times as long as their exchanges take.
+const LINGERED: f64 = 3.0;
+/// Connections remembered for that.
+const REMEMBERED: usize = 32;
 
 /// Memory of one key.
 #[derive(Clone, Debug, Default)]
@@ -35,6 +39,12 @@ pub(super) struct PoolTooSmall {
     exchanges: Distribution,
     /// Their time from dial to ESTABLISHED.
     connect_ns: u64,
+    /// Life of those that carried one exchange.
+    lives: Distribution,
+    /// Exchanges, and time from dial to the last data, seconds, of some that carried more: ended,
+    /// and live at a tick.
+    reused: Vec<(u32, f64)>,
+    reused_live: Vec<(u32, f64)>,
     /// Most exchanges of one connection that was kept, ended.
     ended_most: u32,
     /// The same, live at a tick.
@@ -87,6 +97,13 @@ impl Detector for PoolTooSmall {
                 continue;
             }
             self.carried += 1;
+            if let Some(life_s) = connection.duration_s() {
+                if connection.exchanges == 1 {
+                    self.lives.record_seconds(life_s);
+                } else if self.reused.len() < REMEMBERED {
+                    self.reused.push((connection.exchanges, life_s - close.idle_s.unwrap_or(0.0)));
+                }
+            }
             if is_surplus(connection, thresholds) {
                 self.sample.add(close.at_ns, connection);
                 self.exchanges.record(u64::from(connection.exchanges));
@@ -114,6 +131,11 @@ impl Detector for PoolTooSmall {
         self.sample.merge(&other.sample);
         self.exchanges.merge(&other.exchanges);
         self.connect_ns = self.connect_ns.saturating_add(other.connect_ns);
+        self.lives.merge(&other.lives);
+        self.reused.extend(&other.reused);
+        self.reused.truncate(REMEMBERED);
+        self.reused_live.extend(&other.reused_live);
+        self.reused_live.truncate(REMEMBERED);
         self.ended_most = self.ended_most.max(other.ended_most);
         self.live_most = self.live_most.max(other.live_most);
         self.idle_ticks = self.idle_ticks.max(other.idle_ticks);
@@ -150,6 +172,15 @@ impl PoolTooSmall {
         self.live_most = self.live_most.max(most.unwrap_or(0));
         let is_idle = live().any(|connection| is_idle(connection, slice.now_ns));
         self.idle_ticks += u64::from(is_idle);
+        let reused =
+            live().filter(|connection| connection.exchanges > 1).filter_map(|connection| {
+                let life_s = seconds(connection.opened_ns?, connection.last_data_ns?);
+                Some((connection.exchanges, life_s))
+            });
+        let reused: Vec<_> = reused.take(REMEMBERED).collect();
+        if !reused.is_empty() {
+            self.reused_live = reused;
+        }
         let established = live().filter(|connection| is_established(connection)).count() as u64;
         if established == 0 {
             self.is_gone = self.kept.is_some();
@@ -165,11 +196,21 @@ impl PoolTooSmall {
         self.kept.unwrap_or(0).max(1)
     }
 
-    /// Whether something was kept and used again: one connection often, or idle ones some times.
-    const fn has_pool(&self, reused: u64, thresholds: &Thresholds) -> bool {
-        let most = if self.ended_most > self.live_most { self.ended_most } else { self.live_most };
-        most as u64 > thresholds.pool_max_exchanges
+    /// Whether something was kept and used again: one connection often, or some lay idle between.
+    fn has_pool(&self, reused: u64, thresholds: &Thresholds) -> bool {
+        u64::from(self.ended_most.max(self.live_most)) > thresholds.pool_max_exchanges
             || (self.idle_ticks >= KEPT_TICKS && reused >= REUSED)
+            || self.lingered() >= REUSED
+    }
+
+    /// Exchanges beyond the first on connections that lived far longer than their exchanges take,
+    /// and so lay idle between them.
+    fn lingered(&self) -> u64 {
+        let Some(life_s) = self.lives.quantile_seconds(0.9) else { return 0 };
+        let all = self.reused.iter().chain(&self.reused_live);
+        let lingering =
+            all.filter(|(exchanges, lived_s)| *lived_s > LINGERED * f64::from(*exchanges) * life_s);
+        lingering.map(|(exchanges, _)| u64::from(exchanges - 1)).sum()
     }
 
     /// Whether each was dropped after the same number of requests, above one: a bound on requests per

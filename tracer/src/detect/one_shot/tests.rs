@@ -169,6 +169,19 @@ fn something_short_that_is_over_is_information_only() {
 }
 
 #[test]
+fn goodbyes_that_meet_the_servers_fin_are_ours() {
+    let shape = |n: u64, by_peer: u64| {
+        let build = Build::client().port(5432).exchanges(5).waiting();
+        let build = build.at(n * 50 * MILLI + 1, n * 50 * MILLI + 20 * MILLI);
+        if n % 10 < by_peer { build.by_peer().end() } else { build.end() }
+    };
+    let history = |by_peer| (0..100).map(|n| shape(n, by_peer)).collect::<Vec<_>>();
+    let finding = only(&history(4), 6);
+    assert_eq!((finding.code, finding.connections), (Code::OneShot, 100));
+    assert!(!codes(&history(6), 6).contains(&Code::OneShot), "most often the server was first");
+}
+
+#[test]
 fn a_pool_with_a_short_idle_timeout_is_another_story() {
     let found = codes(&one_by_one(100, 300, |build| build.idle_s(0.2)), 31);
     assert_eq!(found, [Code::ClientIdleTimeout]);

@@ -42,6 +42,42 @@ fn a_pool_of_two_under_bursts_of_twenty_is_too_small() {
 }
 
 #[test]
+fn a_pool_whose_kept_connections_change_is_too_small_though_no_tick_sees_it_idle() {
+    // Two of each burst are kept until the next, and then dropped as surplus themselves.
+    let history: Vec<_> = (0..10)
+        .flat_map(|round| {
+            (0..20).map(move |n| {
+                let opened_ns = round * SECOND + 950 * MILLI + n * 1_000 + 1;
+                let build = Build::client().open_cause(OpenCause::Parallel);
+                if n < 2 {
+                    build.at(opened_ns, opened_ns + SECOND).exchanges(2).end()
+                } else {
+                    build.at(opened_ns, opened_ns + 20 * MILLI).end()
+                }
+            })
+        })
+        .collect();
+    assert_eq!(only(&history, 12).code, Code::PoolTooSmall);
+}
+
+#[test]
+fn clients_that_follow_redirects_keep_nothing() {
+    let history: Vec<_> = (0..10)
+        .flat_map(|round| {
+            (0..20).map(move |n| {
+                let opened_ns = round * SECOND + n * 1_000 + 1;
+                let exchanges = 1 + u64::from(n < 6);
+                let closed_ns = opened_ns + exchanges * 20 * MILLI;
+                let build = Build::client().open_cause(OpenCause::Parallel);
+                let exchanges = u32::try_from(exchanges).unwrap();
+                build.at(opened_ns, closed_ns).exchanges(exchanges).end()
+            })
+        })
+        .collect();
+    assert!(!codes(&history, 12).contains(&Code::PoolTooSmall));
+}
+
+#[test]
 fn a_client_that_keeps_nothing_is_one_shot_instead() {
     assert!(!codes(&bursts(20, 0, 0), 10).contains(&Code::PoolTooSmall));
 }
