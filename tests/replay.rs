@@ -21,5 +21,7 @@ mod support {
 mod damage;
 #[path = "replay/expected.rs"]
 mod expected;
+#[path = "replay/peers.rs"]
+mod peers;
 #[path = "replay/verdicts.rs"]
 mod verdicts;

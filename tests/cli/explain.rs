@@ -6,14 +6,16 @@ use serde_json::Value;
 
 use crate::ask::{file, printed, recording};
 
-/// More than the recording has: 12.
+/// More than the recording has: 15.
 const SHORT: [&str; 2] = ["--threshold", "one-shot.min-connections=50"];
 
-fn reuse(note: &str) -> (String, String) {
-    let case = fs::read_to_string(file("tests/fixtures/python-reuse.case")).expect("a case");
-    let value = case.lines().find_map(|line| line.strip_prefix(&format!("{note} = ")));
-    let trace = file("tests/fixtures/python-reuse.trace").into_os_string();
-    (trace.into_string().expect("UTF-8"), value.expect("a note").to_owned())
+/// A recording of a client that reuses its connection, and the PID of that client.
+fn reuse() -> (String, String) {
+    let case = fs::read_to_string(file("tests/fixtures/python-persistent.case")).expect("a case");
+    let mut parties = case.lines().map(|line| serde_json::from_str::<Value>(line).expect("JSON"));
+    let client = parties.find(|party| party["role"] == "client").expect("a client");
+    let trace = file("tests/fixtures/python-persistent.trace").into_os_string();
+    (trace.into_string().expect("UTF-8"), client["pids"][0].to_string())
 }
 
 #[test]
@@ -21,7 +23,7 @@ fn what_is_short_of_a_verdict_is_told_with_both_numbers() {
     let text = printed(&[&["replay", &recording(), "--explain"][..], &SHORT].concat());
     let (_, section) = text.split_once("\nNOT ENOUGH YET\n").expect("a section");
     let line = section.lines().next().expect("a line");
-    assert!(line.ends_with(": one-shot needs 50 connections, 12 seen"), "{line}");
+    assert!(line.ends_with(": one-shot needs 50 connections, 15 seen"), "{line}");
     assert!(!text.contains("WARN"), "it is no finding: {text}");
 }
 
@@ -42,7 +44,7 @@ fn a_machine_is_told_the_same_and_only_if_it_asks() {
     assert_eq!(lines[0]["tracer.not_enough.threshold"], "one-shot.min-connections");
     assert_eq!(
         (&lines[0]["tracer.not_enough.have"], &lines[0]["tracer.not_enough.need"]),
-        (&12.into(), &50.into())
+        (&15.into(), &50.into())
     );
 }
 
@@ -61,11 +63,12 @@ fn explaining_changes_no_finding_and_no_exit_code() {
 
 #[test]
 fn a_question_about_a_process_that_does_well_is_answered() {
-    let (trace, pid) = reuse("client");
+    let (trace, pid) = reuse();
     let asked = printed(&["replay", &trace, "-p", &pid]);
     let (_, section) = asked.split_once("\nCHECKED\n").expect("a section");
     let line = section.lines().next().expect("a line");
-    assert!(line.contains(&format!("(pid {pid}) → 127.0.0.1:")), "{line}");
-    assert!(line.ends_with(": 1 connection, 12 exchanges, reuse 0.91: nothing wrong"), "{line}");
+    assert!(line.contains(&format!("(pid {pid}, cpython ")), "{line}");
+    assert!(line.contains(") → 127.0.0.1:"), "{line}");
+    assert!(line.ends_with(": 1 connection, 15 exchanges, reuse 0.93: nothing wrong"), "{line}");
     assert!(!printed(&["replay", &trace]).contains("CHECKED"), "nobody asked");
 }

@@ -1,6 +1,8 @@
 //! Peers that end connections, and clients that do not notice or do.
 
 use crate::support::peer::{Script, Server};
+use serde_json::json;
+
 use crate::support::report::{all_are, int};
 use crate::support::tracer::Tracer;
 use crate::support::wait;
@@ -75,4 +77,61 @@ fn a_server_that_resets_is_told_from_one_that_closes() {
     all_are(&accepted, 20, "tracer.close.cause", "local_abort_linger0");
     all_are(&accepted, 20, "tracer.close.rst", "sent");
     assert!(!report.codes(pid, server.port).contains(&"one-shot"));
+}
+
+#[test]
+#[ignore = "needs root"]
+fn a_server_is_told_which_of_its_peers_redials_and_which_reuses() {
+    const REQUESTS: u64 = 25;
+    let server = Server::start(Script::KeepAlive);
+    let (port, requests) = (server.port.to_string(), REQUESTS.to_string());
+    let client = |mode, source| Workload::python("source.py", &[mode, source, &port, &requests]);
+    let (redials, reuses) = (client("redial", "127.0.0.2"), client("reuse", "127.0.0.3"));
+    let tracer = Tracer::start_with(&["--peers"]);
+    assert_eq!(redials.run(), Did { dials: REQUESTS, requests: REQUESTS });
+    assert_eq!(reuses.run(), Did { dials: 1, requests: REQUESTS });
+    wait::quiet(server.port);
+    let report = tracer.finish();
+
+    assert_eq!(server.counts(), (REQUESTS + 1, 2 * REQUESTS));
+    for (peer, opened, redials, reuse) in [("127.0.0.2", 25, 24, 0.0), ("127.0.0.3", 1, 0, 0.96)] {
+        let line = report.peer(peer, server.port);
+        for (key, value) in [
+            ("tracer.subject", json!("peer")),
+            ("server.address", json!("127.0.0.1")),
+            ("tracer.connections_opened", json!(opened)),
+            ("tracer.connections_closed", json!(opened)),
+            ("tracer.connections_open", json!(0)),
+            ("tracer.connections_preexisting", json!(0)),
+            ("tracer.connections_used", json!(opened)),
+            ("tracer.exchanges", json!(REQUESTS)),
+            ("tracer.exchanges_basis", json!("measured")),
+            ("tracer.reuse_ratio", json!(reuse)),
+            ("tracer.redials", json!(redials)),
+            ("tracer.closes", json!({ "peer_close": opened })),
+        ] {
+            assert_eq!(line[key], value, "{key}: {line}");
+        }
+    }
+    // What the peers do is no verdict on the server.
+    assert_eq!(report.codes(std::process::id(), server.port), [""; 0]);
+}
+
+#[test]
+#[ignore = "needs root"]
+fn a_peer_that_comes_back_after_the_servers_close_does_not_redial() {
+    const CLOSES: u64 = 8;
+    let server = Server::start(Script::CloseEach);
+    let mut client = Workload::python("eof.py", &["close", &server.port.to_string()]);
+    let tracer = Tracer::start_with(&["--peers"]);
+    client.go_on_until(CLOSES);
+    let did = client.end();
+    wait::quiet(server.port);
+    let report = tracer.finish();
+
+    assert_eq!(server.counts(), (did.dials, did.requests));
+    let line = report.peer("127.0.0.1", server.port);
+    assert_eq!(int(line, "tracer.connections_opened"), did.dials, "{line}");
+    assert_eq!(int(line, "tracer.redials"), 0, "{line}");
+    assert_eq!(line["tracer.closes"], json!({ "local_close": did.dials }));
 }

@@ -9,9 +9,10 @@ pub(crate) struct Report {
     lines: Vec<Value>,
 }
 
-const ORDER: [&str; 5] = [
+const ORDER: [&str; 6] = [
     "tracer.connection.closed",
     "tracer.summary",
+    "tracer.peer",
     "tracer.finding",
     "tracer.not_enough",
     "tracer.health",
@@ -132,6 +133,16 @@ impl Report {
         let all = self.summaries(pid, port);
         let found: Vec<_> = all.iter().filter(|line| line["tracer.role"] == *role).collect();
         assert_eq!(found.len(), 1, "{role} {pid} on port {port}: {all:?}");
+        found[0]
+    }
+
+    /// The one line of what `peer` does at `port`.
+    pub(crate) fn peer(&self, peer: &str, port: u16) -> &Value {
+        let found: Vec<_> = self
+            .named("tracer.peer")
+            .filter(|line| line["server.port"] == port && line["network.peer.address"] == *peer)
+            .collect();
+        assert_eq!(found.len(), 1, "{peer} at port {port}: {found:?}");
         found[0]
     }
 

@@ -30,6 +30,7 @@ use value::{duration, ring_mib};
   tracer -p 4242                    one process, until Ctrl-C
   tracer watch -P 5432              a line per ended connection of a database port
   tracer -d 15s --output json       JSON lines for a script
+  tracer -d 30s -P 443 --peers      on the server host: which clients redial into it
   tracer exec -- ./test.sh          run a command and judge it, with all its descendants
   tracer record -d 60s out.trace    record now, judge later: tracer replay out.trace
 

@@ -8,7 +8,7 @@ use std::time::Duration;
 
 use tracer_ebpf::{Conn, Loss};
 
-use crate::aggregate::Limits;
+use crate::aggregate::{Limits, MOST_PEERS, PeerTotals, Peers};
 use crate::clock::Clock;
 use crate::connection::{self, Connections, Facts, Sees, Served, Tick};
 use crate::decode::{self, Event};
@@ -114,6 +114,8 @@ pub struct Pipeline {
     connections: Connections,
     processes: Table,
     judge: Rolling,
+    /// Only where asked for.
+    peers: Option<Peers>,
     decode_errors: BTreeMap<&'static str, u64>,
     lost: Lost,
     tracked: u64,
@@ -153,6 +155,7 @@ impl Pipeline {
             connections: Connections::new(facts, setting.start_ns),
             judge: Rolling::new(setting.start_ns, Limits::default(), thresholds, None)
                 .with_ports(setting.ports),
+            peers: None,
             setting,
             selection,
             processes: Table::new(lookup),
@@ -168,6 +171,11 @@ impl Pipeline {
         let window_ns = u64::try_from(window.as_nanos()).ok();
         self.judge.set_window(window_ns);
         self
+    }
+
+    /// Also counts accepted connections per peer address, from the next tick on.
+    pub fn count_peers(&mut self) {
+        self.peers = Some(Peers::new(self.setting.start_ns, MOST_PEERS));
     }
 
     /// Takes one input.
@@ -203,6 +211,9 @@ impl Pipeline {
                 self.tracked = tick.live.len() as u64;
                 self.selection.narrow(&mut tick, &self.processes);
                 self.judge.fold(&tick, &self.processes);
+                if let Some(peers) = &mut self.peers {
+                    peers.fold(&tick);
+                }
                 self.processes.next_tick();
                 return Fed::Tick(tick);
             }
@@ -243,6 +254,12 @@ impl Pipeline {
     #[must_use]
     pub const fn judge(&self) -> &Rolling {
         &self.judge
+    }
+
+    /// Totals per peer address; `None` if they are not counted.
+    #[must_use]
+    pub fn peers(&self) -> Option<Vec<PeerTotals>> {
+        self.peers.as_ref().map(Peers::totals)
     }
 
     /// What is known of a process.

@@ -161,12 +161,6 @@ impl Build {
         self
     }
 
-    /// Closed up to a few milliseconds times `n` earlier.
-    pub(crate) fn closed_earlier(mut self, n: u64) -> Self {
-        self.close.at_ns -= n * 10 * MILLI;
-        self
-    }
-
     /// The peer's FIN came, we wrote `bytes`, and a reset answered them.
     pub(crate) fn stale(mut self, bytes: u64) -> Self {
         self.connection.unanswered = true;
@@ -175,6 +169,13 @@ impl Build {
         self.close.cause = CloseCause::ResetAfterPeerFin;
         self.close.initiator = Initiator::Peer;
         self.close.rst = Some(Reset::Received);
+        self
+    }
+
+    /// We closed, after the peer's FIN or not, and a reset came.
+    pub(crate) fn then_reset(mut self, after_peer_fin: bool) -> Self {
+        self.close.cause = CloseCause::LocalCloseThenReset;
+        self.close.after_peer_fin = after_peer_fin;
         self
     }
 
@@ -331,7 +332,9 @@ pub(crate) fn ticks(connections: &[Connection], until_ns: u64) -> Vec<Tick> {
                     tick.ended.push(connection.clone());
                 } else if opened_ns <= now_ns && end_ns > now_ns {
                     let mut live = connection.clone();
-                    if let Phase::Closed(_) = live.phase {
+                    if let Phase::Closed(close) = &live.phase {
+                        // A reset answers what was written just before it.
+                        live.unanswered &= close.rst != Some(Reset::Received);
                         let state = match live.established_ns {
                             Some(_) => TcpState::Established,
                             None => TcpState::SynSent,

@@ -6,6 +6,7 @@ use super::{FailOn, Output};
 
 /// How to report.
 #[derive(Debug, Clone, Args)]
+#[expect(clippy::struct_excessive_bools, reason = "each is a switch of its own")]
 pub struct Report {
     /// Report for people, or JSON lines for machines
     #[arg(short, long, value_enum, default_value_t = Output::Table)]
@@ -13,6 +14,9 @@ pub struct Report {
     /// Also print each ended connection (JSON only)
     #[arg(long)]
     pub connections: bool,
+    /// Also tell which peer addresses redial into the addresses this host serves
+    #[arg(long)]
+    pub peers: bool,
     /// Also tell which findings too little was seen for, and how much they need
     #[arg(long)]
     pub explain: bool,

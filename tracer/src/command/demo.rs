@@ -23,6 +23,7 @@ pub(super) fn run(args: &Demo) -> Result<Outcome, Error> {
     let report = Report {
         output: args.output,
         connections: false,
+        peers: false,
         explain: false,
         fail_on: Vec::new(),
         strict: false,

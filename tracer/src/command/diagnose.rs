@@ -15,6 +15,9 @@ pub(super) fn run(args: &Diagnose) -> Result<Outcome, Error> {
     let Some(thresholds) = report::thresholds(&args.report)? else { return Ok(Outcome::Fine) };
     let selection = selection(&args.filter)?;
     let mut observation = Observation::start(&args.tracing, selection, thresholds)?;
+    if args.report.peers {
+        observation.pipeline.count_peers();
+    }
     let explain = report::explain(&args.report, &args.filter.pids);
     let mut sink = report::sink(args.report.output, explain, observation.pipeline.setting());
     if args.report.output == Output::Table {

@@ -39,6 +39,9 @@ pub(super) fn run(args: &Exec) -> Result<Outcome, Error> {
     let family = Some(Family::of(place.path()));
     let selection = Selection { ports: args.ports.clone(), family, ..Selection::default() };
     let mut observation = Observation::start(&args.tracing, selection, thresholds)?;
+    if args.report.peers {
+        observation.pipeline.count_peers();
+    }
     // Not earlier: from here on a signal does not end us before it is removed.
     let group = place.make()?;
     let mut sink = sink(file, args, &observation);

@@ -23,6 +23,9 @@ pub(super) fn run(args: &Replay) -> Result<Outcome, Error> {
     let explain = report::explain(&args.report, &args.filter.pids);
     let mut sink = report::sink(args.report.output, explain, &setting);
     let mut pipeline = Pipeline::new(setting, Lookup::Recorded, selection, thresholds);
+    if args.report.peers {
+        pipeline.count_peers();
+    }
     written((|| {
         report::health(&mut *sink, &pipeline, start_ns)?;
         let mut at_ns = start_ns;

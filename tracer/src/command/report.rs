@@ -11,7 +11,7 @@ use crate::pipeline::{Pipeline, Setting};
 use crate::process::Identity;
 use crate::sink::json::Json;
 use crate::sink::table::{Explain, Look, Table};
-use crate::sink::{Ended, Item, NotEnough, Sink, Summary, Verdict};
+use crate::sink::{Ended, Item, NotEnough, PeerSummary, Sink, Summary, Verdict};
 
 /// The sink that `output` asks for, on stdout.
 pub(super) fn sink(output: Output, explain: Explain, setting: &Setting) -> Box<dyn Sink> {
@@ -76,8 +76,8 @@ pub(super) fn news(
     sink.flush().map_err(Error::Output)
 }
 
-/// Writes summaries, findings, what is not enough for one if that is to be told, and the last health
-/// line; says how it ended.
+/// Writes summaries, peers, findings, what is not enough for one if that is to be told, and the
+/// last health line; says how it ended.
 pub(super) fn close(
     sink: &mut dyn Sink,
     pipeline: &Pipeline,
@@ -91,6 +91,14 @@ pub(super) fn close(
     for (key, totals) in &pipeline.judge().totals() {
         let identity = identity(pipeline, &key.who);
         write(sink, Item::Summary(Summary { at_ns, window_s, key, totals, identity }))?;
+    }
+    if let Some(peers) = pipeline.peers() {
+        if peers.is_empty() {
+            terminal::say("no peer: no connection was seen at an address that this host serves");
+        }
+        for peer in &peers {
+            write(sink, Item::Peer(PeerSummary { at_ns, window_s, peer }))?;
+        }
     }
     let findings = pipeline.judge().findings(pipeline.lost());
     for finding in &findings {
@@ -175,6 +183,7 @@ mod tests {
         let args = |strict| Report {
             output: Output::Json,
             connections: false,
+            peers: false,
             explain: false,
             fail_on: Vec::new(),
             strict,

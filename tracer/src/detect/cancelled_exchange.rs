@@ -27,7 +27,7 @@ const ADVICE_CALLERS: &str = "Those who wanted the answers went away: look at th
 /// Of all requests: a timeout that meets as many is an incident.
 const MANY: f64 = 0.1;
 
-/// Of all connections: as many must have carried an answer.
+/// Of all connections: on as many an answer must have come, in time or not.
 const ANSWERED: f64 = 0.1;
 
 /// Memory of one key.
@@ -116,7 +116,7 @@ impl Detector for CancelledExchange {
             thresholds.cancelled_min_share
         };
         let found = count >= thresholds.cancelled_min_connections.max(1)
-            && Self::is_answered(view)
+            && self.is_answered(view)
             && share(count, self.requests(view)) >= least
             && seconds(first_ns, last_ns) >= thresholds.cancelled_min_span_s;
         found.then(|| self.finding(view))
@@ -128,9 +128,10 @@ impl CancelledExchange {
         view.totals.exchanges.saturating_add(self.sample.connections)
     }
 
-    /// Whether requests have answers there at all.
-    fn is_answered(view: &View<'_>) -> bool {
-        share(view.totals.used, view.totals.connections()) >= ANSWERED
+    /// Whether requests have answers there at all, in time or too late.
+    fn is_answered(&self, view: &View<'_>) -> bool {
+        let answered = view.totals.used.saturating_add(self.answered_yet);
+        share(answered, view.totals.connections()) >= ANSWERED
     }
 
     fn finding(&self, view: &View<'_>) -> Finding {

@@ -41,8 +41,9 @@ impl Detector for ClientIdleTimeout {
         self.0.observe(slice, rules(thresholds), is_timed_out);
     }
 
-    /// What one process does again is the matter: folded ones are not judged.
-    fn merge(&mut self, _: &Self) {}
+    fn merge(&mut self, other: &Self) {
+        self.0.merge(&other.0);
+    }
 
     fn judge(&self, view: &View<'_>) -> Option<Finding> {
         let timer = self.0.timer(rules(view.thresholds)).filter(|_| view.is_one_client())?;

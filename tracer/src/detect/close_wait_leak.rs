@@ -56,8 +56,13 @@ impl Detector for CloseWaitLeak {
         self.growth.observe(self.sample.connections, slice.is_first(), slice.now_ns);
     }
 
-    /// A leak belongs to one process: folded ones are not judged.
-    fn merge(&mut self, _: &Self) {}
+    /// Of another part of the same process: what was there before the observation is counted apart as
+    /// long as its control group is not known. Several processes together are not judged.
+    fn merge(&mut self, other: &Self) {
+        self.sample.merge(&other.sample);
+        self.growth.merge(&other.growth);
+        self.last_opened_ns = self.last_opened_ns.max(other.last_opened_ns);
+    }
 
     fn judge(&self, view: &View<'_>) -> Option<Finding> {
         let (thresholds, count) = (view.thresholds, self.sample.connections);

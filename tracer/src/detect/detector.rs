@@ -3,6 +3,7 @@
 use super::abortive_close::AbortiveClose;
 use super::cancelled_exchange::CancelledExchange;
 use super::client_idle_timeout::ClientIdleTimeout;
+use super::client_recycles::ClientRecycles;
 use super::close_wait_leak::CloseWaitLeak;
 use super::connect_refused::ConnectRefused;
 use super::connect_timeout::ConnectTimeout;
@@ -19,6 +20,7 @@ use super::port_use::Sources;
 use super::resets_received::ResetsReceived;
 use super::resets_sent::ResetsSent;
 use super::short_lived_process::ShortLivedProcess;
+use super::stale_reuse::StaleReuse;
 use super::unread_close::UnreadClose;
 use super::{Finding, Thresholds, View};
 use crate::aggregate::{Memory, Slice};
@@ -81,6 +83,8 @@ detectors! {
     resets_received: ResetsReceived,
     resets_sent: ResetsSent,
     abortive_close: AbortiveClose,
+    stale_reuse: StaleReuse,
+    client_recycles: ClientRecycles,
     port_pressure: PortPressure,
 }
 

@@ -34,6 +34,12 @@ pub(super) fn is_waiting(connection: &Connection) -> bool {
     connection.unanswered && !handshake::may_be_tls(connection.destination())
 }
 
+/// Whether something of ours may have been unanswered when the peer's FIN came: a request, or a TLS
+/// farewell that the FIN answers. What we sent after the FIN was reset is told apart.
+pub(super) fn was_waiting_at_fin(connection: &Connection, close: &Close) -> bool {
+    connection.unanswered && close.sent_after_peer_fin.is_none_or(|sent| sent == 0)
+}
+
 /// Whether on `destination` the peer usually closes because it was asked to.
 pub(super) fn is_farewell_likely(destination: SocketAddr) -> bool {
     FAREWELL_PORTS.contains(&destination.port())

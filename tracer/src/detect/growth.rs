@@ -27,6 +27,15 @@ impl Growth {
         self.highest = self.highest.max(count);
     }
 
+    /// Takes over the number of another part of the same process.
+    pub(super) fn merge(&mut self, other: &Self) {
+        self.baseline += other.baseline;
+        self.current += other.current;
+        self.rises = self.rises.max(other.rises);
+        self.last_rise_ns = self.last_rise_ns.max(other.last_rise_ns);
+        self.highest += other.highest;
+    }
+
     /// Above the first tick.
     pub(super) const fn grown(&self) -> u64 {
         self.current.saturating_sub(self.baseline)

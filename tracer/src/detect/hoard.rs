@@ -61,8 +61,15 @@ impl Detector for Hoard {
         self.growth.observe(self.sample.connections, slice.is_first(), slice.now_ns);
     }
 
-    /// A hoard belongs to one process: folded ones are not judged.
-    fn merge(&mut self, _: &Self) {}
+    /// Of another part of the same process: what was there before the observation is counted apart as
+    /// long as its control group is not known. Several processes together are not judged.
+    fn merge(&mut self, other: &Self) {
+        self.sample.merge(&other.sample);
+        self.growth.merge(&other.growth);
+        self.established += other.established;
+        self.last_dial_ns = self.last_dial_ns.max(other.last_dial_ns);
+        self.needless += other.needless;
+    }
 
     fn judge(&self, view: &View<'_>) -> Option<Finding> {
         let (thresholds, count) = (view.thresholds, self.sample.connections);

@@ -76,6 +76,15 @@ impl IdleTimeouts {
         self.quiet.observe(slice);
     }
 
+    /// Takes over what the same process did under another key.
+    pub(super) fn merge(&mut self, other: &Self) {
+        self.carried += other.carried;
+        self.sample.merge(&other.sample);
+        self.moments.merge(&other.moments);
+        self.redials.merge(&other.redials);
+        self.idle.merge(&other.idle);
+    }
+
     /// The timer behind them, if it is one and the client needed the connections again.
     pub(super) fn timer(&self, rules: Rules) -> Option<Timer> {
         let count = self.sample.connections;

@@ -8,6 +8,7 @@ pub mod advice;
 mod cancelled_exchange;
 mod causes;
 mod client_idle_timeout;
+mod client_recycles;
 mod close_wait_leak;
 mod connect_refused;
 mod connect_timeout;
@@ -40,6 +41,7 @@ mod rolling;
 mod same;
 mod sample;
 mod short_lived_process;
+mod stale_reuse;
 mod steady;
 #[cfg(test)]
 mod support;

@@ -21,6 +21,10 @@ impl Moments {
         }
     }
 
+    pub(super) fn merge(&mut self, other: &Self) {
+        other.0.iter().for_each(|at_ns| self.add(*at_ns));
+    }
+
     /// How many, up to a bound.
     pub(super) const fn len(&self) -> u64 {
         self.0.len() as u64
@@ -39,6 +43,8 @@ mod tests {
             moments.add(at_ns);
         }
         assert_eq!(moments.len(), 2);
+        moments.merge(&Moments(vec![7 * SECOND + MILLI, 9 * SECOND]));
+        assert_eq!(moments.len(), 3);
     }
 
     #[test]

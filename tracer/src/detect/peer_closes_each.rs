@@ -1,8 +1,9 @@
 //! `peer-closes-each`: the peer closes after each answer, and the client dials again.
 //!
 //! Signature: most ended connections that carried an exchange carried one (a TLS handshake
-//! discounted), got the peer's FIN within a tenth of a second of the last data and two seconds of
-//! the dial, and the same process dialled the same destination again within half a second, mostly.
+//! discounted) and were closed within a tenth of a second of the last data and two seconds of the
+//! dial, half or more of all by the peer's FIN (a client that is told to close may be faster now and
+//! then); and the same process dialled the same destination again within half a second, mostly.
 //! Thresholds: `peer-closes-each.*`.
 //!
 //! Healthy look-alikes that must stay silent: a poller or health check; a burst that ends; a server
@@ -11,7 +12,9 @@
 //! a dial costs little beside the wait; mail and file transfer, where the client asks for the end.
 //! That the client asked for it with a header cannot be seen, so the confidence is never high.
 
-use super::ends::{is_farewell_likely, is_own_close, is_peer_close, is_waiting};
+use super::ends::{
+    is_farewell_likely, is_own_close, is_peer_close, is_waiting, was_waiting_at_fin,
+};
 use super::redials::Redials;
 use super::sample::Sample;
 use super::view::{human, share};
@@ -26,6 +29,8 @@ pub(super) struct PeerClosesEach {
     carried: u64,
     /// Of them: we closed first.
     by_us: u64,
+    /// Of them: closed after one request, by us or so that it cannot be told.
+    shared: u64,
     /// Of them: closed by the peer after one request.
     sample: Sample,
     redials: Redials,
@@ -34,11 +39,11 @@ pub(super) struct PeerClosesEach {
     is_bound: bool,
 }
 
-/// Whether the peer closed it right after its first answer.
+/// Whether it was closed right after its first answer.
 fn is_closed_each(connection: &Connection, close: &Close, thresholds: &Thresholds) -> bool {
     let destination = connection.destination();
     let within = |value_s: Option<f64>, most_s| value_s.is_some_and(|value_s| value_s <= most_s);
-    is_peer_close(close)
+    (is_peer_close(close) || is_own_close(close))
         && !is_waiting(connection)
         && !is_farewell_likely(destination)
         && handshake::is_one_request(destination, connection.exchanges, thresholds)
@@ -54,6 +59,12 @@ impl PeerClosesEach {
         self.carried += 1;
         self.by_us += u64::from(is_own_close(close));
         if !is_closed_each(connection, close, thresholds) {
+            return false;
+        }
+        // A client that is told `Connection: close` closes too, and may be faster; its TLS farewell
+        // may cross the FIN.
+        if !is_peer_close(close) || was_waiting_at_fin(connection, close) {
+            self.shared += 1;
             return false;
         }
         self.sample.add(close.at_ns, connection);
@@ -83,14 +94,23 @@ impl Detector for PeerClosesEach {
         self.redials.observe(&closes, &dials, thresholds.peer_each_max_redial_s);
     }
 
-    /// What one process does again is the matter: folded ones are not judged.
-    fn merge(&mut self, _: &Self) {}
+    fn merge(&mut self, other: &Self) {
+        self.carried += other.carried;
+        self.by_us += other.by_us;
+        self.shared += other.shared;
+        self.sample.merge(&other.sample);
+        self.redials.merge(&other.redials);
+        self.idle.merge(&other.idle);
+        self.connect_ns = self.connect_ns.saturating_add(other.connect_ns);
+        self.is_bound |= other.is_bound;
+    }
 
     fn judge(&self, view: &View<'_>) -> Option<Finding> {
         let (thresholds, count) = (view.thresholds, self.sample.connections);
         let found = view.is_one_client()
             && count >= thresholds.peer_each_min_connections.max(1)
-            && share(count, self.carried) >= thresholds.peer_each_min_share
+            && share(count + self.shared, self.carried) >= thresholds.peer_each_min_share
+            && count.saturating_mul(2) >= self.carried
             && count >= view.totals.peak.saturating_mul(thresholds.peer_each_min_turnover)
             // The median, where a close without a redial counts as infinitely slow.
             && self.redials.quick.saturating_mul(2) >= count;
@@ -127,7 +147,7 @@ impl PeerClosesEach {
         finding.measure("reuse_ratio", view.totals.reuse_ratio());
         finding.measure("handshakes_s", seconds(0, self.connect_ns));
         finding.rule_out(format!(
-            "the client did not close first: {} of {} ended by its call",
+            "the client did not close first, mostly: {} of {} ended by its call",
             self.by_us, self.carried
         ));
         finding.rule_out(format!(

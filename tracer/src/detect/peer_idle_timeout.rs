@@ -12,7 +12,7 @@
 //! A request written at the moment of the peer's FIN is lost: that race is `stale-reuse`, which is
 //! listed under this finding.
 
-use super::ends::{is_farewell_likely, is_peer_close, is_waiting};
+use super::ends::{is_farewell_likely, is_peer_close, was_waiting_at_fin};
 use super::idle_timeout::{IdleTimeouts, Rules, Timer};
 use super::view::{human, share};
 use super::{Code, Detector, Finding, Severity, Thresholds, View};
@@ -25,9 +25,9 @@ pub(super) struct PeerIdleTimeout(IdleTimeouts);
 
 /// Whether the peer closed it with nothing outstanding. What we wrote after its FIN came too late.
 fn is_timed_out(connection: &Connection, close: &Close) -> bool {
-    let is_waiting =
-        is_waiting(connection) && close.sent_after_peer_fin.is_none_or(|sent| sent == 0);
-    is_peer_close(close) && !is_waiting && !is_farewell_likely(connection.destination())
+    is_peer_close(close)
+        && !was_waiting_at_fin(connection, close)
+        && !is_farewell_likely(connection.destination())
 }
 
 const fn rules(thresholds: &Thresholds) -> Rules {
@@ -46,8 +46,9 @@ impl Detector for PeerIdleTimeout {
         self.0.observe(slice, rules(thresholds), is_timed_out);
     }
 
-    /// What one process does again is the matter: folded ones are not judged.
-    fn merge(&mut self, _: &Self) {}
+    fn merge(&mut self, other: &Self) {
+        self.0.merge(&other.0);
+    }
 
     fn judge(&self, view: &View<'_>) -> Option<Finding> {
         let timer = self.0.timer(rules(view.thresholds)).filter(|_| view.is_one_client())?;

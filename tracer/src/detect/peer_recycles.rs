@@ -11,7 +11,7 @@
 //! requests or of minutes, which spreads load and costs nothing; mail and file transfer, where the
 //! client asks for the end.
 
-use super::ends::{is_farewell_likely, is_own_close, is_peer_close, is_waiting};
+use super::ends::{is_farewell_likely, is_own_close, is_peer_close, was_waiting_at_fin};
 use super::moments::Moments;
 use super::quiet::Quiet;
 use super::redials::Redials;
@@ -50,7 +50,8 @@ impl PeerRecycles {
         let destination = connection.destination();
         let idle_s = self.quiet.idle_s(connection, close);
         (is_peer_close(close) || close.cause == CloseCause::ResetByPeer)
-            && !is_waiting(connection)
+            // HTTP/2 ends with frames that nobody answers: with TLS nothing outstanding can be told.
+            && (handshake::may_be_tls(destination) || !was_waiting_at_fin(connection, close))
             && !is_farewell_likely(destination)
             && !handshake::is_one_request(destination, connection.exchanges, thresholds)
             && idle_s.is_some_and(|idle_s| idle_s <= thresholds.peer_recycles_max_idle_s)
@@ -100,8 +101,16 @@ impl Detector for PeerRecycles {
         self.quiet.observe(slice);
     }
 
-    /// What one process does again is the matter: folded ones are not judged.
-    fn merge(&mut self, _: &Self) {}
+    fn merge(&mut self, other: &Self) {
+        self.carried += other.carried;
+        self.by_us += other.by_us;
+        self.sample.merge(&other.sample);
+        self.moments.merge(&other.moments);
+        self.redials.merge(&other.redials);
+        self.exchanges.merge(&other.exchanges);
+        self.age.merge(&other.age);
+        self.is_bound |= other.is_bound;
+    }
 
     fn judge(&self, view: &View<'_>) -> Option<Finding> {
         let (thresholds, count) = (view.thresholds, self.sample.connections);

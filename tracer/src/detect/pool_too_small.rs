@@ -18,8 +18,11 @@ use super::{Code, Confidence, Detector, Finding, Severity, Thresholds, View, han
 use crate::aggregate::{Distribution, Slice};
 use crate::connection::{Connection, OpenCause, Phase, Role, TcpState, seconds};
 
-/// An idle connection at that many ticks, used again that often, is a pool.
-const KEPT_TICKS: u64 = 3;
+/// Connections used again that often, and kept idle at so many ticks, are a pool.
+const REUSED: u64 = 3;
+const KEPT_TICKS: u64 = 2;
+/// A client without a pool closes sooner after the answer; two ticks of the slowest kernel clock.
+const KEPT_IDLE_S: f64 = 0.02;
 
 /// Memory of one key.
 #[derive(Clone, Debug, Default)]
@@ -34,12 +37,14 @@ pub(super) struct PoolTooSmall {
     connect_ns: u64,
     /// Most exchanges of one connection that was kept, ended.
     ended_most: u32,
-    /// The same, live at the last tick.
+    /// The same, live at a tick.
     live_most: u32,
     /// Ticks at which a connection was certainly idle.
     idle_ticks: u64,
-    /// Fewest established at a tick, from the first on at which there was one.
+    /// Fewest established at a tick, from the first to the last at which there was one.
     kept: Option<u64>,
+    /// There was none at the last ticks: the process may have ended.
+    is_gone: bool,
     dials: u64,
     /// Of them: one certainly lay idle.
     dials_while_idle: u64,
@@ -62,11 +67,11 @@ fn is_one_request(connection: &Connection, thresholds: &Thresholds) -> bool {
 }
 
 /// Whether a live one certainly lies idle.
-fn is_idle(connection: &Connection, now_ns: u64, thresholds: &Thresholds) -> bool {
+fn is_idle(connection: &Connection, now_ns: u64) -> bool {
     let idle_s = connection.last_data_ns.map(|data_ns| seconds(data_ns, now_ns));
     is_established(connection)
         && !connection.unanswered
-        && idle_s.is_some_and(|idle_s| idle_s > thresholds.pool_max_idle_s)
+        && idle_s.is_some_and(|idle_s| idle_s >= KEPT_IDLE_S)
 }
 
 const fn is_established(connection: &Connection) -> bool {
@@ -99,11 +104,28 @@ impl Detector for PoolTooSmall {
             let is_after = self.sample.connections > 0 && opened_ns > first_ns;
             self.dials_after += u64::from(is_after);
         }
-        self.observe_live(slice, thresholds);
+        self.observe_live(slice);
     }
 
-    /// A pool belongs to one process: folded ones are not judged.
-    fn merge(&mut self, _: &Self) {}
+    /// Of another part of the same process: what was there before the observation is counted apart as
+    /// long as its control group is not known. Several processes together are not judged.
+    fn merge(&mut self, other: &Self) {
+        self.carried += other.carried;
+        self.sample.merge(&other.sample);
+        self.exchanges.merge(&other.exchanges);
+        self.connect_ns = self.connect_ns.saturating_add(other.connect_ns);
+        self.ended_most = self.ended_most.max(other.ended_most);
+        self.live_most = self.live_most.max(other.live_most);
+        self.idle_ticks = self.idle_ticks.max(other.idle_ticks);
+        self.is_gone &= other.is_gone;
+        self.kept = match (self.kept, other.kept) {
+            (Some(own), Some(theirs)) => Some(own + theirs),
+            (own, theirs) => own.or(theirs),
+        };
+        self.dials += other.dials;
+        self.dials_while_idle += other.dials_while_idle;
+        self.dials_after += other.dials_after;
+    }
 
     fn judge(&self, view: &View<'_>) -> Option<Finding> {
         let (thresholds, count) = (view.thresholds, self.sample.connections);
@@ -122,16 +144,20 @@ impl Detector for PoolTooSmall {
 }
 
 impl PoolTooSmall {
-    fn observe_live(&mut self, slice: &Slice<'_>, thresholds: &Thresholds) {
+    fn observe_live(&mut self, slice: &Slice<'_>) {
         let live = || slice.live.iter().filter(|c| c.role == Some(Role::Client));
-        self.live_most = live().map(|connection| connection.exchanges).max().unwrap_or(0);
-        let is_idle = live().any(|connection| is_idle(connection, slice.now_ns, thresholds));
+        let most = live().map(|connection| connection.exchanges).max();
+        self.live_most = self.live_most.max(most.unwrap_or(0));
+        let is_idle = live().any(|connection| is_idle(connection, slice.now_ns));
         self.idle_ticks += u64::from(is_idle);
         let established = live().filter(|connection| is_established(connection)).count() as u64;
-        self.kept = match self.kept {
-            None => Some(established).filter(|count| *count > 0),
-            kept => kept.min(Some(established)),
-        };
+        if established == 0 {
+            self.is_gone = self.kept.is_some();
+            return;
+        }
+        let was_gone = std::mem::take(&mut self.is_gone);
+        let fewest = if was_gone { 0 } else { established };
+        self.kept = Some(self.kept.map_or(established, |kept| kept.min(fewest)));
     }
 
     /// How many the pool keeps, as far as seen at ticks; at least one.
@@ -143,7 +169,7 @@ impl PoolTooSmall {
     const fn has_pool(&self, reused: u64, thresholds: &Thresholds) -> bool {
         let most = if self.ended_most > self.live_most { self.ended_most } else { self.live_most };
         most as u64 > thresholds.pool_max_exchanges
-            || (self.idle_ticks >= KEPT_TICKS && reused >= KEPT_TICKS)
+            || (self.idle_ticks >= KEPT_TICKS && reused >= REUSED)
     }
 
     /// Whether each was dropped after the same number of requests, above one: a bound on requests per

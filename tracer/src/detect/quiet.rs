@@ -9,8 +9,8 @@ use std::collections::BTreeMap;
 use crate::aggregate::Slice;
 use crate::connection::{Close, Connection, Phase, seconds};
 
-/// Shorter is the pause between two requests of a busy client.
-const MIN_S: f64 = 0.5;
+/// Shorter is the pause within an answer, or between two requests of a busy client.
+const MIN_S: f64 = 0.25;
 
 /// A farewell is followed by the end at once.
 const FAREWELL_S: f64 = 0.1;
@@ -60,7 +60,7 @@ impl Quiet {
 
     /// Time from the last data before the tick before, if it lay quiet then and no request was
     /// answered since.
-    pub(super) fn before_s(&self, connection: &Connection, close: &Close) -> Option<f64> {
+    fn before_s(&self, connection: &Connection, close: &Close) -> Option<f64> {
         let (data_ns, exchanges) = self.0.get(&id(connection))?;
         (*exchanges == connection.exchanges).then(|| seconds(*data_ns, close.at_ns))
     }

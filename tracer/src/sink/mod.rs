@@ -11,7 +11,7 @@ mod testing;
 
 use std::io;
 
-use crate::aggregate::{Key, Totals};
+use crate::aggregate::{Key, PeerTotals, Totals};
 use crate::clock::Clock;
 use crate::connection::{Close, Connection};
 use crate::detect::{self, Finding, State};
@@ -102,6 +102,17 @@ pub struct Summary<'a> {
     pub identity: Option<&'a Identity>,
 }
 
+/// Totals of one peer address over a window, as the server sees it.
+#[derive(Clone, Copy, Debug)]
+pub struct PeerSummary<'a> {
+    /// End of the window, monotonic nanoseconds.
+    pub at_ns: u64,
+    /// Length of the window, seconds.
+    pub window_s: f64,
+    /// Whose totals, and these.
+    pub peer: &'a PeerTotals,
+}
+
 /// A finding, with the process it is about.
 #[derive(Clone, Copy, Debug)]
 pub struct Verdict<'a> {
@@ -135,6 +146,8 @@ pub enum Item<'a> {
     Connection(Ended<'a>),
     /// Totals of one key.
     Summary(Summary<'a>),
+    /// Totals of one peer address.
+    Peer(PeerSummary<'a>),
     /// One finding.
     Finding(Verdict<'a>),
     /// Too little for a finding.

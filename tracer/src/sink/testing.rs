@@ -1,6 +1,6 @@
 //! One well-known host, process, connection, total and finding, for the tests of all sinks.
 
-use crate::aggregate::{Key, Totals, Who};
+use crate::aggregate::{Key, Peer, PeerTotals, Totals, Who};
 use crate::clock::Clock;
 use crate::connection::{
     Basis, Close, CloseCause, Connection, Initiator, OpenCause, Phase, Role, TcpState, testing,
@@ -128,6 +128,21 @@ pub(crate) fn totals() -> Totals {
         bytes_received: Some(260_000_000),
         processes: 1,
         runtime: runtime(),
+    }
+}
+
+/// A peer that redials into nginx.
+pub(crate) fn peer() -> PeerTotals {
+    let closes = [(CloseCause::PeerClose, 196), (CloseCause::LocalClose, 2)].into();
+    PeerTotals {
+        peer: Some(Peer {
+            netns: 4_026_531_840,
+            server: "10.0.0.1:443".parse().unwrap(),
+            address: "10.0.9.1".parse().unwrap(),
+        }),
+        served_by: Some("nginx".into()),
+        totals: Totals { redials: 0, closes, opens: [(OpenCause::Accept, 200)].into(), ..totals() },
+        redials: Some(195),
     }
 }
 

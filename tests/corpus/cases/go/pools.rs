@@ -84,13 +84,14 @@ pub(super) fn idle() -> Vec<Story> {
             go("get -url http://127.0.0.1:PORT/small -rounds 50 -every 150ms"),
         )
         .counts(1..=2, 50),
-        // It learns that its connection is gone when it writes to it.
+        // It learns that its connection is gone when it writes to it, and the server's host resets it.
         story(
             "go-stale",
             closes_idle(1000),
             go("raw -mode naive -to 127.0.0.1:PORT -times 8 -every 1600ms"),
         )
         .found(&["peer-idle-timeout>stale-reuse"])
+        .server_found(&["resets-sent"])
         .counts(8, 8),
         story(
             "go-stale-never",

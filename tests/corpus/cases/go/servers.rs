@@ -27,14 +27,14 @@ pub(super) fn servers() -> Vec<Story> {
         story(
             "go-peer-recycles",
             Peer::Nginx(recycles),
-            go("get -url http://127.0.0.1:PORT/small -rounds 200 -every 10ms"),
+            go("get -url http://127.0.0.1:PORT/small -rounds 200 -every 25ms"),
         )
         .found(&["peer-recycles"])
         .counts(20, 200),
         story(
             "go-http2-recycles",
             Peer::Nginx(Config { listen: "ssl http2", ..recycles }),
-            go("get -url https://127.0.0.1:PORT/small -http2 -rounds 200 -every 10ms"),
+            go("get -url https://127.0.0.1:PORT/small -http2 -rounds 200 -every 25ms"),
         )
         .found(&["peer-recycles"])
         .counts(20..=21, 200)
@@ -46,6 +46,7 @@ pub(super) fn servers() -> Vec<Story> {
             go("get -url http://127.0.0.1:PORT/ -post 20 -rounds 60 -every 20ms -errors"),
         )
         .found(&["resets-received"])
+        .server_found(&["abortive-close"])
         .counts(20, 40),
         // Once in a while, which its client gets over.
         story(

@@ -9,13 +9,14 @@ use crate::story::{Peer, Story, story};
 pub(super) fn waits() -> Vec<Story> {
     let slow = |delay, slow| Peer::Http(Habits { delay: ms(delay), slow, ..Habits::KEEPS });
     vec![
-        // Each third request is cancelled, and its connection with it. On a busy host some more.
+        // Each third request is cancelled, and its connection with it, on a busy host some more. The
+        // answer comes when nobody is there any more, and is answered by a reset.
         story(
             "go-cancelled",
             slow(0, Some((3, ms(600)))),
             go("get -url http://127.0.0.1:PORT/ -rounds 45 -timeout 200ms -errors"),
         )
-        .found(&["cancelled-exchange"])
+        .found(&["cancelled-exchange>resets-sent"])
         .counts(15..=22, 23..=30)
         .some_unheard(),
         story(
@@ -23,7 +24,7 @@ pub(super) fn waits() -> Vec<Story> {
             slow(600, None),
             go("get -url http://127.0.0.1:PORT/ -rounds 20 -timeout 200ms -errors"),
         )
-        .found(&["cancelled-exchange"])
+        .found(&["cancelled-exchange>resets-sent"])
         .counts(20, 0)
         .some_unheard(),
         // Two answers in a hundred are too late for their client: that happens to anybody.
@@ -58,13 +59,13 @@ pub(super) fn dials() -> Vec<Story> {
         )
         .found(&["dial-cancelled"])
         .counts(16, 0),
-        // A dial of 1.5 seconds repeats its SYN once. It is the program that gives up, not the kernel.
+        // It is the program that gives up, not the kernel, but after a SYN was repeated in vain.
         story(
             "go-dial-timeout",
             Peer::BlackHole,
             go("dial -to 127.0.0.1:PORT -times 4 -parallel 4 -timeout 1500ms"),
         )
-        .found(&["dial-cancelled"])
+        .found(&["connect-timeout"])
         .counts(16, 0),
         // The kernel gives up after some three seconds.
         story(

@@ -51,6 +51,17 @@ fn row_1_the_server_sees_a_peer_close() {
 }
 
 #[test]
+fn what_was_written_after_the_peers_fin_is_told_though_our_close_came_before_the_reset() {
+    let end = end(LAST_ACK, |conn| {
+        conn.first = first::PEER;
+        conn.sent_after_peer_fin = 70;
+        conn.flags = flags::RST_RECEIVED | flags::DEAD;
+    });
+    assert_eq!(end.cause, CloseCause::LocalCloseThenReset);
+    assert_eq!((end.after_peer_fin, end.sent_after_peer_fin), (true, Some(70)));
+}
+
+#[test]
 fn row_4_both_close_at_once() {
     let end = end(CLOSING, |conn| conn.flags = flags::SIMULTANEOUS | flags::DEAD);
     assert_eq!(end.cause, CloseCause::SimultaneousClose);

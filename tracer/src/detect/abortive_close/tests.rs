@@ -7,7 +7,7 @@ use crate::detect::{Code, Confidence, Severity};
 
 fn aborts(count: u64, shape: impl Fn(Build) -> Build) -> Vec<Connection> {
     let abort = |build: Build| build.cause(CloseCause::LocalAbortLinger0, Initiator::Local);
-    one_by_one(count, 100, |build| shape(abort(build.exchanges(9))))
+    one_by_one(count, 100, |build| shape(abort(build.exchanges(900))))
 }
 
 #[test]
@@ -53,7 +53,7 @@ fn a_protocol_that_only_writes_carries_something() {
 fn nine_and_less_than_half_are_error_paths() {
     assert_eq!(codes(&aborts(9, |build| build.unacked(9)), 6), []);
     let mut history = aborts(40, |build| build.unacked(9));
-    history.extend(one_by_one(41, 100, |build| build.exchanges(9)));
+    history.extend(one_by_one(41, 100, |build| build.exchanges(900)));
     assert_eq!(codes(&history, 6), []);
 }
 

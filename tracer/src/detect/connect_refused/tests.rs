@@ -34,7 +34,7 @@ fn four_are_retried_by_themselves() {
 #[test]
 fn less_than_half_of_the_dials_are_silent() {
     let mut history = refused(40, 100);
-    history.extend(one_by_one(41, 100, |build| build.exchanges(9)));
+    history.extend(one_by_one(41, 100, |build| build.exchanges(900)));
     assert_eq!(codes(&history, 6), []);
 }
 
@@ -58,7 +58,7 @@ fn a_longer_outage_that_is_over_is_information() {
 #[test]
 fn a_backend_that_comes_and_goes_is_an_error() {
     let mut history = refused(100, 100);
-    history.extend(one_by_one(10, 1_000, |build| build.exchanges(9)));
+    history.extend(one_by_one(10, 1_000, |build| build.exchanges(900)));
     history.push(Build::client().at(9_990 * MILLI, 0).exchanges(9).live());
     assert_eq!(only(&history, 10).severity, Severity::Error);
 }
@@ -66,7 +66,7 @@ fn a_backend_that_comes_and_goes_is_an_error() {
 #[test]
 fn the_other_ip_version_of_a_name_that_works_makes_it_information() {
     let mut history = one_by_one(50, 100, |build| build.to("[::1]:8080").refused());
-    history.extend(one_by_one(50, 100, |build| build.exchanges(9)));
+    history.extend(one_by_one(50, 100, |build| build.exchanges(900)));
     let finding = only(&history, 6);
     assert_eq!(finding.severity, Severity::Info);
     assert!(finding.summary.contains("127.0.0.1:8080 succeed"), "{}", finding.summary);
@@ -75,6 +75,6 @@ fn the_other_ip_version_of_a_name_that_works_makes_it_information() {
 #[test]
 fn another_backend_of_the_same_ip_version_excuses_nothing() {
     let mut history = one_by_one(50, 100, |build| build.to("127.0.0.2:8080").refused());
-    history.extend(one_by_one(50, 100, |build| build.exchanges(9)));
+    history.extend(one_by_one(50, 100, |build| build.exchanges(900)));
     assert_eq!(only(&history, 6).severity, Severity::Error);
 }

@@ -20,7 +20,7 @@ fn hanging(count: u64, every_ms: u64) -> Vec<Connection> {
 }
 
 fn healthy(count: u64) -> Vec<Connection> {
-    one_by_one(count, 50, |build| build.exchanges(9))
+    one_by_one(count, 50, |build| build.exchanges(900))
 }
 
 #[test]
@@ -119,7 +119,7 @@ fn dials_under_way_are_not_called_unanswered() {
 #[test]
 fn a_lost_syn_that_was_answered_when_repeated_is_silent() {
     let late = |n: u64| Build::client().at(n * 100 * MILLI + 1, 0).answered_after(1_020 * MILLI);
-    let history: Vec<_> = (0..20).map(|n| late(n).exchanges(9).live()).collect();
+    let history: Vec<_> = (0..20).map(|n| late(n).exchanges(900).live()).collect();
     assert_eq!(codes(&history, 8), []);
     let mut beside = history;
     beside.extend(hanging(20, 100));
@@ -133,7 +133,7 @@ fn the_loser_of_a_race_between_addresses_is_silent() {
         let at = n * 200 * MILLI + 1;
         let (won, lost) = (at + 1_200 * MILLI, at + 1_201 * MILLI);
         history.push(Build::client().to("[::1]:8080").at(at, lost).given_up().end());
-        history.push(Build::client().at(won, 0).exchanges(9).live());
+        history.push(Build::client().at(won, 0).exchanges(900).live());
     }
     assert_eq!(codes(&history, 8), []);
 }
@@ -165,7 +165,7 @@ fn an_ip_version_that_hangs_too_is_no_way_out() {
 #[test]
 fn an_outage_that_is_over_is_information() {
     let mut history = given_up(20, 50, 2_000);
-    history.push(Build::client().at(6 * SECOND, 0).exchanges(9).live());
+    history.push(Build::client().at(6 * SECOND, 0).exchanges(900).live());
     let finding = only(&history, 20);
     assert_eq!(finding.severity, Severity::Info);
     assert!(finding.summary.ends_with("dials succeed since."), "{}", finding.summary);

@@ -49,7 +49,7 @@ fn ipv6_without_a_route_where_ipv4_works_is_information() {
     for connection in &mut history {
         connection.peer = "[2001:db8::1]:8080".parse().unwrap();
     }
-    history.extend(one_by_one(40, 100, |build| build.exchanges(9)));
+    history.extend(one_by_one(40, 100, |build| build.exchanges(900)));
     let finding = only(&history, 6);
     assert_eq!(finding.severity, Severity::Info);
     assert!(finding.summary.ends_with("dials to 127.0.0.1:8080 succeed."), "{}", finding.summary);
@@ -59,14 +59,14 @@ fn ipv6_without_a_route_where_ipv4_works_is_information() {
 fn four_are_retried_by_themselves_and_less_than_half_is_silent() {
     assert_eq!(codes(&icmp(4, 1_000), 6), []);
     let mut history = icmp(40, 100);
-    history.extend(one_by_one(41, 100, |build| build.exchanges(9)));
+    history.extend(one_by_one(41, 100, |build| build.exchanges(900)));
     assert_eq!(codes(&history, 6), []);
 }
 
 #[test]
 fn an_outage_that_is_over_is_information() {
     let mut history = icmp(30, 100);
-    history.push(Build::client().at(4 * SECOND, 0).exchanges(9).live());
+    history.push(Build::client().at(4 * SECOND, 0).exchanges(900).live());
     assert_eq!(only(&history, 20).severity, Severity::Info);
 }
 

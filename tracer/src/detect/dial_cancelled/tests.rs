@@ -16,7 +16,7 @@ fn given_up(count: u64, after_ms: impl Fn(u64) -> u64) -> Vec<Connection> {
 }
 
 fn healthy(count: u64, answered_ms: u64) -> Vec<Connection> {
-    one_by_one(count, 50, |build| build.answered_after(answered_ms * MILLI).exchanges(9))
+    one_by_one(count, 50, |build| build.answered_after(answered_ms * MILLI).exchanges(900))
 }
 
 #[test]
@@ -68,7 +68,7 @@ fn the_losers_of_happy_eyeballs_are_silent() {
         let at = n * 200 * MILLI + 1;
         let (won, lost) = (at + 310 * MILLI, at + 311 * MILLI);
         history.push(Build::client().to("[::1]:8080").at(at, lost).given_up().end());
-        history.push(Build::client().at(won, 0).exchanges(9).live());
+        history.push(Build::client().at(won, 0).exchanges(900).live());
     }
     assert_eq!(codes(&history, 10), []);
     // The same dials, had nobody answered them.
@@ -83,7 +83,7 @@ fn the_other_ip_version_tried_after_this_one_makes_it_information() {
         connection.peer = "[::1]:8080".parse().unwrap();
         assert!(connection.opened_ns < Some(1 + 100 * MILLI * (n as u64 + 1)));
     }
-    history.push(Build::client().at(40 * MILLI, 0).exchanges(9).live());
+    history.push(Build::client().at(40 * MILLI, 0).exchanges(900).live());
     let finding = only(&history, 6);
     assert_eq!(finding.severity, Severity::Info);
     assert!(finding.summary.ends_with("dials to 127.0.0.1:8080 succeed."), "{}", finding.summary);
@@ -126,7 +126,7 @@ fn an_unanswered_second_is_the_peers_fault() {
 #[test]
 fn an_outage_that_is_over_is_information() {
     let mut history = given_up(40, |_| 50);
-    history.push(Build::client().at(5_000 * MILLI, 0).exchanges(9).live());
+    history.push(Build::client().at(5_000 * MILLI, 0).exchanges(900).live());
     assert_eq!(findings(&history, 30)[0].severity, Severity::Info);
 }
 

@@ -11,6 +11,17 @@ fn piling(count: u64, every_ms: u64, shape: impl Fn(Build) -> Build) -> Vec<Conn
 }
 
 #[test]
+fn a_connection_from_before_does_not_hide_the_pile() {
+    // Its control group is not known, so that the same process is counted in two parts.
+    let mut history = piling(75, 200, |build| build);
+    let mut before = Build::client().at(1, 0).live();
+    before.owner_cgroup = None;
+    before.opened_ns = None;
+    history.push(before);
+    assert_eq!(codes(&history, 15), [Code::Hoard]);
+}
+
+#[test]
 fn a_transport_per_request_that_is_never_closed_is_found() {
     let idle = piling(75, 200, |build| build.open_cause(OpenCause::IdleAvailable));
     let finding = only(&idle, 15);

@@ -1,3 +1,5 @@
+//! Pools that are too small, and their healthy twins.
+
 use crate::aggregate::support::{Build, MILLI, SECOND};
 use crate::connection::{Connection, OpenCause};
 use crate::detect::support::{codes, measure, only};

@@ -1,3 +1,5 @@
+//! Ports that run out, and those that do not.
+
 use std::collections::BTreeMap;
 
 use crate::aggregate::Limits;

@@ -61,7 +61,7 @@ fn a_slow_answer_that_never_came_is_not_called_forgotten() {
 #[test]
 fn a_restart_of_the_peer_is_silent_or_information() {
     let restart = |build: Build| -> Vec<_> {
-        (0..30).map(|n| build.clone().at(n, 3 * SECOND + n).exchanges(9).reset().end()).collect()
+        (0..30).map(|n| build.clone().at(n, 3 * SECOND + n).exchanges(900).reset().end()).collect()
     };
     assert_eq!(codes(&restart(Build::client()), 6), []);
     let finding = only(&restart(Build::client().unanswered()), 6);
@@ -72,7 +72,7 @@ fn a_restart_of_the_peer_is_silent_or_information() {
 fn four_and_less_than_a_tenth_are_silent() {
     assert_eq!(codes(&resets(4, Build::unanswered), 6), []);
     let mut history = resets(20, Build::unanswered);
-    history.extend(one_by_one(181, 30, |build| build.exchanges(9)));
+    history.extend(one_by_one(181, 30, |build| build.exchanges(900)));
     assert_eq!(codes(&history, 6), []);
 }
 
@@ -84,8 +84,9 @@ fn clients_and_health_checks_that_reset_a_server_are_silent() {
 
 #[test]
 fn resets_after_our_close_or_of_a_dial_are_other_stories() {
-    let after =
-        |build: Build| build.exchanges(9).cause(CloseCause::LocalCloseThenReset, Initiator::Local);
+    let after = |build: Build| {
+        build.exchanges(900).cause(CloseCause::LocalCloseThenReset, Initiator::Local)
+    };
     assert_eq!(codes(&one_by_one(60, 100, after), 6), []);
     assert_eq!(codes(&one_by_one(60, 100, Build::refused), 6), [Code::ConnectRefused]);
 }

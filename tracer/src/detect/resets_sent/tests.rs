@@ -35,7 +35,7 @@ fn a_server_whose_clients_send_after_its_close_is_found_with_a_doubt() {
 
 #[test]
 fn a_kernel_out_of_memory_is_an_error() {
-    let out = |build: Build| build.exchanges(9).resets(Some("tcp_abort_on_memory"));
+    let out = |build: Build| build.exchanges(900).resets(Some("tcp_abort_on_memory"));
     let finding = only(&one_by_one(40, 100, out), 6);
     assert_eq!(finding.severity, Severity::Error);
     assert!(finding.summary.contains("40 out of TCP memory"), "{}", finding.summary);
@@ -46,7 +46,7 @@ fn another_reason_has_the_kernels_name_or_none() {
     let dead = |reason| {
         one_by_one(40, 100, |build| {
             let cause = CloseCause::KeepaliveTimeout;
-            build.exchanges(9).cause(cause, Initiator::Kernel).resets(reason)
+            build.exchanges(900).cause(cause, Initiator::Kernel).resets(reason)
         })
     };
     let finding = only(&dead(Some("tcp_keepalive_timeout")), 6);
@@ -94,9 +94,9 @@ fn four_and_less_than_a_tenth_are_silent() {
 
 #[test]
 fn a_client_that_leaves_answers_unread_has_a_finding_of_its_own() {
-    let history = one_by_one(40, 100, |build| unread(build.exchanges(9)));
+    let history = one_by_one(40, 100, |build| unread(build.exchanges(900)));
     assert_eq!(only(&history, 6).code, Code::UnreadClose);
-    let late = |build: Build| build.exchanges(9).late_data().resets(None);
+    let late = |build: Build| build.exchanges(900).late_data().resets(None);
     let finding = only(&one_by_one(40, 100, late), 6);
     assert_eq!((finding.code, finding.severity), (Code::UnreadClose, Severity::Warn));
     assert_eq!(finding.consequences[0].code, Code::ResetsSent);

@@ -7,7 +7,7 @@ use crate::detect::{Code, Confidence};
 
 /// `bad` of `all` connections have the shape given; the others are closed after many exchanges.
 fn mixed(bad: usize, all: u64, shape: impl Fn(Build) -> Build) -> Vec<Connection> {
-    let mut history = one_by_one(all, 50, |build| build.exchanges(9));
+    let mut history = one_by_one(all, 50, |build| build.exchanges(900));
     let shaped = one_by_one(all, 50, |build| shape(build.exchanges(2)));
     history.splice(..bad, shaped.into_iter().take(bad));
     history

@@ -9,6 +9,7 @@ mod finding;
 mod health;
 mod line;
 mod not_enough;
+mod peer;
 #[cfg(test)]
 mod schema;
 mod summary;
@@ -55,6 +56,7 @@ fn line_of(item: &Item<'_>, origin: &Origin) -> serde_json::Value {
         Item::Health(health) => ("tracer.health", health.at_ns),
         Item::Connection(ended) => ("tracer.connection.closed", ended.close.at_ns),
         Item::Summary(summary) => ("tracer.summary", summary.at_ns),
+        Item::Peer(summary) => ("tracer.peer", summary.at_ns),
         Item::Finding(verdict) => ("tracer.finding", verdict.at_ns),
         Item::NotEnough(not_enough) => ("tracer.not_enough", not_enough.at_ns),
     };
@@ -67,6 +69,7 @@ fn line_of(item: &Item<'_>, origin: &Origin) -> serde_json::Value {
         Item::Health(health) => health::put(&mut line, health),
         Item::Connection(ended) => connection::put(&mut line, ended, &origin.clock),
         Item::Summary(summary) => summary::put(&mut line, summary, &origin.clock),
+        Item::Peer(summary) => peer::put(&mut line, summary),
         Item::Finding(verdict) => finding::put(&mut line, verdict, &origin.clock),
         Item::NotEnough(not_enough) => not_enough::put(&mut line, not_enough, &origin.clock),
     }

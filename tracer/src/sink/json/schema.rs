@@ -5,13 +5,13 @@ use std::collections::BTreeSet;
 use serde_json::Value;
 
 use super::line_of;
-use crate::aggregate::{Key, Totals, Who};
+use crate::aggregate::{Key, Peer, PeerTotals, Totals, Who};
 use crate::connection::{
     Basis, Close, CloseCause, Connection, Initiator, OpenCause, Phase, Reset, Role,
 };
 use crate::detect::{self, Code, Confidence, Finding, Severity, State, Thresholds};
 use crate::process::{Identity, Runtime, RuntimeKind};
-use crate::sink::{Ended, Health, Item, NotEnough, Summary, Verdict, testing};
+use crate::sink::{Ended, Health, Item, NotEnough, PeerSummary, Summary, Verdict, testing};
 
 const SCHEMA: &str = include_str!("../../../../docs/schema.json");
 const DOCUMENT: &str = include_str!("../../../../docs/output.md");
@@ -125,6 +125,21 @@ fn summary_lines() -> Vec<Value> {
     lines
 }
 
+fn peer_lines() -> Vec<Value> {
+    let one = testing::peer();
+    let bare = Totals { bytes_sent: None, bytes_received: None, ..Totals::default() };
+    let mut unknown = one.clone();
+    unknown.peer = unknown.peer.map(|peer| Peer { netns: 0, ..peer });
+    let peers = [
+        PeerTotals { totals: bare, ..one.clone() },
+        PeerTotals { peer: None, served_by: None, redials: None, ..one.clone() },
+        unknown,
+        one,
+    ];
+    let summary = |peer| Item::Peer(PeerSummary { at_ns: 1, window_s: 15.0, peer });
+    lines_of(&peers.iter().map(summary).collect::<Vec<_>>())
+}
+
 fn finding_lines() -> Vec<Value> {
     let mut findings: Vec<_> =
         keys().into_iter().map(|key| Finding { key, ..testing::finding() }).collect();
@@ -160,8 +175,15 @@ fn health_lines() -> Vec<Value> {
 }
 
 fn all_lines() -> Vec<Value> {
-    [connection_lines(), summary_lines(), finding_lines(), not_enough_lines(), health_lines()]
-        .concat()
+    [
+        connection_lines(),
+        summary_lines(),
+        peer_lines(),
+        finding_lines(),
+        not_enough_lines(),
+        health_lines(),
+    ]
+    .concat()
 }
 
 fn words(key: &str) -> BTreeSet<String> {

@@ -29,7 +29,8 @@ pub(super) fn put(line: &mut Line, summary: &Summary<'_>, clock: &Clock) {
     line.known("tracer.bytes_received", totals.bytes_received);
 }
 
-fn counted<'a>(
+/// Leaves out what did not occur.
+pub(super) fn counted<'a>(
     causes: impl Iterator<Item = (&'a str, u64)>,
 ) -> impl Iterator<Item = (&'a str, u64)> {
     causes.filter(|(_, count)| *count > 0)

@@ -10,6 +10,7 @@ mod findings;
 mod header;
 mod human;
 mod layout;
+mod peers;
 mod report;
 mod seen;
 mod totals;

@@ -5,8 +5,8 @@ use std::io;
 
 use super::layout::Paint;
 use super::seen::Seen;
-use super::{Explain, Look, checked, findings, header, totals};
-use crate::aggregate::{Key, Totals};
+use super::{Explain, Look, checked, findings, header, peers, totals};
+use crate::aggregate::{Key, PeerTotals, Totals};
 use crate::connection::seconds;
 use crate::detect::{Finding, NotEnough};
 use crate::process::Identity;
@@ -30,6 +30,7 @@ pub struct Table<W> {
     window_s: Option<f64>,
     health: Option<Health>,
     rows: Vec<Row>,
+    peers: Vec<PeerTotals>,
     findings: Vec<(Finding, Option<Identity>)>,
     lacks: Vec<(NotEnough, Option<Identity>)>,
 }
@@ -45,6 +46,7 @@ impl<W: io::Write> Table<W> {
             window_s: None,
             health: None,
             rows: Vec::new(),
+            peers: Vec::new(),
             findings: Vec::new(),
             lacks: Vec::new(),
         }
@@ -96,6 +98,7 @@ impl<W: io::Write> Table<W> {
             text.push('\n');
             text += &totals::table(&self.rows, self.look, paint);
         }
+        text += &peers::sections(&self.peers, self.look, paint);
         text
     }
 }
@@ -115,6 +118,7 @@ impl<W: io::Write> Sink for Table<W> {
                     identity: summary.identity.cloned(),
                 });
             }
+            Item::Peer(summary) => self.peers.push(summary.peer.clone()),
             Item::Finding(verdict) => {
                 self.findings.push((verdict.finding.clone(), verdict.identity.cloned()));
             }

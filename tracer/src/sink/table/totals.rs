@@ -99,7 +99,7 @@ fn stacked(rows: &[&Row], look: Look, paint: Paint) -> String {
 }
 
 /// Ended connections by cause, most frequent first.
-fn closes(totals: &Totals, width: usize, paint: Paint) -> String {
+pub(super) fn closes(totals: &Totals, width: usize, paint: Paint) -> String {
     let mut causes: Vec<_> = totals.closes.iter().filter(|(_, count)| **count > 0).collect();
     if causes.is_empty() {
         return String::new();
@@ -110,12 +110,12 @@ fn closes(totals: &Totals, width: usize, paint: Paint) -> String {
     paint.paint(DIM, text.trim_end()) + "\n"
 }
 
-fn exchanges(totals: &Totals) -> String {
+pub(super) fn exchanges(totals: &Totals) -> String {
     format!("{}{}", at_most(totals), human::count(totals.exchanges))
 }
 
 /// The ratio with both of its counts, `0.98 (4/200)`; `-` where no exchange was seen.
-fn reuse(totals: &Totals) -> String {
+pub(super) fn reuse(totals: &Totals) -> String {
     totals.reuse_ratio().map_or_else(
         || "-".to_owned(),
         |ratio| {

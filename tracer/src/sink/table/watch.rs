@@ -121,7 +121,7 @@ impl<W: io::Write> Sink for Watch<W> {
                     whom::towards(&finding.key)
                 )
             }
-            Item::Summary(_) | Item::NotEnough(_) => Ok(()),
+            Item::Summary(_) | Item::Peer(_) | Item::NotEnough(_) => Ok(()),
         }
     }
 
