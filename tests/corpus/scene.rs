@@ -125,20 +125,19 @@ pub(crate) fn same_codes(expectation: &Expectation, codes: &[&str]) {
 }
 
 fn told(lines: &[Value]) -> String {
-    let of = |role: &str| -> Vec<&Value> {
-        let ended = lines.iter().filter(|line| line["event.name"] == "tracer.connection.closed");
-        ended.filter(|line| line["tracer.role"] == *role).collect()
-    };
-    ["client", "server"]
-        .map(|role| {
-            let ended = of(role);
-            let by = |key| tally(&ended, key);
-            format!(
-                "{role}: opened {:?}, closed {:?}, exchanges {:?}",
-                by("tracer.open.cause"),
-                by("tracer.close.cause"),
-                by("tracer.exchanges")
-            )
-        })
-        .join("\n")
+    let ended = || lines.iter().filter(|line| line["event.name"] == "tracer.connection.closed");
+    let roles = [("client", Some("client")), ("server", Some("server")), ("neither", None)];
+    let told = roles.map(|(name, role)| {
+        let ended: Vec<&Value> =
+            ended().filter(|line| line["tracer.role"].as_str() == role).collect();
+        let by = |key| tally(&ended, key);
+        format!(
+            "{name}: opened {:?}, closed {:?}, exchanges {:?}",
+            by("tracer.open.cause"),
+            by("tracer.close.cause"),
+            by("tracer.exchanges")
+        )
+    });
+    let lost = lines.last().map(|health| &health["tracer.lost"]);
+    format!("{}\nlost: {}", told.join("\n"), lost.unwrap_or(&Value::Null))
 }
