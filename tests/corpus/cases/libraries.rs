@@ -45,7 +45,7 @@ fn requests() -> Vec<Story> {
             slow(late, None),
             library("with_requests.py timeout http://127.0.0.1:PORT/ 20"),
         )
-        .found(&["cancelled-exchange"])
+        .found(&["cancelled-exchange>resets-sent"])
         .counts(20, 0)
         .some_unheard(),
         story(

@@ -38,7 +38,7 @@ pub(super) fn cases() -> Vec<Case> {
             .found(&["unread-close"])
             .counts(20, 20),
         story("node-abort", late, node("abort http://127.0.0.1:PORT/ 20"))
-            .found(&["cancelled-exchange"])
+            .found(&["cancelled-exchange>resets-sent"])
             .counts(20..=22, 0)
             .some_unheard(),
     ]

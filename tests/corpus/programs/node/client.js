@@ -60,7 +60,7 @@ async function inBursts(agent) {
   for (let done = 0; done < count; done += BURST) {
     const burst = Array.from({ length: BURST }, () => get(agent));
     answered += (await Promise.all(burst)).reduce((sum, ok) => sum + ok, 0);
-    await pause(100);
+    await pause(400);
   }
   agent.destroy();
   return answered;
