@@ -55,27 +55,39 @@ fn live_trial(case: Arc<Case>, table: &Arc<Table>, is_kept: bool) -> Trial {
     let name = format!("live::{}", case.name);
     let table = Arc::clone(table);
     let run = move || {
-        let played = catch_unwind(AssertUnwindSafe(|| {
-            if case.is_apart { apart(|| play(&case, is_kept)) } else { play(&case, is_kept) }
-        }));
-        let note = |column, word| table.note(case.name, &case.codes, column, word);
-        match played {
-            Err(panic) => {
-                note(Column::Live, "not played".into());
-                Err(Failed::from(said(&*panic)))
-            }
-            Ok(run) => {
-                note(Column::Live, word(&run.live));
-                if let Some(replay) = &run.replay {
-                    note(Column::Replay, word(replay));
-                }
-                let faults = run.live.faults()
-                    + &run.replay.map(|replay| replay.faults()).unwrap_or_default();
-                right(&faults, &run.told)
-            }
-        }
+        let first = once(&case, &table, is_kept, "");
+        let Err((fault, true)) = first else { return first.map_err(|(fault, _)| fault.into()) };
+        // Who is first in a race is chance, and so is whether a burst meets a tick; and of about one in
+        // a thousand connections this kernel tells no tracer anything.
+        writeln!(stdout(), "live::{}: played again after: {fault}", case.name)?;
+        once(&case, &table, is_kept, " again").map_err(|(fault, _)| fault.into())
     };
     Trial::test(name, run).with_ignored_flag(true)
+}
+
+/// Plays a case. The fault, if there is one, and whether it may be chance: a finding about healthy
+/// traffic never is.
+fn once(case: &Case, table: &Table, is_kept: bool, how: &str) -> Result<(), (String, bool)> {
+    let played = catch_unwind(AssertUnwindSafe(|| {
+        if case.is_apart { apart(|| play(case, is_kept)) } else { play(case, is_kept) }
+    }));
+    let note = |column, word: String| table.note(case.name, &case.codes, column, word + how);
+    match played {
+        Err(panic) => {
+            note(Column::Live, "not played".into());
+            Err((said(&*panic), true))
+        }
+        Ok(run) => {
+            note(Column::Live, word(&run.live));
+            if let Some(replay) = &run.replay {
+                note(Column::Replay, word(replay));
+            }
+            let is_accused = case.codes.is_empty() && run.live.found != "healthy";
+            let faults =
+                run.live.faults() + &run.replay.map(|replay| replay.faults()).unwrap_or_default();
+            right(&faults, &run.told).map_err(|fault| (fault, !is_accused))
+        }
+    }
 }
 
 fn play(case: &Case, is_kept: bool) -> Run {
@@ -118,14 +130,14 @@ fn replay_trial(case: &Arc<Case>, table: &Arc<Table>) -> Trial {
             }
             Ok(judged) => {
                 note(word(&judged));
-                right(&judged.faults(), "")
+                Ok(right(&judged.faults(), "")?)
             }
         }
     })
 }
 
-fn right(faults: &str, told: &str) -> Result<(), Failed> {
-    if faults.is_empty() { Ok(()) } else { Err(format!("{faults}{told}").into()) }
+fn right(faults: &str, told: &str) -> Result<(), String> {
+    if faults.is_empty() { Ok(()) } else { Err(format!("{faults}{told}")) }
 }
 
 /// What the table says.

@@ -82,7 +82,14 @@ impl Detector for AbortiveClose {
 
     fn judge(&self, view: &View<'_>) -> Option<Finding> {
         let (thresholds, count) = (view.thresholds, self.sample.connections);
-        let found = count >= thresholds.abortive_min_connections.max(1)
+        // A health check of one exchange that ends so loses nothing and leaves no TIME_WAIT: meant so.
+        let is_check = self.lossy == 0
+            && self
+                .sample
+                .interval_s()
+                .is_none_or(|pause_s| pause_s > thresholds.abortive_max_pause_s);
+        let found = !is_check
+            && count >= thresholds.abortive_min_connections.max(1)
             && share(count, self.ended) >= thresholds.abortive_min_share;
         found.then(|| self.finding(view))
     }

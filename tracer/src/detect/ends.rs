@@ -5,6 +5,7 @@ use std::net::SocketAddr;
 
 use super::handshake;
 use super::one_shot::is_exit;
+use super::sample::Sample;
 use crate::connection::{Close, CloseCause, Connection};
 
 /// Ports of protocols in which the client says that it is done and the server closes: FTP (21), SMTP
@@ -22,6 +23,23 @@ pub(super) fn is_own_close(close: &Close) -> bool {
             | CloseCause::Disconnect
     );
     ours && !close.after_peer_fin && !is_exit(close)
+}
+
+/// Whether the peer closed while the last word was ours: to a farewell (QUIT, Terminate) many servers
+/// answer with their FIN, which meets ours on the way. One that fails on a request looks the same.
+pub(super) fn is_goodbye(connection: &Connection, close: &Close) -> bool {
+    close.cause == CloseCause::PeerClose && connection.unanswered
+}
+
+/// Those that we closed, and with them those that the peer closed at our goodbye: who is first is a
+/// race, but one that we win now and then.
+pub(super) fn with_goodbyes(ours: &Sample, goodbyes: &Sample) -> Sample {
+    const WON: u64 = 5;
+    let mut found = ours.clone();
+    if found.connections.saturating_mul(WON) >= goodbyes.connections + found.connections {
+        found.merge(goodbyes);
+    }
+    found
 }
 
 /// Whether the peer's FIN came first.

@@ -10,13 +10,13 @@
 //! closes idle connections (idle before close); a server or proxy that closes each (`peer_close`,
 //! not ours); short-lived processes (`exit:*`, or a finding of their own).
 
-use super::ends::is_own_close;
+use super::ends::{is_goodbye, is_own_close, with_goodbyes};
 use super::redials::Redials;
 use super::sample::Sample;
 use super::view::{human, share};
 use super::{Code, Confidence, Detector, Finding, Severity, Thresholds, View, handshake};
 use crate::aggregate::{Distribution, Slice};
-use crate::connection::{Basis, Close, CloseCause, Connection, Initiator, Role, seconds};
+use crate::connection::{Basis, Close, Connection, Initiator, Role, seconds};
 
 /// Memory of one key.
 #[derive(Clone, Debug, Default)]
@@ -74,12 +74,6 @@ impl OneShot {
     }
 }
 
-/// Whether the peer closed while the last word was ours: to a farewell (QUIT, Terminate) many servers
-/// answer with their FIN, which meets ours on the way. One that fails on a request looks the same.
-fn is_goodbye(connection: &Connection, close: &Close) -> bool {
-    close.cause == CloseCause::PeerClose && connection.unanswered
-}
-
 /// The kernel keeps the time of the last data in clock ticks.
 fn after(idle_s: f64) -> String {
     if idle_s == 0.0 { "within a clock tick of".into() } else { format!("{} after", human(idle_s)) }
@@ -114,7 +108,8 @@ impl Detector for OneShot {
     }
 
     fn judge(&self, view: &View<'_>) -> Option<Finding> {
-        let (thresholds, count) = (view.thresholds, self.found().connections);
+        let (thresholds, count) =
+            (view.thresholds, with_goodbyes(&self.sample, &self.goodbyes).connections);
         let one_shot = view.is_one_client()
             && count >= thresholds.one_shot_min_connections.max(1)
             && share(count, self.carried) >= thresholds.one_shot_min_share
@@ -126,17 +121,8 @@ impl Detector for OneShot {
 }
 
 impl OneShot {
-    /// Those closed by us; and those closed as we said goodbye, if we were first as often.
-    fn found(&self) -> Sample {
-        let mut found = self.sample.clone();
-        if self.goodbyes.connections <= self.sample.connections {
-            found.merge(&self.goodbyes);
-        }
-        found
-    }
-
     fn finding(&self, view: &View<'_>) -> Finding {
-        let found = self.found();
+        let found = with_goodbyes(&self.sample, &self.goodbyes);
         let (thresholds, count) = (view.thresholds, found.connections);
         let (code, enough) = (Code::OneShot, thresholds.one_shot_min_connections);
         let mut finding = view.finding(code, Severity::Warn, &found, enough);

@@ -8,6 +8,7 @@
 //! jobs (slower); the workers of a prefork server, which live side by side (most of them open at
 //! one time) or were there before; connections that the server ends.
 
+use super::ends::{is_goodbye, with_goodbyes};
 use super::one_shot::is_exit;
 use super::sample::Sample;
 use super::view::{human, share};
@@ -29,6 +30,8 @@ pub(super) struct ShortLivedProcess {
     by_peer: u64,
     /// Ended by the process, by its call or its exit.
     sample: Sample,
+    /// Ended by the peer as the process said goodbye.
+    goodbyes: Sample,
     connect_ns: u64,
 }
 
@@ -54,7 +57,11 @@ impl Detector for ShortLivedProcess {
             }
             self.ended += 1;
             self.by_exit += u64::from(is_exit(close));
-            self.by_peer += u64::from(close.initiator == Initiator::Peer);
+            let is_goodbye = is_goodbye(connection, close);
+            self.by_peer += u64::from(close.initiator == Initiator::Peer && !is_goodbye);
+            if is_goodbye {
+                self.goodbyes.add(close.at_ns, connection);
+            }
             if close.initiator == Initiator::Local {
                 self.sample.add(close.at_ns, connection);
                 let connect_ns = connection.established_ns.zip(connection.opened_ns);
@@ -74,6 +81,7 @@ impl Detector for ShortLivedProcess {
         self.by_exit += other.by_exit;
         self.by_peer += other.by_peer;
         self.sample.merge(&other.sample);
+        self.goodbyes.merge(&other.goodbyes);
         self.connect_ns = self.connect_ns.saturating_add(other.connect_ns);
     }
 
@@ -81,10 +89,11 @@ impl Detector for ShortLivedProcess {
         let thresholds = view.thresholds;
         let processes = view.totals.processes;
         let gap_s = self.median_gap_s()?;
+        let count = with_goodbyes(&self.sample, &self.goodbyes).connections;
         // Only a folded key has several processes.
         let found = processes >= thresholds.short_lived_min_processes
-            && self.sample.connections >= thresholds.short_lived_min_processes.max(1)
-            && share(self.sample.connections, self.ended) >= thresholds.short_lived_min_share
+            && count >= thresholds.short_lived_min_processes.max(1)
+            && share(count, self.ended) >= thresholds.short_lived_min_share
             && gap_s <= thresholds.short_lived_max_gap_s
             && view.totals.peak.saturating_mul(thresholds.short_lived_min_turnover) <= processes;
         found.then(|| self.finding(view, gap_s))
@@ -93,10 +102,11 @@ impl Detector for ShortLivedProcess {
 
 impl ShortLivedProcess {
     fn finding(&self, view: &View<'_>, gap_s: f64) -> Finding {
-        let (count, processes) = (self.sample.connections, view.totals.processes);
+        let found = with_goodbyes(&self.sample, &self.goodbyes);
+        let (count, processes) = (found.connections, view.totals.processes);
         let enough = view.thresholds.short_lived_min_processes;
         let code = Code::ShortLivedProcess;
-        let mut finding = view.finding(code, Severity::Warn, &self.sample, enough);
+        let mut finding = view.finding(code, Severity::Warn, &found, enough);
         finding.summary = format!(
             "{} made {count} connections to {} in {:.1} s, a new process every {} (median): each \
              dials anew, none can reuse a connection.",

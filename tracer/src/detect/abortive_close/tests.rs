@@ -1,6 +1,6 @@
 //! When `abortive-close` speaks and when it must not.
 
-use crate::aggregate::support::{Build, MILLI};
+use crate::aggregate::support::{Build, MILLI, SECOND};
 use crate::connection::{CloseCause, Connection, Initiator};
 use crate::detect::support::{codes, measure, one_by_one, only};
 use crate::detect::{Code, Confidence, Severity};
@@ -41,6 +41,15 @@ fn a_server_that_aborts_is_told_what_its_clients_see() {
 fn health_checks_that_carry_nothing_are_silent() {
     assert_eq!(codes(&aborts(40, |build| build.exchanges(0).bytes(0, 0).unacked(0)), 6), []);
     assert_eq!(codes(&aborts(40, |build| build.exchanges(0)), 6), [], "what is not known is not");
+}
+
+#[test]
+fn health_checks_of_one_request_are_silent() {
+    let history: Vec<_> = (0..20)
+        .map(|n| Build::client().at(n * SECOND + 1, n * SECOND + 2 * MILLI).unacked(0))
+        .map(|build| build.cause(CloseCause::LocalAbortLinger0, Initiator::Local).end())
+        .collect();
+    assert_eq!(codes(&history, 21), []);
 }
 
 #[test]

@@ -114,16 +114,16 @@ fn refused_dials_are_not_requests() {
 }
 
 #[test]
-fn a_server_that_closes_most_of_them_is_not_the_commands_doing() {
+fn a_server_that_closes_half_of_them_is_not_the_commands_doing() {
     let mut history = commands(60, 200, |build| build);
-    history.splice(..31, commands(31, 200, Build::by_peer));
+    history.splice(..30, commands(30, 200, Build::by_peer));
     assert_eq!(codes(&history, 13), []);
 }
 
 #[test]
 fn commands_that_say_goodbye_may_meet_the_servers_fin() {
     let mut history = commands(60, 200, |build| build);
-    history.splice(..25, commands(25, 200, Build::by_peer));
+    history.splice(..40, commands(40, 200, |build| build.by_peer().waiting()));
     assert_eq!(codes(&history, 13), [Code::ShortLivedProcess]);
 }
 

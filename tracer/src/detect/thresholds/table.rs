@@ -53,8 +53,8 @@ thresholds! {
         "Processes per most connections open at once: workers started side by side stay below.";
     short_lived_max_gap_s: f64 = 1.0, Seconds, "short-lived-process.max-gap",
         "Container health checks and cron jobs start a process every few seconds at most.";
-    short_lived_min_share: f64 = 0.5, Share, "short-lived-process.min-share",
-        "Where the peer ends most, it is the cause; one that answers a farewell (QUIT, Terminate) is first half the time.";
+    short_lived_min_share: f64 = 0.8, Share, "short-lived-process.min-share",
+        "Where the peer or the network ends the connections, the processes are not the cause.";
     close_wait_min_age_s: f64 = 5.0, Seconds, "close-wait-leak.min-age",
         "A process that is going to close after the peer's FIN does so when it next reads: within one request, not seconds later.";
     close_wait_min_connections: u64 = 10, Count, "close-wait-leak.min-connections",
@@ -119,6 +119,8 @@ thresholds! {
         "Error paths abort single connections on purpose.";
     abortive_min_share: f64 = 0.5, Share, "abortive-close.min-share",
         "Below half, it is how errors are ended, not how connections are.";
+    abortive_max_pause_s: f64 = 0.5, Seconds, "abortive-close.max-pause",
+        "From one to the next (mean), where nothing is lost: health checks come every second or slower.";
     abortive_min_loss_share: f64 = 0.1, Share, "abortive-close.min-loss-share",
         "Of the aborted ones: data that was not acknowledged yet is thrown away.";
     peer_each_min_connections: u64 = 10, Count, "peer-closes-each.min-connections",

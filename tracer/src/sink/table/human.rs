@@ -109,6 +109,7 @@ pub(super) fn measure(name: &str, value: f64) -> (String, String) {
             return match suffix {
                 // Beside the count of the same things.
                 "_per_s" => (format!("{name}, rate"), form(value)),
+                "_share" => (format!("{name}, share"), form(value)),
                 // The kernel keeps the time of the last data in ticks.
                 "_s" if value == 0.0 && name.contains("idle") => {
                     (name, "under a clock tick".into())
@@ -231,7 +232,7 @@ mod tests {
             ("dials_per_s", 13.3, "dials, rate", "13.3 per s"),
             ("median_idle_before_close_s", 0.0, "median idle before close", "under a clock tick"),
             ("unread_bytes", 2048.0, "unread", "2.0 KiB"),
-            ("closed_by_us_share", 0.99, "closed by us", "99 %"),
+            ("closed_by_us_share", 0.99, "closed by us, share", "99 %"),
             ("reuse_ratio", 0.5, "reuse", "0.5"),
         ] {
             assert_eq!(measure(name, value), (label.to_owned(), text.to_owned()));
