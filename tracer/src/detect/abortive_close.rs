@@ -23,6 +23,8 @@ pub(super) struct AbortiveClose {
     /// Ended after they were established, having carried data.
     ended: u64,
     sample: Sample,
+    /// Of the sample: of one exchange at most.
+    single: u64,
     /// Of the sample: with data that was not acknowledged.
     lossy: u64,
     unacked: Distribution,
@@ -62,6 +64,7 @@ impl Detector for AbortiveClose {
                 continue;
             }
             self.sample.add(close.at_ns, connection);
+            self.single += u64::from(connection.exchanges <= 1);
             if let Some(bytes) = close.unacked_bytes.filter(|bytes| *bytes > 0).map(u64::from) {
                 self.lossy += 1;
                 self.unacked.record(bytes);
@@ -73,6 +76,7 @@ impl Detector for AbortiveClose {
     fn merge(&mut self, other: &Self) {
         self.ended += other.ended;
         self.sample.merge(&other.sample);
+        self.single += other.single;
         self.lossy += other.lossy;
         self.unacked.merge(&other.unacked);
         self.unacked_bytes = self.unacked_bytes.saturating_add(other.unacked_bytes);
@@ -84,6 +88,7 @@ impl Detector for AbortiveClose {
         let (thresholds, count) = (view.thresholds, self.sample.connections);
         // A health check of one exchange that ends so loses nothing and leaves no TIME_WAIT: meant so.
         let is_check = self.lossy == 0
+            && self.single.saturating_mul(2) > count
             && self
                 .sample
                 .interval_s()

@@ -120,7 +120,7 @@ thresholds! {
     abortive_min_share: f64 = 0.5, Share, "abortive-close.min-share",
         "Below half, it is how errors are ended, not how connections are.";
     abortive_max_pause_s: f64 = 0.5, Seconds, "abortive-close.max-pause",
-        "From one to the next (mean), where nothing is lost: health checks come every second or slower.";
+        "From one to the next (mean), where nothing is lost and most carry one exchange: health checks come every second or slower.";
     abortive_min_loss_share: f64 = 0.1, Share, "abortive-close.min-loss-share",
         "Of the aborted ones: data that was not acknowledged yet is thrown away.";
     peer_each_min_connections: u64 = 10, Count, "peer-closes-each.min-connections",
