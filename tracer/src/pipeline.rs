@@ -178,6 +178,11 @@ impl Pipeline {
         self.peers = Some(Peers::new(self.setting.start_ns, MOST_PEERS));
     }
 
+    /// Judges something short that is over as if it went on, for the whole life of a command.
+    pub const fn judge_a_command(&mut self) {
+        self.judge.never_settle();
+    }
+
     /// Takes one input.
     pub fn feed(&mut self, input: &Input) -> Fed {
         match input {

@@ -26,12 +26,15 @@ pub struct UnknownWord {
 }
 
 impl FailOn {
-    /// Whether it asks to fail on `finding`.
+    /// Whether it asks to fail on `finding`, or on what it leads to.
     #[must_use]
     pub fn is_met_by(self, finding: &Finding) -> bool {
         match self {
             Self::Severity(least) => finding.severity >= least,
-            Self::Code(code) => finding.code == code,
+            Self::Code(code) => {
+                let mut consequences = finding.consequences.iter();
+                finding.code == code || consequences.any(|consequence| consequence.code == code)
+            }
         }
     }
 }

@@ -39,6 +39,7 @@ pub(super) fn run(args: &Exec) -> Result<Outcome, Error> {
     let family = Some(Family::of(place.path()));
     let selection = Selection { ports: args.ports.clone(), family, ..Selection::default() };
     let mut observation = Observation::start(&args.tracing, selection, thresholds)?;
+    observation.pipeline.judge_a_command();
     if args.report.peers {
         observation.pipeline.count_peers();
     }

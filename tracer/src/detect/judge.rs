@@ -19,6 +19,7 @@ pub struct Judge {
     aggregate: Aggregate<Detectors>,
     thresholds: Thresholds,
     ports: Ports,
+    settles: bool,
 }
 
 impl Judge {
@@ -26,7 +27,7 @@ impl Judge {
     #[must_use]
     pub fn new(start_ns: u64, limits: Limits, thresholds: Thresholds) -> Self {
         let aggregate = Aggregate::new(start_ns, limits);
-        Self { aggregate, thresholds, ports: Ports::default() }
+        Self { aggregate, thresholds, ports: Ports::default(), settles: true }
     }
 
     /// Knows what can be dialled from; without it, what a new network namespace begins with.
@@ -34,6 +35,12 @@ impl Judge {
     pub const fn with_ports(mut self, ports: Ports) -> Self {
         self.ports = ports;
         self
+    }
+
+    /// Judges something short that is over as if it went on: who runs a command wants to know what it
+    /// did, whenever in its life.
+    pub const fn never_settle(&mut self) {
+        self.settles = false;
     }
 
     /// Start of the observation, monotonic nanoseconds.
@@ -94,6 +101,7 @@ impl Judge {
                 now_ns: self.aggregate.now_ns(),
                 lost,
                 ports: places.get(key).copied(),
+                settles: self.settles,
                 works_at: works_at(key, &working),
                 thresholds: &self.thresholds,
             };

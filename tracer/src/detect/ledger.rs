@@ -1,8 +1,6 @@
 //! Tells from one tick to the next which findings have begun, changed and ended.
 
-use std::collections::BTreeMap;
-
-use super::{Cause, Finding};
+use super::Finding;
 use crate::connection::seconds;
 use crate::words::words;
 
@@ -48,18 +46,21 @@ struct Open {
 /// The findings that go on. Bounded by the number of keys and codes.
 #[derive(Clone, Debug, Default)]
 pub struct Ledger {
-    open: BTreeMap<Cause, Open>,
+    open: Vec<Open>,
 }
 
 impl Ledger {
     /// Takes the findings as of `now_ns`, monotonic nanoseconds, and returns those with news: ended
     /// ones first, then in the order given.
+    ///
+    /// One that is missing is not over before it is quiet: where a window begins anew, evidence that
+    /// comes slowly needs some time to suffice again.
     pub fn update(&mut self, findings: Vec<Finding>, now_ns: u64) -> Vec<Notice> {
         let mut before = std::mem::take(&mut self.open);
         let mut news = Vec::new();
         for finding in findings.into_iter().filter(|finding| !is_quiet(finding, now_ns)) {
-            let place = finding.cause.clone();
-            let known = before.remove(&place);
+            let known = before.iter().position(|open| open.finding.is_same(&finding));
+            let known = known.map(|at| before.swap_remove(at));
             let state = match &known {
                 None => Some(State::Begun),
                 Some(known) => has_news(known, &finding, now_ns).then_some(State::Ongoing),
@@ -71,10 +72,13 @@ impl Ledger {
             if let Some(state) = state {
                 news.push(Notice { state, finding: finding.clone() });
             }
-            self.open.insert(place, Open { finding, told_ns, told_connections });
+            self.open.push(Open { finding, told_ns, told_connections });
         }
-        let ended = before.into_values().map(|open| open.finding);
-        let ended = ended.map(|finding| Notice { state: State::Ended, finding });
+        let (over, missing): (Vec<_>, Vec<_>) =
+            before.into_iter().partition(|open| is_quiet(&open.finding, now_ns));
+        self.open.extend(missing);
+        let ended =
+            over.into_iter().map(|open| Notice { state: State::Ended, finding: open.finding });
         ended.chain(news).collect()
     }
 }
@@ -90,6 +94,7 @@ fn is_quiet(finding: &Finding, now_ns: u64) -> bool {
 fn has_news(known: &Open, finding: &Finding, now_ns: u64) -> bool {
     finding.severity > known.finding.severity
         || finding.consequences.len() > known.finding.consequences.len()
+        || finding.also.len() > known.finding.also.len()
         || finding.connections >= known.told_connections.saturating_mul(2)
         || seconds(known.told_ns, now_ns) >= AGAIN_S
 }
@@ -123,8 +128,10 @@ mod tests {
         assert_eq!(states(&mut ledger, vec![seen(20, 0, 19)], 20), [State::Ongoing], "doubled");
         assert_eq!(states(&mut ledger, vec![seen(21, 0, 30)], 31), []);
         assert_eq!(states(&mut ledger, vec![seen(22, 0, 79)], 80), [State::Ongoing], "a minute");
-        assert_eq!(states(&mut ledger, vec![], 81), [State::Ended]);
-        assert_eq!(states(&mut ledger, vec![], 82), []);
+        assert_eq!(states(&mut ledger, vec![], 81), [], "missing for a moment");
+        assert_eq!(states(&mut ledger, vec![seen(22, 0, 81)], 82), []);
+        assert_eq!(states(&mut ledger, vec![], 97), [State::Ended]);
+        assert_eq!(states(&mut ledger, vec![], 98), []);
     }
 
     #[test]

@@ -47,6 +47,11 @@ impl Rolling {
         self
     }
 
+    /// Judges something short that is over as if it went on, before the first tick.
+    pub const fn never_settle(&mut self) {
+        self.older.never_settle();
+    }
+
     /// Changes how far verdicts look back, from the next tick on.
     pub const fn set_window(&mut self, window_ns: Option<u64>) {
         self.window_ns = window_ns;

@@ -1,8 +1,10 @@
 //! One cause, one finding, over several keys: the workers of one program, and the addresses of one
 //! service, that show the same are told together.
 //!
-//! The same is: the same code, role, port and network namespace, and a process of the same name. The
-//! worst one is told whole; of the others whom it is about and how many connections.
+//! The same is: the same code, role, port and network namespace, processes of the same name, and one
+//! process or one address that links them: two programs of one interpreter, towards two services of
+//! one port, are not. The worst one is told whole; of the others whom it is about and how many
+//! connections.
 
 use super::{Code, Finding};
 use crate::aggregate::{Key, Who};
@@ -53,12 +55,32 @@ impl Cause {
 pub(super) fn together(findings: Vec<Finding>) -> Vec<Finding> {
     let mut kept: Vec<Finding> = Vec::new();
     for finding in findings {
-        match kept.iter_mut().find(|worst| worst.cause == finding.cause) {
+        match kept.iter_mut().find(|worst| worst.is_linked(&finding)) {
             Some(worst) => add(worst, finding),
             None => kept.push(finding),
         }
     }
     kept
+}
+
+impl Finding {
+    fn keys(&self) -> impl Iterator<Item = &Key> {
+        std::iter::once(&self.key).chain(self.also.iter().map(|also| &also.key))
+    }
+
+    /// Whether one process or one address is in both.
+    fn is_linked(&self, other: &Self) -> bool {
+        let links = |own: &Key, theirs: &Key| {
+            own.who == theirs.who || own.destination == theirs.destination
+        };
+        self.cause == other.cause
+            && self.keys().any(|own| other.keys().any(|theirs| links(own, theirs)))
+    }
+
+    /// Whether it is about the same as another one was, though it may have grown since.
+    pub(super) fn is_same(&self, earlier: &Self) -> bool {
+        self.cause == earlier.cause && self.keys().any(|key| earlier.keys().any(|own| own == key))
+    }
 }
 
 fn add(worst: &mut Finding, other: Finding) {
@@ -103,6 +125,13 @@ mod tests {
         assert_eq!((found[0].code, found[0].connections), (Code::OneShot, 60));
         let also: Vec<_> = found[0].also.iter().map(|also| also.connections).collect();
         assert_eq!(also, [50, 40]);
+    }
+
+    #[test]
+    fn two_programs_of_one_interpreter_towards_two_services_are_two_causes() {
+        let mut history = redials(1, "python3", "10.0.0.1:443", 50);
+        history.extend(redials(2, "python3", "10.0.0.2:443", 50));
+        assert_eq!(findings(&history, 5).len(), 2);
     }
 
     #[test]

@@ -30,6 +30,8 @@ pub struct View<'a> {
     pub works_at: Option<SocketAddr>,
     /// The ports towards its destination, where it holds more of them than any other key.
     pub(super) ports: Option<PlaceUse>,
+    /// Whether something short that is over is information only.
+    pub(super) settles: bool,
     /// The values in force.
     pub thresholds: &'a Thresholds,
 }
@@ -70,7 +72,7 @@ impl View<'_> {
         const SHORT_S: f64 = 5.0;
         const RECENT_S: f64 = 3.0;
         let lasted_s = seconds(finding.first_seen_ns, finding.last_seen_ns);
-        if lasted_s < SHORT_S && !self.is_recent(finding.last_seen_ns, RECENT_S) {
+        if self.settles && lasted_s < SHORT_S && !self.is_recent(finding.last_seen_ns, RECENT_S) {
             finding.severity = Severity::Info;
             let over_s = human(seconds(finding.last_seen_ns, self.now_ns));
             let why = format!("it lasted {} and has been over for {over_s}", human(lasted_s));
