@@ -14,13 +14,16 @@ use super::sample::Sample;
 use super::view::human;
 use super::{Code, Confidence, Detector, Finding, Severity, Thresholds, View};
 use crate::aggregate::{Slice, Who};
-use crate::connection::{Connection, Phase, TcpState, seconds};
+use crate::connection::{Connection, Phase, Role, TcpState, seconds};
 
 /// The soft limit of open files that most systems set.
 const USUAL_FD_LIMIT: f64 = 1024.0;
 
 /// Growth that reaches the limit within this is an incident now, not a ticket for later.
 const SOON_S: f64 = 3600.0;
+
+/// Data this long after the FIN is no echo of what came before it.
+const STILL_S: f64 = 0.1;
 
 /// Memory of one key.
 #[derive(Clone, Debug, Default)]
@@ -41,6 +44,12 @@ fn peer_closed_ns(connection: &Connection, start_ns: u64) -> Option<(u64, bool)>
     }
 }
 
+/// Whether data went on after the peer's FIN: the peer has only said that it sends no more, and is
+/// being answered.
+fn is_answered_still(connection: &Connection, fin_ns: u64) -> bool {
+    connection.last_data_ns.is_some_and(|data_ns| seconds(fin_ns, data_ns) >= STILL_S)
+}
+
 impl Detector for CloseWaitLeak {
     fn observe(&mut self, slice: &Slice<'_>, thresholds: &Thresholds) {
         let opened_ns = slice.opened().map(|(opened_ns, _)| opened_ns).max();
@@ -48,6 +57,7 @@ impl Detector for CloseWaitLeak {
         self.sample = Sample::default();
         for connection in slice.live {
             if let Some((fin_ns, is_old)) = peer_closed_ns(connection, slice.start_ns)
+                && !is_answered_still(connection, fin_ns)
                 && (is_old || seconds(fin_ns, slice.now_ns) >= thresholds.close_wait_min_age_s)
             {
                 self.sample.add(fin_ns, connection);
@@ -111,6 +121,10 @@ impl CloseWaitLeak {
         if !view.is_recent(rise_ns, age_s) || !view.is_recent(self.last_opened_ns, age_s) {
             let why = "it has stopped growing or dialling: an idle pool whose server times \
                        connections out one by one looks the same until it is next used";
+            finding.doubt(Confidence::Medium, why);
+        }
+        if view.key.role == Some(Role::Server) {
+            let why = "a client that half-closes and waits for a slow answer looks the same";
             finding.doubt(Confidence::Medium, why);
         }
         if view.key.who == Who::Unknown {

@@ -116,7 +116,7 @@ impl Hoard {
             self.established
         ));
         let why = "connections that only receive after one request (event streams, \
-                   subscriptions) look the same";
+                   subscriptions, WebSockets, sessions of a proxy) look the same";
         finding.doubt(Confidence::Medium, why);
         let discounted = view.key.destination.and_then(|at| handshake::doubt(at, view.thresholds));
         if let Some(why) = discounted {

@@ -227,7 +227,10 @@ impl PoolTooSmall {
     fn finding(&self, view: &View<'_>) -> Finding {
         let (thresholds, count) = (view.thresholds, self.sample.connections);
         let (code, enough) = (Code::PoolTooSmall, thresholds.pool_min_connections);
-        let mut finding = view.finding(code, Severity::Warn, &self.sample, enough);
+        let pause_s = self.sample.interval_s().unwrap_or(f64::INFINITY);
+        let is_costly = pause_s <= thresholds.pool_warn_interval_s;
+        let severity = if is_costly { Severity::Warn } else { Severity::Info };
+        let mut finding = view.finding(code, severity, &self.sample, enough);
         let peak = view.totals.peak;
         finding.summary = format!(
             "{} uses up to {peak} connections to {} at a time, but keeps fewer when they come back: \

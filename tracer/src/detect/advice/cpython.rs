@@ -52,8 +52,8 @@ pub(super) const fn of(code: Code) -> Option<&'static str> {
              `aiohttp.ClientTimeout(sock_connect=)`; above one second for a lost SYN."
         }
         Code::ClientRecycles => {
-            "Raise SQLAlchemy `pool_recycle`, psycopg_pool `max_lifetime` (1 h) or \
-             `max_idle` (10 min); look for Sessions that are rebuilt."
+            "Make one `Session`, `httpx.Client` or engine for the process, not one per job. Where a pool \
+             drops them by age, raise SQLAlchemy `pool_recycle` or psycopg_pool `max_lifetime` (1 h)."
         }
         _ => return None,
     })

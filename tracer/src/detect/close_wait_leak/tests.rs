@@ -14,6 +14,15 @@ fn leaking(count: u64, every_ms: u64, build: &Build) -> Vec<Connection> {
 }
 
 #[test]
+fn half_closed_clients_that_are_still_answered_are_silent() {
+    let mut history = leaking(150, 100, &Build::server());
+    for connection in &mut history {
+        connection.last_data_ns = Some(14 * SECOND);
+    }
+    assert_eq!(codes(&history, 15), []);
+}
+
+#[test]
 fn a_client_that_never_closes_is_found() {
     let finding = only(&leaking(150, 100, &Build::client()), 15);
     assert_eq!((finding.code, finding.confidence), (Code::CloseWaitLeak, Confidence::High));

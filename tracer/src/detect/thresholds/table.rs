@@ -33,6 +33,8 @@ thresholds! {
         "A single burst is over sooner.";
     pool_max_idle_dials: f64 = 0.2, Share, "pool-too-small.max-idle-dials",
         "A pool takes an idle connection before it dials; a client that does not is not short of them.";
+    pool_warn_interval_s: f64 = 1.0, Seconds, "pool-too-small.warn-interval",
+        "A handshake a second is nothing that a host feels: from one to the next longer than this is information.";
     hoard_min_connections: u64 = 10, Count, "hoard.min-connections",
         "Default pools keep two to ten idle connections per destination.";
     hoard_min_idle_s: f64 = 1.0, Seconds, "hoard.min-idle",
