@@ -169,18 +169,6 @@ pub const HOOKS: &[Hook] = &[
         gives: "the errno of an IPv6 dial that failed before its SYN: no route, no port",
     },
     Hook {
-        name: "cgroup/connect4",
-        need: Need::Optional,
-        candidates: &[(Kind::Cgroup, &["connecting4"])],
-        gives: "IPv4 dials that end before the socket leaves CLOSE (no route)",
-    },
-    Hook {
-        name: "cgroup/connect6",
-        need: Need::Optional,
-        candidates: &[(Kind::Cgroup, &["connecting6"])],
-        gives: "IPv6 dials that end before the socket leaves CLOSE (no route)",
-    },
-    Hook {
         name: POLL,
         need: Need::Optional,
         candidates: &[(Kind::Iter, &[names::POLL])],
@@ -197,5 +185,18 @@ pub const HOOKS: &[Hook] = &[
         need: Need::Required,
         candidates: &[(Kind::TpBtf, &["set_state", "set_state_again", "set_state_at_last"])],
         gives: "opens, closes, owners: the backbone",
+    },
+    // After the backbone: an entry that they begin is completed by it.
+    Hook {
+        name: "cgroup/connect4",
+        need: Need::Optional,
+        candidates: &[(Kind::Cgroup, &["connecting4"])],
+        gives: "IPv4 dials that end before the socket leaves CLOSE (no route)",
+    },
+    Hook {
+        name: "cgroup/connect6",
+        need: Need::Optional,
+        candidates: &[(Kind::Cgroup, &["connecting6"])],
+        gives: "IPv6 dials that end before the socket leaves CLOSE (no route)",
     },
 ];

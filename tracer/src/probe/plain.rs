@@ -59,18 +59,6 @@ pub const PLAIN_HOOKS: &[Hook] = &[
         gives: "close() told apart from shutdown() and connect(AF_UNSPEC), and who closed",
     },
     Hook {
-        name: "cgroup/connect4",
-        need: Need::Optional,
-        candidates: &[(Kind::Cgroup, &["plain_connect4"])],
-        gives: "IPv4 dials that end before the socket leaves CLOSE (no route)",
-    },
-    Hook {
-        name: "cgroup/connect6",
-        need: Need::Optional,
-        candidates: &[(Kind::Cgroup, &["plain_connect6"])],
-        gives: "IPv6 dials that end before the socket leaves CLOSE (no route)",
-    },
-    Hook {
         name: "cgroup/getpeername4",
         need: Need::Optional,
         candidates: &[(Kind::Cgroup, &["plain_peer4"])],
@@ -93,6 +81,18 @@ pub const PLAIN_HOOKS: &[Hook] = &[
         need: Need::Required,
         candidates: &[(Kind::Tracepoint, &["plain_state"])],
         gives: "opens, closes, owners: the backbone",
+    },
+    Hook {
+        name: "cgroup/connect4",
+        need: Need::Optional,
+        candidates: &[(Kind::Cgroup, &["plain_connect4"])],
+        gives: "IPv4 dials that end before the socket leaves CLOSE (no route)",
+    },
+    Hook {
+        name: "cgroup/connect6",
+        need: Need::Optional,
+        candidates: &[(Kind::Cgroup, &["plain_connect6"])],
+        gives: "IPv6 dials that end before the socket leaves CLOSE (no route)",
     },
 ];
 
