@@ -20,6 +20,9 @@ pub struct View<'a> {
     pub runtime: Option<&'a Runtime>,
     /// Its totals.
     pub totals: &'a Totals,
+    /// Exchanges of connections to the same destination by the same process that were there before
+    /// the observation: which end they are is not known, so they have a key of their own.
+    pub exchanges_before: u64,
     /// Start of the observation, monotonic nanoseconds.
     pub start_ns: u64,
     /// The last tick, monotonic nanoseconds.
@@ -46,6 +49,12 @@ impl View<'_> {
     pub fn per_second(&self, count: u64) -> Option<f64> {
         let window_s = self.window_s();
         (window_s > 0.0).then(|| count as f64 / window_s)
+    }
+
+    /// Requests with an answer towards the destination, those on connections that are still open and
+    /// on those that were there before included.
+    pub(super) const fn exchanges(&self) -> u64 {
+        self.totals.exchanges.saturating_add(self.exchanges_before)
     }
 
     /// Whether `at_ns` lies in the last quarter of the observation, or at most `recent_s` ago.
