@@ -74,17 +74,20 @@ impl View<'_> {
         matches!(self.key.who, Who::Process(_)) && matches!(self.key.role, Some(Role::Client))
     }
 
-    /// Makes a finding about something short that is over by now what it is: information.
-    pub(super) fn settle(&self, finding: &mut Finding) {
+    /// Makes a finding about something short that is over by now what it is: information. Whether
+    /// it is one.
+    pub(super) fn settle(&self, finding: &mut Finding) -> bool {
         const SHORT_S: f64 = 5.0;
         const RECENT_S: f64 = 3.0;
         let lasted_s = seconds(finding.first_seen_ns, finding.last_seen_ns);
-        if lasted_s < SHORT_S && !self.is_recent(finding.last_seen_ns, RECENT_S) {
+        let is_over = lasted_s < SHORT_S && !self.is_recent(finding.last_seen_ns, RECENT_S);
+        if is_over {
             finding.severity = Severity::Info;
             let over_s = human(seconds(finding.last_seen_ns, self.now_ns));
             let why = format!("it lasted {} and has been over for {over_s}", human(lasted_s));
             finding.doubt(Confidence::Medium, why);
         }
+        is_over
     }
 
     /// The subject of a sentence.

@@ -111,6 +111,8 @@ thresholds! {
         "Single resets come with any crash or failover of a peer.";
     resets_min_share: f64 = 0.1, Share, "resets-received.min-share",
         "Of the ended connections; in a pool that works few end at all, so a tenth is much.";
+    resets_min_request_share: f64 = 0.001, Share, "resets-received.min-request-share",
+        "Of the requests: where fewer than one in a thousand fail, most services keep their promise (99.9 %).";
     resets_blip_s: f64 = 1.0, Seconds, "resets-received.blip",
         "A peer that restarts resets all its connections within a second.";
     resets_long_idle_s: f64 = 30.0, Seconds, "resets-received.long-idle",
