@@ -66,8 +66,8 @@ fn a_login_is_no_answer_to_a_client_that_only_writes() {
     };
     quiet(1883, 1, |build| build);
     quiet(1883, 1, |build| build.idle_s(0.0));
-    quiet(8883, 3, |build| build.late_data());
-    quiet(6514, 2, |build| build.late_data());
+    quiet(8883, 3, Build::late_data);
+    quiet(6514, 2, Build::late_data);
     quiet(6514, 2, |build| build.unread(31));
 }
 
