@@ -151,7 +151,7 @@ impl UnreadClose {
         );
         finding.count("connections", count);
         finding.measure("share", share(count, self.ended));
-        finding.measure("request_share", share(count, self.requests(view)));
+        finding.measure("of_requests_share", share(count, self.requests(view)));
         finding.count("aborts", self.aborts);
         finding.measure("unread_bytes_median", self.unread.quantile(0.5).map(|bytes| bytes as f64));
         if !self.unread.is_empty() {
