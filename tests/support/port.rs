@@ -27,7 +27,7 @@ pub(crate) fn closed() -> u16 {
 }
 
 /// Ports that clients speak TLS at. Elsewhere TLS cannot be told from what is said in the open.
-const TLS: [u16; 7] = [8443, 9443, 6443, 8883, 2376, 2379, 5061];
+const TLS: [u16; 7] = [8443, 9443, 6443, 5986, 2376, 2379, 5061];
 
 static NEXT_TLS: AtomicUsize = AtomicUsize::new(0);
 

@@ -7,7 +7,8 @@
 //!
 //! Healthy look-alikes that must stay silent: a farewell right before the close (TLS close alert,
 //! GOAWAY, QUIT, Terminate), which leaves no wait; a protocol that only ever writes (statsd, syslog,
-//! log shippers), where nothing was ever read; a shutdown (all at one moment); the end of the process
+//! MQTT without acknowledgements, log shippers), where nothing was ever read but what a login or TLS
+//! takes; a shutdown (all at one moment); the end of the process
 //! (Ctrl-C on a subscription); hedged requests, whose losers are few and wait for various times. On
 //! TLS ports idle HTTP/2 connections look unanswered: only short waits count, after the handshake.
 
@@ -30,6 +31,33 @@ const MANY: f64 = 0.1;
 /// Of all connections: on as many an answer must have come, in time or not.
 const ANSWERED: f64 = 0.1;
 
+/// On a port that means nothing, one exchange may be a login.
+const MAYBE_LOGIN: u32 = 1;
+
+/// Connections that had an answer.
+#[derive(Clone, Copy, Debug, Default)]
+struct Answered {
+    /// Beyond what the port's protocol takes to set a connection up.
+    likely: u64,
+    /// Of them: on a port that means nothing, more than a login takes.
+    certain: u64,
+}
+
+impl Answered {
+    fn count(&mut self, connection: &Connection, thresholds: &Thresholds) {
+        let (at, exchanges) = (connection.destination(), connection.exchanges);
+        if handshake::is_answered(at, exchanges, thresholds) {
+            self.likely += 1;
+            self.certain += u64::from(handshake::is_known(at) || exchanges > MAYBE_LOGIN);
+        }
+    }
+
+    const fn add(&mut self, other: Self) {
+        self.likely = self.likely.saturating_add(other.likely);
+        self.certain = self.certain.saturating_add(other.certain);
+    }
+}
+
 /// Memory of one key.
 #[derive(Clone, Debug, Default)]
 pub(super) struct CancelledExchange {
@@ -39,6 +67,12 @@ pub(super) struct CancelledExchange {
     waits: Distribution,
     /// The answer, or some of it, came yet.
     answered_yet: u64,
+    /// Of those that ended.
+    answered: Answered,
+    /// Of those that are open: counted anew at each tick.
+    answered_live: Answered,
+    /// Of those given up, the most exchanges one had carried.
+    most_exchanges: u32,
     by_exit: u64,
     farewells: u64,
     last_seen: LastSeen,
@@ -65,9 +99,20 @@ fn may_be_answer(connection: &Connection, wait_s: f64, thresholds: &Thresholds) 
         || (connection.exchanges > 1 && wait_s < thresholds.cancelled_tls_max_wait_s)
 }
 
+/// Whether the answer, or some of it, came nevertheless. What answers our close with TLS is a
+/// farewell.
+fn is_answered_yet(connection: &Connection, close: &Close, thresholds: &Thresholds) -> bool {
+    let may_be_tls = handshake::may_be_tls(connection.destination());
+    let goodbye = thresholds.unread_tls_goodbye_bytes;
+    let is_goodbye = close.unread_bytes.map_or(may_be_tls, |bytes| u64::from(bytes) <= goodbye);
+    let is_partial = close.cause == CloseCause::LocalAbortUnread && !is_goodbye;
+    is_partial || (close.late_peer_data && !may_be_tls)
+}
+
 impl CancelledExchange {
     fn end(&mut self, connection: &Connection, close: &Close, thresholds: &Thresholds) {
         self.ended += 1;
+        self.answered.count(connection, thresholds);
         if !is_cancelled(connection, close) {
             return;
         }
@@ -79,8 +124,8 @@ impl CancelledExchange {
         } else if may_be_answer(connection, wait_s, thresholds) {
             self.sample.add(close.at_ns, connection);
             self.waits.record_seconds(wait_s);
-            let is_partial = close.cause == CloseCause::LocalAbortUnread;
-            self.answered_yet += u64::from(close.late_peer_data || is_partial);
+            self.most_exchanges = self.most_exchanges.max(connection.exchanges);
+            self.answered_yet += u64::from(is_answered_yet(connection, close, thresholds));
         }
     }
 }
@@ -94,6 +139,10 @@ impl Detector for CancelledExchange {
                 self.end(connection, close, thresholds);
             }
         }
+        self.answered_live = Answered::default();
+        for connection in slice.live.iter().filter(|connection| is_client(connection)) {
+            self.answered_live.count(connection, thresholds);
+        }
         // Of one that waits: the alert written at a TLS close would hide how long.
         self.last_seen.observe(slice.live, slice.now_ns, |c| is_client(c) && c.unanswered);
     }
@@ -103,6 +152,9 @@ impl Detector for CancelledExchange {
         self.sample.merge(&other.sample);
         self.waits.merge(&other.waits);
         self.answered_yet += other.answered_yet;
+        self.answered.add(other.answered);
+        self.answered_live.add(other.answered_live);
+        self.most_exchanges = self.most_exchanges.max(other.most_exchanges);
         self.by_exit += other.by_exit;
         self.farewells += other.farewells;
     }
@@ -125,19 +177,37 @@ impl Detector for CancelledExchange {
 
 impl CancelledExchange {
     fn requests(&self, view: &View<'_>) -> u64 {
-        view.totals.exchanges.saturating_add(self.sample.connections)
+        view.exchanges().saturating_add(self.sample.connections)
+    }
+
+    /// Those of all connections that had an answer in time.
+    fn answered(&self) -> Answered {
+        let mut answered = self.answered;
+        answered.add(self.answered_live);
+        answered
     }
 
     /// Whether requests have answers there at all, in time or too late.
     fn is_answered(&self, view: &View<'_>) -> bool {
-        let answered = view.totals.used.saturating_add(self.answered_yet);
+        let answered = self.answered().likely.saturating_add(self.answered_yet);
         share(answered, view.totals.connections()) >= ANSWERED
+    }
+
+    /// Whether they certainly have: one exchange on a port that means nothing may be a login.
+    fn is_surely_answered(&self) -> bool {
+        self.answered().certain > 0 || self.answered_yet > 0
+    }
+
+    /// Whether what was given up may have been set up only, on a port that means nothing.
+    fn may_be_set_up(&self, view: &View<'_>) -> bool {
+        let is_known = view.key.destination.is_some_and(handshake::is_known);
+        !is_known && self.most_exchanges <= MAYBE_LOGIN && self.answered_yet == 0
     }
 
     fn finding(&self, view: &View<'_>) -> Finding {
         let (count, requests) = (self.sample.connections, self.requests(view));
         let steady = is_steady(&self.waits);
-        let is_incident = steady && share(count, requests) >= MANY;
+        let is_incident = steady && share(count, requests) >= MANY && self.is_surely_answered();
         let severity = if is_incident { Severity::Error } else { Severity::Warn };
         let enough = view.thresholds.cancelled_min_connections;
         let mut finding = view.finding(Code::CancelledExchange, severity, &self.sample, enough);
@@ -171,9 +241,11 @@ impl CancelledExchange {
             self.farewells
         ));
         finding.rule_out(format!(
-            "it is no protocol without answers: {} of {} connections had one",
-            view.totals.used,
-            view.totals.connections()
+            "it is no protocol without answers: {} of {} connections had one beside what sets them \
+             up, and {} too late",
+            self.answered().likely,
+            view.totals.connections(),
+            self.answered_yet
         ));
         let (first_ns, last_ns) = self.sample.span_ns();
         finding.rule_out(format!(
@@ -182,13 +254,18 @@ impl CancelledExchange {
             human(seconds(first_ns, last_ns)),
             self.by_exit
         ));
-        Self::doubts(view, steady, &mut finding);
+        self.doubts(view, steady, &mut finding);
         finding
     }
 
-    fn doubts(view: &View<'_>, steady: bool, finding: &mut Finding) {
+    fn doubts(&self, view: &View<'_>, steady: bool, finding: &mut Finding) {
         if !steady {
             let why = "the time differs: hedged requests, and a proxy whose clients abort, end so";
+            finding.doubt(Confidence::Medium, why);
+        }
+        if self.may_be_set_up(view) {
+            let why = "they carried one exchange at most, on a port whose protocol is not known: a \
+                       login, after which the client only writes, looks the same";
             finding.doubt(Confidence::Medium, why);
         }
         if view.key.destination.is_some_and(handshake::may_be_tls) {

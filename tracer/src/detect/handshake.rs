@@ -45,10 +45,10 @@ const fn protocol(
 
 const PROTOCOLS: &[Protocol] = &[
     // HTTPS (443, 6443 Kubernetes, 8443, 9443), DNS (853), Telnet (992), IMAP (993), POP3 (995),
-    // Docker (2376), etcd (2379), SIP (5061), MQTT (8883).
+    // Docker (2376), etcd (2379), SIP (5061), WinRM (5986), syslog (6514), kubelet (10250).
     protocol(
         "TLS",
-        &[443, 853, 992, 993, 995, 2376, 2379, 5061, 6443, 8443, 8883, 9443],
+        &[443, 853, 992, 993, 995, 2376, 2379, 5061, 5986, 6443, 6514, 8443, 9443, 10250],
         Tls::Yes,
         0,
         "The handshake alone.",
@@ -148,6 +148,15 @@ const PROTOCOLS: &[Protocol] = &[
         4,
         "OPTIONS, STARTUP, AUTH_RESPONSE, REGISTER or USE. Prescribed.",
     ),
+    protocol(
+        "MQTT",
+        &[1883],
+        Tls::No,
+        1,
+        "CONNECT. Prescribed; PUBLISH of QoS 0 and DISCONNECT have no answer.",
+    ),
+    protocol("MQTT with TLS", &[8883], Tls::Yes, 1, "As MQTT."),
+    protocol("Elasticsearch", &[9200], Tls::Maybe, 0, "None; with TLS by default since 8.0."),
     protocol("NATS", &[4222], Tls::Maybe, 1, "CONNECT with PING. Counted: nats-py 1."),
     protocol("memcached", &[11211], Tls::No, 0, "None. Counted: pymemcache 0."),
 ];
@@ -157,14 +166,35 @@ impl Protocol {
         PROTOCOLS.iter().find(|protocol| protocol.ports.contains(&destination.port()))
     }
 
-    /// Most exchanges that one request can look like.
-    const fn most(&self, thresholds: &Thresholds) -> u64 {
+    /// Most exchanges before the first request, or after the last.
+    const fn most_set_up(&self, thresholds: &Thresholds) -> u64 {
         let tls = match self.tls {
             Tls::No => 0,
             Tls::Maybe | Tls::Yes => thresholds.one_shot_tls_exchanges.saturating_sub(1),
         };
-        1 + self.set_up + tls
+        self.set_up + tls
     }
+
+    /// Most exchanges that one request can look like.
+    const fn most(&self, thresholds: &Thresholds) -> u64 {
+        1 + self.most_set_up(thresholds)
+    }
+}
+
+/// Whether it is known what the port of `destination` means.
+pub(super) fn is_known(destination: SocketAddr) -> bool {
+    Protocol::of(destination).is_some()
+}
+
+/// Whether one of `exchanges` at least was a request, whatever else sets a connection up; on a port
+/// that means nothing, any was.
+pub(super) fn is_answered(
+    destination: SocketAddr,
+    exchanges: u32,
+    thresholds: &Thresholds,
+) -> bool {
+    let set_up = Protocol::of(destination).map_or(0, |protocol| protocol.most_set_up(thresholds));
+    u64::from(exchanges) > set_up
 }
 
 /// Whether connections to `destination` may be TLS, whose last words nobody reads.

@@ -91,12 +91,13 @@ impl Judge {
         let working = working(&totals);
         let sources = entries.iter().map(|(key, entry)| (key, entry.memory.sources()));
         let places = port_use::places(sources, self.aggregate.now_ns(), &self.ports);
-        for ((key, entry), totals) in entries.iter().zip(totals.values()) {
+        for ((key, entry), of_key) in entries.iter().zip(totals.values()) {
             let view = View {
                 key,
                 comm: entry.comm(),
-                runtime: totals.runtime.as_ref(),
-                totals,
+                runtime: of_key.runtime.as_ref(),
+                totals: of_key,
+                exchanges_before: exchanges_before(key, &totals),
                 start_ns: self.aggregate.start_ns(),
                 now_ns: self.aggregate.now_ns(),
                 lost,
@@ -117,6 +118,15 @@ fn judge(entry: &Entry<Detectors>, view: &View<'_>) -> Vec<Finding> {
 
 /// Who, network namespace, port and IP version of a destination.
 type Place<'a> = (&'a Who, u32, u16, bool);
+
+/// Exchanges of what a client's process had open to the same destination before the observation.
+fn exchanges_before(key: &Key, totals: &BTreeMap<&Key, Totals>) -> u64 {
+    if key.role != Some(Role::Client) {
+        return 0;
+    }
+    let before = Key { role: None, ..key.clone() };
+    totals.get(&before).map_or(0, |totals| totals.exchanges)
+}
 
 /// Destinations at which a client's dials succeed.
 fn working<'a>(totals: &BTreeMap<&'a Key, Totals>) -> BTreeMap<Place<'a>, SocketAddr> {

@@ -2,12 +2,14 @@
 //!
 //! Signature: five or more connections, a tenth or more of those that ended, ended by a reset while
 //! they were established (no FIN before it, not a refused dial). How bad it is follows from what was
-//! outstanding: a request that waited for its answer has failed. A reset that answers the first write
+//! outstanding: a request that waited for its answer has failed; an error takes a thousandth of the
+//! requests. A reset that answers the first write
 //! after a long silence comes from a firewall, NAT or balancer that has forgotten the connection, or
 //! from a peer that lost it. Thresholds: `resets-received.*`.
 //!
 //! Healthy look-alikes: a restart or failover of the peer (all within a second): silent if nothing
-//! was outstanding, else information. The server role is left out: clients, health checks of
+//! was outstanding, else information; over some seconds and long ago, with answers since:
+//! information too. The server role is left out: clients, health checks of
 //! balancers and closed browser tabs reset all the time, and nothing here can change that. Resets
 //! after our own close are left out too.
 
@@ -45,6 +47,15 @@ pub(super) struct ResetsReceived {
     ages: Distribution,
     exchanges: u64,
     last_seen: LastSeen,
+    /// The last data of a connection that had its answer and was not reset.
+    answered_ns: Option<u64>,
+}
+
+/// When a connection that is in order had its last answer.
+fn answered_ns(connection: &Connection) -> Option<u64> {
+    let is_reset = connection.close().is_some_and(|close| close.cause == CloseCause::ResetByPeer);
+    let is_answered = connection.exchanges > 0 && !connection.unanswered && !is_reset;
+    connection.last_data_ns.filter(|_| is_answered && connection.role != Some(Role::Server))
 }
 
 impl ResetsReceived {
@@ -79,6 +90,7 @@ impl Detector for ResetsReceived {
                 self.reset(connection, close, thresholds);
             }
         }
+        self.answered_ns = self.answered_ns.max(slice.all().filter_map(answered_ns).max());
         self.last_seen.observe(slice.live, slice.now_ns, |c| c.role != Some(Role::Server));
     }
 
@@ -91,6 +103,7 @@ impl Detector for ResetsReceived {
         self.silences.merge(&other.silences);
         self.ages.merge(&other.ages);
         self.exchanges = self.exchanges.saturating_add(other.exchanges);
+        self.answered_ns = self.answered_ns.max(other.answered_ns);
     }
 
     fn judge(&self, view: &View<'_>) -> Option<Finding> {
@@ -108,11 +121,29 @@ impl ResetsReceived {
         seconds(first_ns, last_ns) < view.thresholds.resets_blip_s
     }
 
+    /// Whether answers came after the last of them.
+    fn works_again(&self) -> bool {
+        self.answered_ns.is_some_and(|at_ns| at_ns > self.sample.span_ns().1)
+    }
+
+    /// Requests that failed, of all: those that had an answer and those that a reset met.
+    fn failed_share(&self, view: &View<'_>) -> f64 {
+        let failed = self.met.outstanding;
+        share(failed, view.exchanges().saturating_add(failed))
+    }
+
+    /// Whether most met a request that had been written after a long silence.
+    const fn is_forgotten(&self) -> bool {
+        self.met.after_silence.saturating_mul(2) > self.sample.connections
+    }
+
     fn severity(&self, view: &View<'_>) -> Severity {
+        let is_rare = self.failed_share(view) < view.thresholds.resets_min_request_share;
         match self.met.outstanding {
             _ if self.is_blip(view) => Severity::Info,
             0 => Severity::Info,
-            some if some >= view.thresholds.resets_min_connections => Severity::Error,
+            _ if is_rare && !self.is_forgotten() => Severity::Info,
+            some if !is_rare && some >= view.thresholds.resets_min_connections => Severity::Error,
             _ => Severity::Warn,
         }
     }
@@ -122,7 +153,7 @@ impl ResetsReceived {
         let enough = view.thresholds.resets_min_connections;
         let (code, severity) = (Code::ResetsReceived, self.severity(view));
         let mut finding = view.finding(code, severity, &self.sample, enough);
-        let is_forgotten = self.met.after_silence.saturating_mul(2) > count;
+        let is_forgotten = self.is_forgotten();
         let harm = if outstanding == 0 {
             "none of them waited for an answer".to_owned()
         } else {
@@ -150,6 +181,7 @@ impl ResetsReceived {
         }
         finding.count("resets", count);
         finding.count("requests_failed", outstanding);
+        finding.measure("failed_share", (outstanding > 0).then(|| self.failed_share(view)));
         finding.measure("resets_share", share(count, self.ended));
         finding.measure("median_idle_before_s", self.silences.quantile_seconds(0.5));
         finding.count("after_long_silence", self.met.after_silence);
@@ -159,14 +191,15 @@ impl ResetsReceived {
         finding.measure("resets_per_s", view.per_second(count));
         finding.rule_out("we had not closed them: resets after our own close are not counted");
         finding.rule_out("the peer had not closed them with a FIN before: they were established");
-        self.doubts(view, &mut finding);
+        let is_over = self.works_again() && view.settle(&mut finding);
+        self.doubts(view, is_over, &mut finding);
         finding
     }
 
-    fn doubts(&self, view: &View<'_>, finding: &mut Finding) {
+    fn doubts(&self, view: &View<'_>, is_over: bool, finding: &mut Finding) {
         let (first_ns, last_ns) = self.sample.span_ns();
         let span = human(seconds(first_ns, last_ns));
-        if self.is_blip(view) {
+        if self.is_blip(view) || is_over {
             let why =
                 format!("all came within {span}: a restart or failover of the peer does that");
             finding.doubt(Confidence::Medium, why);

@@ -20,6 +20,9 @@ pub struct View<'a> {
     pub runtime: Option<&'a Runtime>,
     /// Its totals.
     pub totals: &'a Totals,
+    /// Exchanges of connections to the same destination by the same process that were there before
+    /// the observation: which end they are is not known, so they have a key of their own.
+    pub exchanges_before: u64,
     /// Start of the observation, monotonic nanoseconds.
     pub start_ns: u64,
     /// The last tick, monotonic nanoseconds.
@@ -50,6 +53,12 @@ impl View<'_> {
         (window_s > 0.0).then(|| count as f64 / window_s)
     }
 
+    /// Requests with an answer towards the destination, those on connections that are still open and
+    /// on those that were there before included.
+    pub(super) const fn exchanges(&self) -> u64 {
+        self.totals.exchanges.saturating_add(self.exchanges_before)
+    }
+
     /// Whether `at_ns` lies in the last quarter of the observation, or at most `recent_s` ago.
     #[must_use]
     pub fn is_recent(&self, at_ns: u64, recent_s: f64) -> bool {
@@ -67,17 +76,21 @@ impl View<'_> {
         matches!(self.key.who, Who::Process(_)) && matches!(self.key.role, Some(Role::Client))
     }
 
-    /// Makes a finding about something short that is over by now what it is: information.
-    pub(super) fn settle(&self, finding: &mut Finding) {
+    /// Makes a finding about something short that is over by now what it is: information. Whether
+    /// it is one.
+    pub(super) fn settle(&self, finding: &mut Finding) -> bool {
         const SHORT_S: f64 = 5.0;
         const RECENT_S: f64 = 3.0;
         let lasted_s = seconds(finding.first_seen_ns, finding.last_seen_ns);
-        if self.settles && lasted_s < SHORT_S && !self.is_recent(finding.last_seen_ns, RECENT_S) {
+        let is_short = self.settles && lasted_s < SHORT_S;
+        let is_over = is_short && !self.is_recent(finding.last_seen_ns, RECENT_S);
+        if is_over {
             finding.severity = Severity::Info;
             let over_s = human(seconds(finding.last_seen_ns, self.now_ns));
             let why = format!("it lasted {} and has been over for {over_s}", human(lasted_s));
             finding.doubt(Confidence::Medium, why);
         }
+        is_over
     }
 
     /// The subject of a sentence.

@@ -3,7 +3,7 @@
 use crate::aggregate::Limits;
 use crate::aggregate::support::{Build, MILLI, SECOND};
 use crate::connection::Connection;
-use crate::detect::support::{codes, measure, one_by_one, only};
+use crate::detect::support::{codes, findings, lacks, measure, one_by_one, only};
 use crate::detect::{Code, Confidence, Judge, Severity, Thresholds};
 
 /// `count` connections, one every 200 ms; each is closed as many milliseconds after its request
@@ -27,11 +27,58 @@ fn healthy(count: u64) -> Vec<Connection> {
 
 #[test]
 fn a_timeout_of_the_client_is_found_and_named() {
-    let finding = only(&ended(cancelled(30, |_| 2_000)), 10);
+    let used = |build: Build| build.exchanges(2);
+    let finding = only(&ended(cancelled(30, |_| 2_000).into_iter().map(used).collect()), 10);
     assert_eq!((finding.code, finding.severity), (Code::CancelledExchange, Severity::Error));
     assert_eq!(finding.confidence, Confidence::High);
     assert!(finding.summary.contains("after 2.0 s each"), "{}", finding.summary);
-    assert_eq!(measure(&finding, "given_up_share").to_string(), "0.5");
+    assert!((0.33..0.34).contains(&measure(&finding, "given_up_share")));
+}
+
+#[test]
+fn one_exchange_on_a_port_that_means_nothing_may_be_a_login() {
+    let finding = only(&ended(cancelled(30, |_| 2_000)), 10);
+    assert_eq!((finding.severity, finding.confidence), (Severity::Warn, Confidence::Medium));
+    assert!(finding.doubts.iter().any(|why| why.contains("login")), "{:?}", finding.doubts);
+    let mut history = ended(cancelled(30, |_| 2_000));
+    history.extend(healthy(1));
+    assert_eq!(only(&history, 10).severity, Severity::Error, "requests are answered there");
+    let late = cancelled(30, |_| 2_000).into_iter().map(|build| build.exchanges(0).late_data());
+    let finding = only(&ended(late.collect()), 10);
+    assert_eq!((finding.severity, finding.confidence), (Severity::Error, Confidence::High));
+}
+
+/// `count` connections to `port` that carry `exchanges` and then only write, for three seconds.
+fn publishers(port: u16, exchanges: u32, shape: impl Fn(Build) -> Build) -> Vec<Connection> {
+    (0..10)
+        .map(|n| n * 4 * SECOND + 1)
+        .map(|at| Build::client().port(port).at(at, at + 3 * SECOND).exchanges(exchanges))
+        .map(|build| shape(build.unanswered().idle_s(3.0)).end())
+        .collect()
+}
+
+#[test]
+fn a_login_is_no_answer_to_a_client_that_only_writes() {
+    let quiet = |port, exchanges, shape: fn(Build) -> Build| {
+        let history = publishers(port, exchanges, shape);
+        assert!(lacks(Code::CancelledExchange, &history, 60), "{port}");
+        assert!(findings(&history, 60).iter().all(|f| f.severity == Severity::Info), "{port}");
+    };
+    quiet(1883, 1, |build| build);
+    quiet(1883, 1, |build| build.idle_s(0.0));
+    quiet(8883, 3, Build::late_data);
+    quiet(6514, 2, Build::late_data);
+    quiet(6514, 2, |build| build.unread(31));
+}
+
+#[test]
+fn answers_beyond_the_login_make_the_story_whole() {
+    let worst =
+        |port, exchanges| findings(&publishers(port, exchanges, |build| build), 60).swap_remove(0);
+    let finding = worst(1883, 2);
+    assert_eq!((finding.code, finding.severity), (Code::CancelledExchange, Severity::Error));
+    let finding = worst(6514, 3);
+    assert_eq!((finding.severity, finding.confidence), (Severity::Error, Confidence::Medium));
 }
 
 #[test]

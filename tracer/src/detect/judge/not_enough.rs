@@ -134,7 +134,7 @@ mod tests {
 
     #[test]
     fn a_cause_hides_its_effects_here_too() {
-        let history = one_by_one(4, 50, |build| build.unread(9));
+        let history = one_by_one(4, 50, |build| build.unread(99));
         assert_eq!(lacks(&history), [("unread-close.min-connections", 4, 5)]);
     }
 

@@ -42,7 +42,7 @@ fn a_short_life_explains_unread_data() {
     let history: Vec<_> = (0..40)
         .map(|n| {
             let at = u64::from(n) * 100 * MILLI + 1;
-            Build::client().pid(n + 1).at(at, at + MILLI).unread(9).end()
+            Build::client().pid(n + 1).at(at, at + MILLI).unread(99).end()
         })
         .collect();
     assert_eq!(codes(&history, 6), [Code::ShortLivedProcess]);

@@ -58,6 +58,49 @@ fn a_slow_answer_that_never_came_is_not_called_forgotten() {
     assert!(!finding.summary.contains("silence"), "{}", finding.summary);
 }
 
+/// 40 connections that a peer resets within 3 s, `at_s` into the history, requests outstanding; if
+/// it comes back, each is dialled anew and answered.
+fn restart(at_s: u64, comes_back: bool) -> Vec<Connection> {
+    let at = |n: u64| at_s * SECOND + n * 75 * MILLI;
+    let client = || Build::client().exchanges(90);
+    let cut = (0..40).map(|n| client().at(n + 1, at(n)).last_read(at(n) - MILLI));
+    let mut history: Vec<_> = cut.map(|build| build.unanswered().reset().end()).collect();
+    let again = (0..40).filter(|_| comes_back);
+    history.extend(again.map(|n| client().at(at(n) + MILLI, 0).last_read(at(n) + SECOND).live()));
+    history
+}
+
+#[test]
+fn a_restart_over_some_seconds_that_is_over_is_information() {
+    let finding = only(&restart(20, true), 60);
+    assert_eq!((finding.code, finding.severity), (Code::ResetsReceived, Severity::Info));
+    assert_eq!(finding.confidence, Confidence::Medium);
+    assert!(finding.doubts.iter().any(|why| why.contains("has been over")), "{finding:#?}");
+}
+
+#[test]
+fn a_restart_that_is_not_over_is_an_error() {
+    assert_eq!(only(&restart(20, false), 60).severity, Severity::Error, "no answer since");
+    assert_eq!(only(&restart(56, true), 60).severity, Severity::Error, "a second ago");
+}
+
+#[test]
+fn failed_requests_are_an_error_from_one_in_a_thousand_on() {
+    let among = |requests: u32, shape: fn(Build) -> Build| {
+        let kept = Build::client().at(7, 0).exchanges(requests).last_read(5 * SECOND).live();
+        let mut history = resets(20, |build| shape(build.unanswered().idle_s(2.0)));
+        history.push(kept);
+        only(&history, 6)
+    };
+    // A hundred on the connections that were reset have had their answers.
+    let finding = among(19_880, |build| build);
+    assert_eq!(finding.severity, Severity::Error);
+    assert_eq!(measure(&finding, "failed_share").to_string(), "0.001");
+    assert_eq!(among(19_881, |build| build).severity, Severity::Info);
+    assert_eq!(among(1_000_000, |build| build).severity, Severity::Info);
+    assert_eq!(among(1_000_000, |build| build.idle_s(60.0)).severity, Severity::Warn, "forgotten");
+}
+
 #[test]
 fn a_restart_of_the_peer_is_silent_or_information() {
     let restart = |build: Build| -> Vec<_> {

@@ -94,9 +94,9 @@ fn four_and_less_than_a_tenth_are_silent() {
 
 #[test]
 fn a_client_that_leaves_answers_unread_has_a_finding_of_its_own() {
-    let history = one_by_one(40, 100, |build| unread(build.exchanges(900)));
+    let history = one_by_one(40, 100, |build| unread(build.exchanges(9)));
     assert_eq!(only(&history, 6).code, Code::UnreadClose);
-    let late = |build: Build| build.exchanges(900).late_data().resets(None);
+    let late = |build: Build| build.exchanges(9).late_data().resets(None);
     let finding = only(&one_by_one(40, 100, late), 6);
     assert_eq!((finding.code, finding.severity), (Code::UnreadClose, Severity::Warn));
     assert_eq!(finding.consequences[0].code, Code::ResetsSent);

@@ -19,6 +19,10 @@ thresholds! {
         "One or two answers are abandoned in any client, by a timeout or a shutdown.";
     unread_min_share: f64 = 0.2, Share, "unread-close.min-share",
         "Bodies left unread on an error path show as a part of the closes, not as most; below a fifth they hardly cost.";
+    unread_min_request_share: f64 = 0.01, Share, "unread-close.min-request-share",
+        "Of the requests: fewer hardly cost, and a proxy whose clients abort downloads closes some so.";
+    unread_stream_s: f64 = 1.0, Seconds, "unread-close.stream",
+        "An answer whose connection is closed after longer may be a stream or a download that nobody wants any more.";
     unread_tls_goodbye_bytes: u64 = 64, Bytes, "unread-close.tls-goodbye",
         "A TLS peer's farewell (a close alert of 24 to 31 bytes; with an HTTP/2 GOAWAY still under 64) is read by nobody.";
     pool_min_connections: u64 = 10, Count, "pool-too-small.min-connections",
@@ -109,6 +113,8 @@ thresholds! {
         "Single resets come with any crash or failover of a peer.";
     resets_min_share: f64 = 0.1, Share, "resets-received.min-share",
         "Of the ended connections; in a pool that works few end at all, so a tenth is much.";
+    resets_min_request_share: f64 = 0.001, Share, "resets-received.min-request-share",
+        "Of the requests: where fewer than one in a thousand fail, most services keep their promise (99.9 %).";
     resets_blip_s: f64 = 1.0, Seconds, "resets-received.blip",
         "A peer that restarts resets all its connections within a second.";
     resets_long_idle_s: f64 = 30.0, Seconds, "resets-received.long-idle",
