@@ -6,6 +6,7 @@ use std::cmp::Reverse;
 use std::collections::BTreeMap;
 use std::net::SocketAddr;
 
+use super::dials::Answers;
 use super::{Detectors, Finding, Thresholds, View, causes, port_use, same};
 use crate::aggregate::{Aggregate, Entry, Identities, Key, Limits, Totals, Who};
 use crate::connection::{Role, Tick};
@@ -81,7 +82,7 @@ impl Judge {
         let entries = self.aggregate.entries();
         let totals: BTreeMap<_, _> =
             entries.iter().map(|(key, entry)| (key, entry.totals())).collect();
-        let working = working(&totals);
+        let working = working(&entries);
         let sources = entries.iter().map(|(key, entry)| (key, entry.memory.sources()));
         let places = port_use::places(sources, self.aggregate.now_ns(), &self.ports);
         for ((key, entry), totals) in entries.iter().zip(totals.values()) {
@@ -94,7 +95,8 @@ impl Judge {
                 now_ns: self.aggregate.now_ns(),
                 lost,
                 ports: places.get(key).copied(),
-                works_at: works_at(key, &working),
+                works_at: works_at(key, entry, &working),
+                dials: entry.memory.dials(),
                 thresholds: &self.thresholds,
             };
             look(entry, &view);
@@ -110,22 +112,36 @@ fn judge(entry: &Entry<Detectors>, view: &View<'_>) -> Vec<Finding> {
 /// Who, network namespace, port and IP version of a destination.
 type Place<'a> = (&'a Who, u32, u16, bool);
 
-/// Destinations at which a client's dials succeed.
-fn working<'a>(totals: &BTreeMap<&'a Key, Totals>) -> BTreeMap<Place<'a>, SocketAddr> {
-    totals
-        .iter()
-        .filter(|(key, totals)| key.role == Some(Role::Client) && totals.established > 0)
-        .filter_map(|(key, _)| {
-            let at = key.destination?;
-            Some(((&key.who, key.netns, at.port(), at.is_ipv6()), at))
-        })
-        .collect()
+/// The place of the other IP version that could stand in for a client's destination.
+fn counterpart(key: &Key) -> Option<Place<'_>> {
+    let at = key.destination.filter(|_| key.role == Some(Role::Client))?;
+    Some((&key.who, key.netns, at.port(), !at.is_ipv6()))
 }
 
-/// The destination of the other IP version that works in place of `key`'s.
-fn works_at(key: &Key, working: &BTreeMap<Place<'_>, SocketAddr>) -> Option<SocketAddr> {
-    let at = key.destination?;
-    working.get(&(&key.who, key.netns, at.port(), !at.is_ipv6())).copied()
+/// When dials were answered at the places that could stand in for one whose dials failed.
+fn working(entries: &BTreeMap<Key, Entry<Detectors>>) -> BTreeMap<Place<'_>, Answers> {
+    let failed = entries.iter().filter(|(_, entry)| entry.memory.dials().has_failed());
+    let mut working: BTreeMap<_, Answers> =
+        failed.filter_map(|(key, _)| Some((counterpart(key)?, Answers::new()))).collect();
+    for (key, entry) in entries.iter().filter(|(key, _)| key.role == Some(Role::Client)) {
+        let Some(at) = key.destination else { continue };
+        let place = (&key.who, key.netns, at.port(), at.is_ipv6());
+        if let Some(answers) = working.get_mut(&place) {
+            answers.extend(entry.memory.dials().answers(at));
+        }
+    }
+    working.values_mut().for_each(|answers| answers.sort_unstable());
+    working
+}
+
+/// The destination of the other IP version that works in place of `key`'s: the same client's dials
+/// were answered there when they failed here, as they are when it knows both addresses of one name.
+fn works_at(
+    key: &Key,
+    entry: &Entry<Detectors>,
+    working: &BTreeMap<Place<'_>, Answers>,
+) -> Option<SocketAddr> {
+    entry.memory.dials().taken_over_by(working.get(&counterpart(key)?)?)
 }
 
 #[cfg(test)]
