@@ -15,6 +15,8 @@ thresholds! {
         "Health checks and pollers come every second or slower and gain little from a kept connection.";
     one_shot_tls_exchanges: u64 = 3, Count, "one-shot.tls-exchanges",
         "A TLS handshake counts as one exchange (1.3) or two (1.2), before the request.";
+    one_shot_warn_interval_s: f64 = 1.0, Seconds, "one-shot.warn-interval",
+        "A handshake a second is nothing that a host feels: from one to the next longer than this is information.";
     unread_min_connections: u64 = 5, Count, "unread-close.min-connections",
         "One or two answers are abandoned in any client, by a timeout or a shutdown.";
     unread_min_share: f64 = 0.2, Share, "unread-close.min-share",
