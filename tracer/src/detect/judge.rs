@@ -20,6 +20,7 @@ pub struct Judge {
     aggregate: Aggregate<Detectors>,
     thresholds: Thresholds,
     ports: Ports,
+    boot_minus_monotonic_ns: i64,
 }
 
 impl Judge {
@@ -27,13 +28,20 @@ impl Judge {
     #[must_use]
     pub fn new(start_ns: u64, limits: Limits, thresholds: Thresholds) -> Self {
         let aggregate = Aggregate::new(start_ns, limits);
-        Self { aggregate, thresholds, ports: Ports::default() }
+        Self { aggregate, thresholds, ports: Ports::default(), boot_minus_monotonic_ns: 0 }
     }
 
     /// Knows what can be dialled from; without it, what a new network namespace begins with.
     #[must_use]
     pub const fn with_ports(mut self, ports: Ports) -> Self {
         self.ports = ports;
+        self
+    }
+
+    /// Knows how long the host was suspended: by that much start times of processes are ahead.
+    #[must_use]
+    pub const fn with_boot_offset(mut self, boot_minus_monotonic_ns: i64) -> Self {
+        self.boot_minus_monotonic_ns = boot_minus_monotonic_ns;
         self
     }
 
@@ -93,6 +101,7 @@ impl Judge {
                 totals,
                 start_ns: self.aggregate.start_ns(),
                 now_ns: self.aggregate.now_ns(),
+                boot_minus_monotonic_ns: self.boot_minus_monotonic_ns,
                 lost,
                 ports: places.get(key).copied(),
                 works_at: works_at(key, entry, &working),

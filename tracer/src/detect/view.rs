@@ -25,6 +25,9 @@ pub struct View<'a> {
     pub start_ns: u64,
     /// The last tick, monotonic nanoseconds.
     pub now_ns: u64,
+    /// What a time since boot, such as the start of a process, is ahead of a monotonic one,
+    /// nanoseconds.
+    pub boot_minus_monotonic_ns: i64,
     /// Records the kernel could not deliver, over all keys.
     pub lost: u64,
     /// The same port on an address of the other IP version, where the same process's dials were

@@ -55,6 +55,8 @@ thresholds! {
         "Processes per most connections open at once: workers started side by side stay below.";
     short_lived_max_gap_s: f64 = 1.0, Seconds, "short-lived-process.max-gap",
         "Container health checks and cron jobs start a process every few seconds at most.";
+    short_lived_max_lead_s: f64 = 5.0, Seconds, "short-lived-process.max-lead",
+        "A command dials soon after its start, also one that loads a runtime first; most have to, or they are workers that stay.";
     short_lived_min_share: f64 = 0.8, Share, "short-lived-process.min-share",
         "Where the peer or the network ends the connections, the processes are not the cause.";
     close_wait_min_age_s: f64 = 5.0, Seconds, "close-wait-leak.min-age",
