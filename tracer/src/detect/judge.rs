@@ -139,7 +139,9 @@ fn working(entries: &BTreeMap<Key, Entry<Detectors>>) -> BTreeMap<Place<'_>, Ans
             answers.extend(entry.memory.dials().answers(at));
         }
     }
-    working.values_mut().for_each(|answers| answers.sort_unstable());
+    for answers in working.values_mut() {
+        answers.sort_unstable();
+    }
     working
 }
 
