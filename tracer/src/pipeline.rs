@@ -154,7 +154,8 @@ impl Pipeline {
         Self {
             connections: Connections::new(facts, setting.start_ns),
             judge: Rolling::new(setting.start_ns, Limits::default(), thresholds, None)
-                .with_ports(setting.ports),
+                .with_ports(setting.ports)
+                .with_boot_offset(setting.origin.clock.boot_minus_monotonic_ns),
             peers: None,
             setting,
             selection,

@@ -13,7 +13,7 @@
 use super::ends::{is_own_close, is_waiting};
 use super::idle_timeout::{IdleTimeouts, Rules, Timer};
 use super::view::{human, share};
-use super::{Code, Detector, Finding, Severity, Thresholds, View};
+use super::{Code, Confidence, Detector, Finding, Severity, Thresholds, View};
 use crate::aggregate::Slice;
 use crate::connection::{Close, Connection};
 
@@ -38,7 +38,7 @@ const fn rules(thresholds: &Thresholds) -> Rules {
 
 impl Detector for ClientIdleTimeout {
     fn observe(&mut self, slice: &Slice<'_>, thresholds: &Thresholds) {
-        self.0.observe(slice, rules(thresholds), is_timed_out);
+        self.0.observe(slice, (rules(thresholds), thresholds), is_timed_out);
     }
 
     fn merge(&mut self, other: &Self) {
@@ -87,6 +87,11 @@ impl ClientIdleTimeout {
             human(timer.redial_s)
         ));
         finding.rule_out("the server did not close first: no FIN of its had come");
+        if timer.may_be_work {
+            let why = "each carried one request: a client that dials for each, and works for that \
+                       long before it closes, looks the same";
+            finding.doubt(Confidence::Medium, why);
+        }
         finding
     }
 }

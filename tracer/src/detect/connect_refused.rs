@@ -22,13 +22,11 @@ const ADVICE_OTHER_VERSION: &str = "Let the service listen on both IPv4 and IPv6
 pub(super) struct ConnectRefused {
     /// Refused ones, by when they were dialled.
     sample: Sample,
-    last_success_ns: Option<u64>,
 }
 
 impl Detector for ConnectRefused {
     fn observe(&mut self, slice: &Slice<'_>, _: &Thresholds) {
         for connection in slice.all().filter(|c| c.role == Some(Role::Client)) {
-            self.last_success_ns = self.last_success_ns.max(connection.established_ns);
             let refused = |close: &_| matches!(close, CloseCause::ConnectRefused);
             if let Some(opened_ns) = connection.opened_ns.filter(|at_ns| *at_ns > slice.start_ns)
                 && connection.close().is_some_and(|close| refused(&close.cause))
@@ -40,18 +38,17 @@ impl Detector for ConnectRefused {
 
     fn merge(&mut self, other: &Self) {
         self.sample.merge(&other.sample);
-        self.last_success_ns = self.last_success_ns.max(other.last_success_ns);
     }
 
     fn judge(&self, view: &View<'_>) -> Option<Finding> {
         let (thresholds, count) = (view.thresholds, self.sample.connections);
         let (first_ns, last_ns) = self.sample.span_ns();
-        let is_over = self.last_success_ns.is_some_and(|success_ns| success_ns > last_ns);
-        let is_blip = is_over && seconds(first_ns, last_ns) < thresholds.refused_blip_s;
+        let is_blip = view.dials.is_answered_since(last_ns)
+            && seconds(first_ns, last_ns) < thresholds.refused_blip_s;
         let found = count >= thresholds.refused_min_dials.max(1)
             && share(count, view.totals.opened) >= thresholds.refused_min_share
             && !is_blip;
-        found.then(|| self.finding(view, is_over && !view.is_recent(last_ns, 0.0)))
+        found.then(|| self.finding(view, view.is_over((first_ns, last_ns))))
     }
 }
 

@@ -45,7 +45,6 @@ pub(super) struct ConnectTimeout {
     from_before: u64,
     hanging_from_before: u64,
     answered_late: u64,
-    last_success_ns: Option<u64>,
 }
 
 /// When a dial began and how long it took; of one from before the observation, at least.
@@ -84,9 +83,6 @@ impl Detector for ConnectTimeout {
         for connection in slice.ended.iter().copied().filter(is_client) {
             self.end(slice, connection, thresholds);
         }
-        for connection in slice.all().filter(is_client) {
-            self.last_success_ns = self.last_success_ns.max(connection.established_ns);
-        }
         for connection in slice.established() {
             let is_late = connection.connect_s().is_some_and(|took_s| took_s >= bound_s);
             self.answered_late += u64::from(is_late);
@@ -112,7 +108,6 @@ impl Detector for ConnectTimeout {
         self.from_before += other.from_before;
         self.hanging_from_before += other.hanging_from_before;
         self.answered_late += other.answered_late;
-        self.last_success_ns = self.last_success_ns.max(other.last_success_ns);
     }
 
     fn judge(&self, view: &View<'_>) -> Option<Finding> {
@@ -133,10 +128,7 @@ impl ConnectTimeout {
 
     /// Whether dials succeed since, and none hangs.
     fn is_over(&self, view: &View<'_>) -> bool {
-        let last_ns = self.ended.span_ns().1;
-        self.hanging.connections == 0
-            && self.last_success_ns.is_some_and(|success_ns| success_ns > last_ns)
-            && !view.is_recent(last_ns, 0.0)
+        self.hanging.connections == 0 && view.is_over(self.ended.span_ns())
     }
 
     /// Whether it is the kernel that ends these dials, as far as has been seen.
@@ -155,6 +147,10 @@ impl ConnectTimeout {
         let enough = view.thresholds.timeout_min_dials;
         let mut finding = view.finding(Code::ConnectTimeout, severity, all, enough);
         let oldest_s = seconds(self.hanging.span_ns().0, view.now_ns);
+        if self.hanging.connections > 0 {
+            // They were dialled long ago, but go without an answer until now.
+            finding.last_seen_ns = view.now_ns;
+        }
         let oldest_s = if self.hanging.connections == 0 { 0.0 } else { oldest_s };
         let bound_s = view.thresholds.timeout_min_wait_s;
         let afterwards = match view.works_at {

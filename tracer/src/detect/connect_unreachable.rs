@@ -38,7 +38,6 @@ pub(super) struct ConnectUnreachable {
     no_route: u64,
     /// Failed before a SYN, for a reason that is not seen.
     unseen: u64,
-    last_success_ns: Option<u64>,
 }
 
 /// Whether a dial failed in this host before it had a port.
@@ -49,7 +48,6 @@ fn never_left(connection: &Connection) -> bool {
 impl Detector for ConnectUnreachable {
     fn observe(&mut self, slice: &Slice<'_>, _: &Thresholds) {
         for connection in slice.all().filter(|c| c.role == Some(Role::Client)) {
-            self.last_success_ns = self.last_success_ns.max(connection.established_ns);
             let opened_ns = connection.opened_ns.filter(|at_ns| *at_ns > slice.start_ns);
             let Some((opened_ns, close)) = opened_ns.zip(connection.close()) else { continue };
             let kind = match close.cause {
@@ -70,7 +68,6 @@ impl Detector for ConnectUnreachable {
         self.icmp += other.icmp;
         self.no_route += other.no_route;
         self.unseen += other.unseen;
-        self.last_success_ns = self.last_success_ns.max(other.last_success_ns);
     }
 
     fn judge(&self, view: &View<'_>) -> Option<Finding> {
@@ -82,15 +79,9 @@ impl Detector for ConnectUnreachable {
 }
 
 impl ConnectUnreachable {
-    fn is_over(&self, view: &View<'_>) -> bool {
-        let last_ns = self.sample.span_ns().1;
-        self.last_success_ns.is_some_and(|success_ns| success_ns > last_ns)
-            && !view.is_recent(last_ns, 0.0)
-    }
-
     fn finding(&self, view: &View<'_>) -> Finding {
         let (count, dials, over) =
-            (self.sample.connections, view.totals.opened, self.is_over(view));
+            (self.sample.connections, view.totals.opened, view.is_over(self.sample.span_ns()));
         let is_harmless = over || view.works_at.is_some();
         let severity = if is_harmless { Severity::Info } else { Severity::Error };
         // An answer is a fact, not an inference: few of them are as sure as many.

@@ -9,6 +9,7 @@ use super::connect_refused::ConnectRefused;
 use super::connect_timeout::ConnectTimeout;
 use super::connect_unreachable::ConnectUnreachable;
 use super::dial_cancelled::DialCancelled;
+use super::dials::Dials;
 use super::hoard::Hoard;
 use super::one_shot::OneShot;
 use super::peer_closes_each::PeerClosesEach;
@@ -86,11 +87,17 @@ detectors! {
     stale_reuse: StaleReuse,
     client_recycles: ClientRecycles,
     port_pressure: PortPressure,
+    dials: Dials,
 }
 
 impl Detectors {
     /// The ports that the key's connections hold.
     pub(super) const fn sources(&self) -> &Sources {
         &self.port_pressure.sources
+    }
+
+    /// When the key's dials were answered and when they failed.
+    pub(super) const fn dials(&self) -> &Dials {
+        &self.dials
     }
 }

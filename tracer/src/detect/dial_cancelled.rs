@@ -34,7 +34,6 @@ pub(super) struct DialCancelled {
     answers: Distribution,
     lost_races: u64,
     by_exit: u64,
-    last_success_ns: Option<u64>,
 }
 
 impl Detector for DialCancelled {
@@ -43,7 +42,6 @@ impl Detector for DialCancelled {
             self.answers.record_seconds(connect_s);
         }
         for connection in slice.all().filter(|c| c.role == Some(Role::Client)) {
-            self.last_success_ns = self.last_success_ns.max(connection.established_ns);
             let close = connection.close().filter(|c| c.cause == CloseCause::DialCancelled);
             let Some((close, waited_s)) = close.zip(connection.duration_s()) else { continue };
             let is_of_window = connection.opened_ns > Some(slice.start_ns);
@@ -67,7 +65,6 @@ impl Detector for DialCancelled {
         self.answers.merge(&other.answers);
         self.lost_races += other.lost_races;
         self.by_exit += other.by_exit;
-        self.last_success_ns = self.last_success_ns.max(other.last_success_ns);
     }
 
     fn judge(&self, view: &View<'_>) -> Option<Finding> {
@@ -81,16 +78,10 @@ impl Detector for DialCancelled {
 }
 
 impl DialCancelled {
-    fn is_over(&self, view: &View<'_>) -> bool {
-        let last_ns = self.sample.span_ns().1;
-        self.last_success_ns.is_some_and(|success_ns| success_ns > last_ns)
-            && !view.is_recent(last_ns, 0.0)
-    }
-
     fn finding(&self, view: &View<'_>) -> Finding {
         let (count, dials) = (self.sample.connections, view.totals.opened);
         let (first_ns, last_ns) = self.sample.span_ns();
-        let (steady, over) = (is_steady(&self.waits), self.is_over(view));
+        let (steady, over) = (is_steady(&self.waits), view.is_over(self.sample.span_ns()));
         let severity = match view.works_at {
             Some(_) => Severity::Info,
             None if over => Severity::Info,

@@ -6,8 +6,12 @@ use super::quiet::Quiet;
 use super::redials::Redials;
 use super::sample::Sample;
 use super::steady::Steady;
+use super::{Thresholds, handshake};
 use crate::aggregate::{Distribution, Slice};
 use crate::connection::{Close, Connection, OpenCause, Role};
+
+/// Work of this length between an answer and the close needs no timer.
+const WORK_S: f64 = 0.5;
 
 /// What makes it a timer that is in the way.
 #[derive(Clone, Copy, Debug)]
@@ -30,6 +34,8 @@ pub(super) struct Timer {
     pub(super) idle: Steady,
     /// Median from the close to the redial, seconds.
     pub(super) redial_s: f64,
+    /// Most carried one request and lay idle so shortly that work may have filled that time.
+    pub(super) may_be_work: bool,
 }
 
 /// Memory of one key.
@@ -39,6 +45,8 @@ pub(super) struct IdleTimeouts {
     pub(super) carried: u64,
     /// Of them: closed after a time of idleness by the end in question.
     pub(super) sample: Sample,
+    /// Of those: carried one request.
+    single: u64,
     pub(super) moments: Moments,
     redials: Redials,
     idle: Distribution,
@@ -51,7 +59,7 @@ impl IdleTimeouts {
     pub(super) fn observe(
         &mut self,
         slice: &Slice<'_>,
-        rules: Rules,
+        (rules, thresholds): (Rules, &Thresholds),
         is_theirs: impl Fn(&Connection, &Close) -> bool,
     ) {
         let is_client = |connection: &Connection| connection.role == Some(Role::Client);
@@ -64,6 +72,9 @@ impl IdleTimeouts {
             if let Some(idle_s) = idle_s.filter(|_| is_theirs(connection, close)) {
                 self.sample.add(close.at_ns, connection);
                 self.moments.add(close.at_ns);
+                let (destination, exchanges) = (connection.destination(), connection.exchanges);
+                let is_single = handshake::is_one_request(destination, exchanges, thresholds);
+                self.single += u64::from(is_single);
                 self.idle.record_seconds(idle_s);
                 closes.push(close.at_ns);
             }
@@ -80,6 +91,7 @@ impl IdleTimeouts {
     pub(super) fn merge(&mut self, other: &Self) {
         self.carried += other.carried;
         self.sample.merge(&other.sample);
+        self.single += other.single;
         self.moments.merge(&other.moments);
         self.redials.merge(&other.redials);
         self.idle.merge(&other.idle);
@@ -93,6 +105,8 @@ impl IdleTimeouts {
             && super::view::share(count, self.carried) >= rules.min_share;
         let idle = Steady::of(&self.idle, rules.max_spread).filter(|_| is_enough)?;
         let redial_s = self.redials.median_s(count)?;
-        (redial_s <= idle.seconds().0 * rules.max_redial).then_some(Timer { idle, redial_s })
+        let may_be_work = idle.seconds().0 < WORK_S && self.single.saturating_mul(2) >= count;
+        let is_needed = redial_s <= idle.seconds().0 * rules.max_redial;
+        is_needed.then_some(Timer { idle, redial_s, may_be_work })
     }
 }

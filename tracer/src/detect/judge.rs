@@ -6,6 +6,7 @@ use std::cmp::Reverse;
 use std::collections::BTreeMap;
 use std::net::SocketAddr;
 
+use super::dials::Answers;
 use super::{Detectors, Finding, Thresholds, View, causes, port_use, same};
 use crate::aggregate::{Aggregate, Entry, Identities, Key, Limits, Totals, Who};
 use crate::connection::{Role, Tick};
@@ -20,6 +21,7 @@ pub struct Judge {
     thresholds: Thresholds,
     ports: Ports,
     settles: bool,
+    boot_minus_monotonic_ns: i64,
 }
 
 impl Judge {
@@ -27,7 +29,13 @@ impl Judge {
     #[must_use]
     pub fn new(start_ns: u64, limits: Limits, thresholds: Thresholds) -> Self {
         let aggregate = Aggregate::new(start_ns, limits);
-        Self { aggregate, thresholds, ports: Ports::default(), settles: true }
+        Self {
+            aggregate,
+            thresholds,
+            ports: Ports::default(),
+            settles: true,
+            boot_minus_monotonic_ns: 0,
+        }
     }
 
     /// Knows what can be dialled from; without it, what a new network namespace begins with.
@@ -41,6 +49,13 @@ impl Judge {
     /// did, whenever in its life.
     pub const fn never_settle(&mut self) {
         self.settles = false;
+    }
+
+    /// Knows how long the host was suspended: by that much start times of processes are ahead.
+    #[must_use]
+    pub const fn with_boot_offset(mut self, boot_minus_monotonic_ns: i64) -> Self {
+        self.boot_minus_monotonic_ns = boot_minus_monotonic_ns;
+        self
     }
 
     /// Start of the observation, monotonic nanoseconds.
@@ -88,7 +103,7 @@ impl Judge {
         let entries = self.aggregate.entries();
         let totals: BTreeMap<_, _> =
             entries.iter().map(|(key, entry)| (key, entry.totals())).collect();
-        let working = working(&totals);
+        let working = working(&entries);
         let sources = entries.iter().map(|(key, entry)| (key, entry.memory.sources()));
         let places = port_use::places(sources, self.aggregate.now_ns(), &self.ports);
         for ((key, entry), of_key) in entries.iter().zip(totals.values()) {
@@ -100,10 +115,12 @@ impl Judge {
                 exchanges_before: exchanges_before(key, &totals),
                 start_ns: self.aggregate.start_ns(),
                 now_ns: self.aggregate.now_ns(),
+                boot_minus_monotonic_ns: self.boot_minus_monotonic_ns,
                 lost,
                 ports: places.get(key).copied(),
                 settles: self.settles,
-                works_at: works_at(key, &working),
+                works_at: works_at(key, entry, &working),
+                dials: entry.memory.dials(),
                 thresholds: &self.thresholds,
             };
             look(entry, &view);
@@ -128,22 +145,38 @@ fn exchanges_before(key: &Key, totals: &BTreeMap<&Key, Totals>) -> u64 {
     totals.get(&before).map_or(0, |totals| totals.exchanges)
 }
 
-/// Destinations at which a client's dials succeed.
-fn working<'a>(totals: &BTreeMap<&'a Key, Totals>) -> BTreeMap<Place<'a>, SocketAddr> {
-    totals
-        .iter()
-        .filter(|(key, totals)| key.role == Some(Role::Client) && totals.established > 0)
-        .filter_map(|(key, _)| {
-            let at = key.destination?;
-            Some(((&key.who, key.netns, at.port(), at.is_ipv6()), at))
-        })
-        .collect()
+/// The place of the other IP version that could stand in for a client's destination.
+fn counterpart(key: &Key) -> Option<Place<'_>> {
+    let at = key.destination.filter(|_| key.role == Some(Role::Client))?;
+    Some((&key.who, key.netns, at.port(), !at.is_ipv6()))
 }
 
-/// The destination of the other IP version that works in place of `key`'s.
-fn works_at(key: &Key, working: &BTreeMap<Place<'_>, SocketAddr>) -> Option<SocketAddr> {
-    let at = key.destination?;
-    working.get(&(&key.who, key.netns, at.port(), !at.is_ipv6())).copied()
+/// When dials were answered at the places that could stand in for one whose dials failed.
+fn working(entries: &BTreeMap<Key, Entry<Detectors>>) -> BTreeMap<Place<'_>, Answers> {
+    let failed = entries.iter().filter(|(_, entry)| entry.memory.dials().has_failed());
+    let mut working: BTreeMap<_, Answers> =
+        failed.filter_map(|(key, _)| Some((counterpart(key)?, Answers::new()))).collect();
+    for (key, entry) in entries.iter().filter(|(key, _)| key.role == Some(Role::Client)) {
+        let Some(at) = key.destination else { continue };
+        let place = (&key.who, key.netns, at.port(), at.is_ipv6());
+        if let Some(answers) = working.get_mut(&place) {
+            answers.extend(entry.memory.dials().answers(at));
+        }
+    }
+    for answers in working.values_mut() {
+        answers.sort_unstable();
+    }
+    working
+}
+
+/// The destination of the other IP version that works in place of `key`'s: the same client's dials
+/// were answered there when they failed here, as they are when it knows both addresses of one name.
+fn works_at(
+    key: &Key,
+    entry: &Entry<Detectors>,
+    working: &BTreeMap<Place<'_>, Answers>,
+) -> Option<SocketAddr> {
+    entry.memory.dials().taken_over_by(working.get(&counterpart(key)?)?)
 }
 
 #[cfg(test)]

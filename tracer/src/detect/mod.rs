@@ -15,6 +15,7 @@ mod connect_timeout;
 mod connect_unreachable;
 mod detector;
 mod dial_cancelled;
+mod dials;
 mod ends;
 mod finding;
 mod growth;

@@ -1,8 +1,8 @@
 //! `one-shot`: a client dials, makes one request, closes right after the answer, and dials again.
 //!
 //! Signature: most ended connections that carried an exchange carried one (handshake and login
-//! discounted), were closed first by us (not by the process's exit) within a second of the last
-//! data, and the same process dialled the same destination again within half a second, mostly.
+//! discounted), were closed first by us (not by the process's exit) within a tenth of a second of the
+//! last data, and the same process dialled the same destination again within half a second, mostly.
 //! Thresholds: `one-shot.*`.
 //!
 //! Healthy look-alikes that must stay silent: a poller or health check (dials again a second later
@@ -10,7 +10,7 @@
 //! closes idle connections (idle before close); a server or proxy that closes each (`peer_close`,
 //! not ours); short-lived processes (`exit:*`, or a finding of their own).
 
-use super::ends::{is_goodbye, is_own_close, with_goodbyes};
+use super::ends::{is_farewell_likely, is_goodbye, is_own_close, with_goodbyes};
 use super::redials::Redials;
 use super::sample::Sample;
 use super::view::{human, share};
@@ -125,7 +125,12 @@ impl OneShot {
         let found = with_goodbyes(&self.sample, &self.goodbyes);
         let (thresholds, count) = (view.thresholds, found.connections);
         let (code, enough) = (Code::OneShot, thresholds.one_shot_min_connections);
-        let mut finding = view.finding(code, Severity::Warn, &found, enough);
+        let is_farewell = view.key.destination.is_some_and(is_farewell_likely);
+        let is_frequent = found
+            .interval_s()
+            .is_some_and(|interval_s| interval_s <= thresholds.one_shot_warn_interval_s);
+        let severity = if is_frequent && !is_farewell { Severity::Warn } else { Severity::Info };
+        let mut finding = view.finding(code, severity, &found, enough);
         let idle_s = self.idle.quantile_seconds(0.5);
         let gap_s = self.redials.gaps.quantile_seconds(0.5);
         let discounted = view.key.destination.and_then(|at| handshake::doubt(at, thresholds));
@@ -171,6 +176,15 @@ impl OneShot {
             view.totals.peak
         ));
         view.settle(&mut finding);
+        if is_farewell {
+            let why = "mail and file transfer make a connection for each piece of work";
+            finding.doubt(Confidence::Medium, why);
+        }
+        if self.by_peer > 0 {
+            let why = "some were closed by the server: a client that obeys its `Connection: close` \
+                       and closes first looks the same";
+            finding.doubt(Confidence::Medium, why);
+        }
         if self.is_bound {
             let why = "exchanges are an upper bound from segment counts, not counted at each read";
             finding.doubt(Confidence::Medium, why);

@@ -15,7 +15,7 @@
 use super::ends::{is_farewell_likely, is_peer_close, was_waiting_at_fin};
 use super::idle_timeout::{IdleTimeouts, Rules, Timer};
 use super::view::{human, share};
-use super::{Code, Detector, Finding, Severity, Thresholds, View};
+use super::{Code, Confidence, Detector, Finding, Severity, Thresholds, View};
 use crate::aggregate::Slice;
 use crate::connection::{Close, Connection};
 
@@ -43,7 +43,7 @@ const fn rules(thresholds: &Thresholds) -> Rules {
 
 impl Detector for PeerIdleTimeout {
     fn observe(&mut self, slice: &Slice<'_>, thresholds: &Thresholds) {
-        self.0.observe(slice, rules(thresholds), is_timed_out);
+        self.0.observe(slice, (rules(thresholds), thresholds), is_timed_out);
     }
 
     fn merge(&mut self, other: &Self) {
@@ -91,6 +91,11 @@ impl PeerIdleTimeout {
             human(timer.redial_s)
         ));
         finding.rule_out("the client did not close first: the server's FIN came first each time");
+        if timer.may_be_work {
+            let why = "each carried one request: a server that closes each, but only that long \
+                       after its answer, looks the same";
+            finding.doubt(Confidence::Medium, why);
+        }
         finding
     }
 }

@@ -18,6 +18,7 @@ pub struct Rolling {
     limits: Limits,
     thresholds: Thresholds,
     ports: Ports,
+    boot_minus_monotonic_ns: i64,
     window_ns: Option<u64>,
     older: Judge,
     newer: Option<Judge>,
@@ -36,7 +37,16 @@ impl Rolling {
     ) -> Self {
         let older = Judge::new(start_ns, limits, thresholds.clone());
         let ports = Ports::default();
-        Self { limits, thresholds, ports, window_ns, older, newer: None, now_ns: start_ns }
+        Self {
+            limits,
+            thresholds,
+            ports,
+            boot_minus_monotonic_ns: 0,
+            window_ns,
+            older,
+            newer: None,
+            now_ns: start_ns,
+        }
     }
 
     /// Knows what can be dialled from, before the first tick.
@@ -50,6 +60,14 @@ impl Rolling {
     /// Judges something short that is over as if it went on, before the first tick.
     pub const fn never_settle(&mut self) {
         self.older.never_settle();
+    }
+
+    /// Knows how long the host was suspended, before the first tick.
+    #[must_use]
+    pub fn with_boot_offset(mut self, boot_minus_monotonic_ns: i64) -> Self {
+        self.boot_minus_monotonic_ns = boot_minus_monotonic_ns;
+        self.older = self.older.with_boot_offset(boot_minus_monotonic_ns);
+        self
     }
 
     /// Changes how far verdicts look back, from the next tick on.
@@ -79,7 +97,8 @@ impl Rolling {
         }
         if self.newer.is_none() && age_ns >= window_ns / 2 {
             let newer = Judge::new(self.now_ns, self.limits, self.thresholds.clone());
-            self.newer = Some(newer.with_ports(self.ports));
+            self.newer =
+                Some(newer.with_ports(self.ports).with_boot_offset(self.boot_minus_monotonic_ns));
         }
     }
 

@@ -12,9 +12,9 @@ use super::ends::{is_goodbye, with_goodbyes};
 use super::one_shot::is_exit;
 use super::sample::Sample;
 use super::view::{human, share};
-use super::{Code, Detector, Finding, Severity, Thresholds, View};
+use super::{Code, Confidence, Detector, Finding, Severity, Thresholds, View};
 use crate::aggregate::Slice;
-use crate::connection::{Initiator, Role, seconds};
+use crate::connection::{Connection, Initiator, Role, seconds};
 
 /// First dials remembered; the newest are kept.
 const STARTS: usize = 256;
@@ -22,8 +22,9 @@ const STARTS: usize = 256;
 /// Memory of one key.
 #[derive(Clone, Debug, Default)]
 pub(super) struct ShortLivedProcess {
-    /// First dial of each process, monotonic nanoseconds, ascending.
-    starts: Vec<u64>,
+    /// First dial of each process, monotonic nanoseconds, and its start, nanoseconds since boot (0 if
+    /// that is not known), ascending.
+    starts: Vec<(u64, u64)>,
     /// Ended after they were established.
     ended: u64,
     by_exit: u64,
@@ -39,17 +40,30 @@ impl ShortLivedProcess {
     /// Median time between the first dials of two processes; `None` if there are fewer.
     fn median_gap_s(&self) -> Option<f64> {
         let mut gaps: Vec<_> =
-            self.starts.windows(2).map(|pair| pair[1].saturating_sub(pair[0])).collect();
+            self.starts.windows(2).map(|pair| pair[1].0.saturating_sub(pair[0].0)).collect();
         gaps.sort_unstable();
         gaps.get(gaps.len().saturating_sub(1) / 2).map(|gap_ns| seconds(0, *gap_ns))
+    }
+
+    /// Processes whose start is known, and of them those that dialled soon after it.
+    fn known_and_young(&self, view: &View<'_>) -> (u64, u64) {
+        let known = self.starts.iter().filter(|(_, start_ns)| *start_ns > 0);
+        let offset_ns = view.boot_minus_monotonic_ns;
+        let is_young = |(dial_ns, start_ns): &(u64, u64)| {
+            let start_ns = start_ns.saturating_add_signed(offset_ns.saturating_neg());
+            seconds(start_ns, *dial_ns) <= view.thresholds.short_lived_max_lead_s
+        };
+        let young = known.clone().filter(|start| is_young(start)).count();
+        (known.count() as u64, young as u64)
     }
 }
 
 impl Detector for ShortLivedProcess {
     fn observe(&mut self, slice: &Slice<'_>, _: &Thresholds) {
         let dials = slice.opened().filter(|(_, c)| c.role == Some(Role::Client));
-        let first_ns = dials.map(|(opened_ns, _)| opened_ns).chain(self.starts.first().copied());
-        self.starts = first_ns.min().into_iter().collect();
+        let start_ns = |connection: &Connection| connection.owner.map_or(0, |id| id.start_ns);
+        let first = dials.map(|(opened_ns, connection)| (opened_ns, start_ns(connection)));
+        self.starts = first.chain(self.starts.first().copied()).min().into_iter().collect();
         for connection in slice.ended.iter().filter(|c| c.role == Some(Role::Client)) {
             let Some(close) = connection.close() else { continue };
             if close.cause.is_failed_dial() {
@@ -90,10 +104,12 @@ impl Detector for ShortLivedProcess {
         let processes = view.totals.processes;
         let gap_s = self.median_gap_s()?;
         let count = with_goodbyes(&self.sample, &self.goodbyes).connections;
+        let (known, young) = self.known_and_young(view);
         // Only a folded key has several processes.
         let found = processes >= thresholds.short_lived_min_processes
             && count >= thresholds.short_lived_min_processes.max(1)
             && share(count, self.ended) >= thresholds.short_lived_min_share
+            && (known == 0 || young.saturating_mul(2) > known)
             && gap_s <= thresholds.short_lived_max_gap_s
             && view.totals.peak.saturating_mul(thresholds.short_lived_min_turnover) <= processes;
         found.then(|| self.finding(view, gap_s))
@@ -132,6 +148,17 @@ impl ShortLivedProcess {
              open at one time",
             view.totals.peak
         ));
+        let (known, young) = self.known_and_young(view);
+        let lead_s = human(view.thresholds.short_lived_max_lead_s);
+        if known == 0 {
+            let why = "when they were started is not known: workers that take turns look the same";
+            finding.doubt(Confidence::Medium, why);
+        } else {
+            finding.rule_out(format!(
+                "they are no workers that take turns: {young} of {known} dialled within {lead_s} of \
+                 their start"
+            ));
+        }
         view.settle(&mut finding);
         finding
     }

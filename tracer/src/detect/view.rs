@@ -2,6 +2,7 @@
 
 use std::net::SocketAddr;
 
+use super::dials::Dials;
 use super::port_use::PlaceUse;
 use super::sample::Sample;
 use super::{Cause, Code, Confidence, Finding, Severity, Thresholds, advice};
@@ -27,10 +28,16 @@ pub struct View<'a> {
     pub start_ns: u64,
     /// The last tick, monotonic nanoseconds.
     pub now_ns: u64,
+    /// What a time since boot, such as the start of a process, is ahead of a monotonic one,
+    /// nanoseconds.
+    pub boot_minus_monotonic_ns: i64,
     /// Records the kernel could not deliver, over all keys.
     pub lost: u64,
-    /// The same port on an address of the other IP version, where the same process's dials succeed.
+    /// The same port on an address of the other IP version, where the same process's dials were
+    /// answered within a second of most of its failures here.
     pub works_at: Option<SocketAddr>,
+    /// When its dials were answered and when they failed.
+    pub(super) dials: &'a Dials,
     /// The ports towards its destination, where it holds more of them than any other key.
     pub(super) ports: Option<PlaceUse>,
     /// Whether something short that is over is information only.
@@ -63,6 +70,14 @@ impl View<'_> {
     #[must_use]
     pub fn is_recent(&self, at_ns: u64, recent_s: f64) -> bool {
         seconds(at_ns, self.now_ns) <= recent_s.max(self.window_s() / 4.0)
+    }
+
+    /// Whether the failure of dials, from the first to the last moment given, is over: dials were
+    /// answered since. Where some were answered meanwhile too, only the time without a failure tells.
+    pub(super) fn is_over(&self, span_ns: (u64, u64)) -> bool {
+        let last_ns = span_ns.1;
+        self.dials.is_answered_since(last_ns)
+            && (!self.dials.is_answered_between(span_ns) || !self.is_recent(last_ns, 0.0))
     }
 
     /// What its processes run on, to choose among advice. Commands that were gone before they were

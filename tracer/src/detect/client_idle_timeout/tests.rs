@@ -3,7 +3,7 @@
 use crate::aggregate::support::{Build, MILLI, SECOND};
 use crate::connection::Connection;
 use crate::detect::support::{codes, measure, only};
-use crate::detect::{Code, Severity};
+use crate::detect::{Code, Confidence, Severity};
 
 /// A request every `every_ms`, each on a connection of its own, for we closed the one before after
 /// `idle_ms`.
@@ -113,4 +113,16 @@ fn the_accept_side_is_silent() {
         .map(|build| build.idle_s(1.0).end())
         .collect();
     assert_eq!(codes(&server, 17), []);
+}
+
+#[test]
+fn a_client_that_works_before_it_closes_may_look_the_same() {
+    let finding = only(&timed_out(30, 400, 300, as_is), 12);
+    assert_eq!((finding.code, finding.severity), (Code::ClientIdleTimeout, Severity::Warn));
+    assert_eq!(finding.confidence, Confidence::Medium);
+    assert!(finding.doubts.iter().any(|doubt| doubt.contains("works for that long")));
+    let reused = only(&timed_out(30, 400, 300, |build| build.exchanges(9)), 12);
+    assert_eq!(reused.confidence, Confidence::High, "it kept them for a while");
+    let longer = only(&timed_out(30, 900, 600, as_is), 27);
+    assert_eq!(longer.confidence, Confidence::High, "no work takes that long each time");
 }

@@ -78,3 +78,25 @@ fn another_backend_of_the_same_ip_version_excuses_nothing() {
     history.extend(one_by_one(50, 100, |build| build.exchanges(900)));
     assert_eq!(only(&history, 6).severity, Severity::Error);
 }
+
+#[test]
+fn an_unrelated_address_of_the_other_ip_version_excuses_nothing() {
+    let mut history = one_by_one(60, 500, |build| build.to("10.0.0.7:8080").refused());
+    history.push(Build::client().to("[fd00::99]:8080").at(5, 0).exchanges(500).live());
+    assert_eq!(only(&history, 30).severity, Severity::Error);
+}
+
+#[test]
+fn a_wait_for_a_server_to_start_is_over_once_dials_succeed() {
+    let mut history = refused(10, 500);
+    for n in 0..3 {
+        let at = 5 * SECOND + n * 300 * MILLI;
+        history.push(Build::client().at(at, at + 100 * MILLI).exchanges(3).end());
+    }
+    let finding = only(&history, 6);
+    assert_eq!(finding.severity, Severity::Info);
+    assert!(finding.summary.ends_with("dials succeed since."), "{}", finding.summary);
+    let again = 5_950 * MILLI;
+    history.push(Build::client().at(again, again + 1).refused().end());
+    assert_eq!(only(&history, 6).severity, Severity::Error, "it fails again");
+}

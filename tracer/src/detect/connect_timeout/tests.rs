@@ -144,7 +144,7 @@ fn the_other_ip_version_that_works_makes_it_late_not_failed() {
     for connection in &mut history {
         connection.peer = "[::1]:8080".parse().unwrap();
     }
-    history.extend(healthy(20));
+    history.extend(one_by_one(20, 200, |build| build.exchanges(900)));
     let finding = only(&history, 8);
     assert_eq!(finding.severity, Severity::Warn);
     assert!(finding.summary.ends_with("dials to 127.0.0.1:8080 succeed."), "{}", finding.summary);
@@ -176,4 +176,20 @@ fn a_server_has_no_dials() {
     let history: Vec<_> =
         (0..20).map(|n| Build::server().at(n * 100 * MILLI + 1, 0).dialling().live()).collect();
     assert_eq!(codes(&history, 8), []);
+}
+
+#[test]
+fn dials_that_hang_are_seen_until_now() {
+    assert_eq!(only(&hanging(50, 100), 60).last_seen_ns, 60 * SECOND);
+    let ended = only(&given_up(20, 200, 2_000), 60);
+    assert!(ended.last_seen_ns < 5 * SECOND, "they do not hang any more");
+}
+
+#[test]
+fn a_wait_that_has_just_ended_is_information_and_answers_meanwhile_make_it_none() {
+    let mut history = given_up(50, 100, 1_000);
+    history.push(Build::client().at(5_950 * MILLI, 0).exchanges(900).live());
+    assert_eq!(only(&history, 6).severity, Severity::Info);
+    history.push(Build::client().at(500 * MILLI, 0).exchanges(900).live());
+    assert_eq!(only(&history, 6).severity, Severity::Error, "it comes and goes");
 }

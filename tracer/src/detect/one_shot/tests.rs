@@ -187,3 +187,32 @@ fn a_pool_with_a_short_idle_timeout_is_another_story() {
     let found = codes(&one_by_one(100, 300, |build| build.idle_s(0.2)), 31);
     assert_eq!(found, [Code::ClientIdleTimeout]);
 }
+
+#[test]
+fn slower_than_one_a_second_is_information() {
+    let history: Vec<_> = (0..12)
+        .map(|n| (n * 50 * SECOND + 1, (n + 1) * 50 * SECOND - 20 * MILLI))
+        .map(|(at, end)| Build::client().at(at, end).last_read(end - MILLI).end())
+        .collect();
+    let finding = only(&history, 601);
+    assert_eq!((finding.code, finding.severity), (Code::OneShot, Severity::Info));
+    let history = one_by_one(20, 900, |build| build);
+    assert_eq!(only(&history, 19).severity, Severity::Warn);
+}
+
+#[test]
+fn a_server_that_closes_some_may_have_told_the_client_to_close_the_others() {
+    let mut history = one_by_one(100, 50, |build| build);
+    assert_eq!(only(&history, 6).confidence, Confidence::High);
+    history.splice(..10, one_by_one(10, 50, Build::by_peer));
+    let finding = only(&history, 6);
+    assert_eq!((finding.code, finding.confidence), (Code::OneShot, Confidence::Medium));
+    assert!(finding.doubts.iter().any(|doubt| doubt.contains("Connection: close")));
+}
+
+#[test]
+fn a_connection_for_each_mail_is_information() {
+    let finding = only(&one_by_one(60, 500, |build| build.port(25).exchanges(7)), 31);
+    assert_eq!((finding.code, finding.severity), (Code::OneShot, Severity::Info));
+    assert!(finding.doubts.iter().any(|doubt| doubt.contains("piece of work")));
+}

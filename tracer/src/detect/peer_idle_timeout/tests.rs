@@ -149,3 +149,11 @@ fn the_accept_side_and_those_there_before_are_silent() {
         assert_eq!(codes(&history, 33), []);
     }
 }
+
+#[test]
+fn a_server_that_closes_each_a_while_after_its_answer_may_look_the_same() {
+    let finding = only(&timed_out(30, 400, 200, as_is), 12);
+    assert_eq!((finding.code, finding.confidence), (Code::PeerIdleTimeout, Confidence::Medium));
+    let reused = only(&timed_out(30, 400, 200, |build| build.exchanges(9)), 12);
+    assert_eq!(reused.confidence, Confidence::High);
+}

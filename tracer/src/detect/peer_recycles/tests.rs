@@ -21,7 +21,7 @@ fn vary(n: u64) -> u32 {
 #[test]
 fn goodbyes_of_a_client_with_tls_that_draw_the_servers_fin_are_no_recycling() {
     // A job per connection, closed by the client: the FINs race.
-    let shape = |n: u64, build: Build| if n % 2 == 0 { build.by_peer() } else { build };
+    let shape = |n: u64, build: Build| if n.is_multiple_of(2) { build.by_peer() } else { build };
     let history: Vec<_> = (0..40)
         .map(|n| {
             (n, Build::client().port(8443).at(n * 300 * MILLI + 1, n * 300 * MILLI + 100 * MILLI))

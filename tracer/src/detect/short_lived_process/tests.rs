@@ -1,24 +1,41 @@
 //! When `short-lived-process` speaks and when it must not.
 
-use crate::aggregate::support::{Build, MILLI, SECOND, running};
+use std::collections::BTreeMap;
+
+use crate::aggregate::Limits;
+use crate::aggregate::support::{Build, MILLI, SECOND, running, ticks};
 use crate::connection::Connection;
 use crate::detect::support::{codes, judge, measure, only};
-use crate::detect::{Code, Confidence};
+use crate::detect::{Code, Confidence, Judge, Thresholds};
+use crate::process::{Identity, ProcessId};
 
 /// `count` processes one after another, a new one every `every_ms`, one connection each.
 fn commands(count: u32, every_ms: u64, shape: impl Fn(Build) -> Build) -> Vec<Connection> {
     (0..count)
         .map(|n| {
             let at = u64::from(n) * every_ms * MILLI + 1;
-            shape(Build::client().pid(n + 1).at(at, at + every_ms * MILLI / 2)).end()
+            let build = Build::client().pid(n + 1).at(at, at + every_ms * MILLI / 2);
+            just_started(shape(build).end())
         })
         .collect()
+}
+
+/// The process dials at once.
+fn just_started(mut connection: Connection) -> Connection {
+    let opened_ns = connection.opened_ns.unwrap_or(0);
+    connection.owner = connection.owner.map(|id| ProcessId { start_ns: opened_ns, ..id });
+    connection
 }
 
 #[test]
 fn curl_in_a_loop_is_found_and_nothing_else() {
     let history = commands(60, 200, |build| build);
-    let findings = judge(&history, 13, &running("/usr/bin/curl", 1..=60)).findings(0);
+    let mut identities = BTreeMap::new();
+    for (identity, connection) in running("/usr/bin/curl", 1..=60).into_values().zip(&history) {
+        let id = connection.owner.unwrap_or(identity.id);
+        identities.insert(id, Identity { id, ..identity });
+    }
+    let findings = judge(&history, 13, &identities).findings(0);
     assert_eq!(findings.len(), 1);
     let finding = &findings[0];
     assert_eq!((finding.code, finding.processes), (Code::ShortLivedProcess, 60));
@@ -41,7 +58,9 @@ fn two_requests_per_process_are_one_finding() {
     for (n, _) in commands(30, 200, second).iter().enumerate() {
         let at = n as u64 * 200 * MILLI + 110 * MILLI;
         let pid = u32::try_from(n).unwrap_or(0) + 1;
-        history.push(Build::client().pid(pid).at(at, at + 50 * MILLI).end());
+        let mut second = Build::client().pid(pid).at(at, at + 50 * MILLI).end();
+        second.owner = history[n].owner;
+        history.push(second);
     }
     assert_eq!(codes(&history, 13), [Code::ShortLivedProcess]);
 }
@@ -88,7 +107,7 @@ fn a_server_that_closes_each_is_not_the_commands_doing() {
 
 #[test]
 fn different_programs_are_not_a_loop() {
-    let mut identities = std::collections::BTreeMap::new();
+    let mut identities = BTreeMap::new();
     for pid in 1..=40 {
         identities.extend(running(&format!("/bin/tool{pid}"), [pid]));
     }
@@ -134,4 +153,31 @@ fn a_server_that_forks_for_each_connection_is_silent() {
         .map(|(pid, at)| Build::server().pid(pid).at(at, at + MILLI).end())
         .collect();
     assert_eq!(codes(&history, 13), []);
+}
+
+#[test]
+fn workers_that_take_turns_are_silent() {
+    let at = |n: u64| 100 * SECOND + n * 500 * MILLI;
+    let turns = |start_ns: u64| {
+        (0..20).map(move |n| {
+            let mut connection = Build::client().at(at(n), at(n) + 50 * MILLI).end();
+            let pid = u32::try_from(n).unwrap_or(0) + 1;
+            connection.owner = Some(ProcessId { pid, start_ns });
+            connection
+        })
+    };
+    let workers: Vec<_> = turns(SECOND).collect();
+    assert_eq!(codes(&workers, 112), []);
+    // By the clock of boot they began after 101 s; the host was suspended for 100 s of them.
+    let late: Vec<_> = turns(101 * SECOND).collect();
+    let mut judge = Judge::new(0, Limits::default(), Thresholds::default())
+        .with_boot_offset((100 * SECOND).cast_signed());
+    for tick in ticks(&late, 112 * SECOND) {
+        judge.fold(&tick, &BTreeMap::new());
+    }
+    assert!(judge.findings(0).is_empty());
+    let unknown: Vec<_> = turns(0).collect();
+    let found = only(&unknown, 112);
+    assert_eq!((found.code, found.confidence), (Code::ShortLivedProcess, Confidence::Medium));
+    assert!(found.doubts.iter().any(|doubt| doubt.contains("is not known")));
 }

@@ -15,6 +15,8 @@ thresholds! {
         "Health checks and pollers come every second or slower and gain little from a kept connection.";
     one_shot_tls_exchanges: u64 = 3, Count, "one-shot.tls-exchanges",
         "A TLS handshake counts as one exchange (1.3) or two (1.2), before the request.";
+    one_shot_warn_interval_s: f64 = 1.0, Seconds, "one-shot.warn-interval",
+        "A handshake a second is nothing that a host feels: from one to the next longer than this is information.";
     unread_min_connections: u64 = 5, Count, "unread-close.min-connections",
         "One or two answers are abandoned in any client, by a timeout or a shutdown.";
     unread_min_share: f64 = 0.2, Share, "unread-close.min-share",
@@ -59,6 +61,8 @@ thresholds! {
         "Processes per most connections open at once: workers started side by side stay below.";
     short_lived_max_gap_s: f64 = 1.0, Seconds, "short-lived-process.max-gap",
         "Container health checks and cron jobs start a process every few seconds at most.";
+    short_lived_max_lead_s: f64 = 5.0, Seconds, "short-lived-process.max-lead",
+        "A command dials soon after its start, also one that loads a runtime first; most have to, or they are workers that stay.";
     short_lived_min_share: f64 = 0.8, Share, "short-lived-process.min-share",
         "Where the peer or the network ends the connections, the processes are not the cause.";
     close_wait_min_age_s: f64 = 5.0, Seconds, "close-wait-leak.min-age",
