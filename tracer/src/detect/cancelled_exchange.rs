@@ -73,6 +73,8 @@ pub(super) struct CancelledExchange {
     answered_live: Answered,
     /// Of those given up, the most exchanges one had carried.
     most_exchanges: u32,
+    /// Of the sample: carried an exchange before.
+    set_up: u64,
     by_exit: u64,
     farewells: u64,
     last_seen: LastSeen,
@@ -125,6 +127,7 @@ impl CancelledExchange {
             self.sample.add(close.at_ns, connection);
             self.waits.record_seconds(wait_s);
             self.most_exchanges = self.most_exchanges.max(connection.exchanges);
+            self.set_up += u64::from(connection.exchanges > 0);
             self.answered_yet += u64::from(is_answered_yet(connection, close, thresholds));
         }
     }
@@ -155,6 +158,7 @@ impl Detector for CancelledExchange {
         self.answered.add(other.answered);
         self.answered_live.add(other.answered_live);
         self.most_exchanges = self.most_exchanges.max(other.most_exchanges);
+        self.set_up += other.set_up;
         self.by_exit += other.by_exit;
         self.farewells += other.farewells;
     }
@@ -169,6 +173,7 @@ impl Detector for CancelledExchange {
         };
         let found = count >= thresholds.cancelled_min_connections.max(1)
             && self.is_answered(view)
+            && !self.only_writes(view)
             && share(count, self.requests(view)) >= least
             && seconds(first_ns, last_ns) >= thresholds.cancelled_min_span_s;
         found.then(|| self.finding(view))
@@ -202,6 +207,13 @@ impl CancelledExchange {
     fn may_be_set_up(&self, view: &View<'_>) -> bool {
         let is_known = view.key.destination.is_some_and(handshake::is_known);
         !is_known && self.most_exchanges <= MAYBE_LOGIN && self.answered_yet == 0
+    }
+
+    /// Whether each had one answer, and nothing shows that there is ever a second: a login, and then
+    /// only writes (telemetry, `WebSocket`, log shipping).
+    fn only_writes(&self, view: &View<'_>) -> bool {
+        let each = self.set_up == self.sample.connections;
+        each && self.may_be_set_up(view) && !self.is_surely_answered()
     }
 
     fn finding(&self, view: &View<'_>) -> Finding {

@@ -26,6 +26,13 @@ fn healthy(count: u64) -> Vec<Connection> {
 }
 
 #[test]
+fn telemetry_that_writes_after_one_answer_is_silent() {
+    let history =
+        ended(cancelled(30, |_| 500).into_iter().map(|build| build.exchanges(1)).collect());
+    assert!(!codes(&history, 16).contains(&Code::CancelledExchange));
+}
+
+#[test]
 fn a_timeout_of_the_client_is_found_and_named() {
     let used = |build: Build| build.exchanges(2);
     let finding = only(&ended(cancelled(30, |_| 2_000).into_iter().map(used).collect()), 10);
@@ -37,7 +44,10 @@ fn a_timeout_of_the_client_is_found_and_named() {
 
 #[test]
 fn one_exchange_on_a_port_that_means_nothing_may_be_a_login() {
-    let finding = only(&ended(cancelled(30, |_| 2_000)), 10);
+    // Some had no answer at all: those are no logins.
+    let some = cancelled(30, |_| 2_000).into_iter().zip(0_u32..);
+    let some = some.map(|(build, n)| build.exchanges(u32::from(n % 3 > 0))).collect();
+    let finding = only(&ended(some), 10);
     assert_eq!((finding.severity, finding.confidence), (Severity::Warn, Confidence::Medium));
     assert!(finding.doubts.iter().any(|why| why.contains("login")), "{:?}", finding.doubts);
     let mut history = ended(cancelled(30, |_| 2_000));
@@ -105,7 +115,8 @@ fn hedged_requests_are_silent() {
 
 #[test]
 fn callers_that_go_away_are_a_warning_with_a_doubt() {
-    let finding = only(&ended(cancelled(30, |n| 30 + n * 60)), 10);
+    let builds = cancelled(30, |n| 30 + n * 60).into_iter().map(|build| build.exchanges(3));
+    let finding = only(&ended(builds.collect()), 10);
     assert_eq!((finding.severity, finding.confidence), (Severity::Warn, Confidence::Medium));
     assert!(finding.summary.contains("not constant"), "{}", finding.summary);
 }

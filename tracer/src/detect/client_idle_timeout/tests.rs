@@ -73,7 +73,7 @@ fn a_pool_that_shrinks_and_stays_small_is_silent() {
 
 #[test]
 fn a_request_that_is_given_up_is_another_story() {
-    let given_up = codes(&timed_out(10, 1_500, 1_000, Build::waiting), 16);
+    let given_up = codes(&timed_out(10, 1_500, 1_000, |build| build.exchanges(2).waiting()), 16);
     assert_eq!(given_up, [Code::CancelledExchange]);
 }
 
