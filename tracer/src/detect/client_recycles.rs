@@ -14,13 +14,13 @@
 use super::ends::{is_farewell_likely, is_own_close, is_peer_close, is_waiting};
 use super::moments::Moments;
 use super::quiet::Quiet;
-use super::redials::Redials;
+use super::redials::{Redials, closes_and_dials};
 use super::sample::Sample;
 use super::steady::Steady;
 use super::view::{human, share};
 use super::{Code, Confidence, Detector, Finding, Severity, Thresholds, View, handshake};
 use crate::aggregate::{Distribution, Slice};
-use crate::connection::{Basis, Close, Connection, OpenCause, Role};
+use crate::connection::{Basis, Close, Connection, OpenCause};
 
 /// Memory of one key.
 #[derive(Clone, Debug, Default)]
@@ -100,16 +100,8 @@ impl ClientRecycles {
 
 impl Detector for ClientRecycles {
     fn observe(&mut self, slice: &Slice<'_>, thresholds: &Thresholds) {
-        let mut closes = Vec::new();
-        for connection in slice.ended.iter().filter(|c| c.role == Some(Role::Client)) {
-            if let Some(close) = connection.close()
-                && self.ended(connection, close, thresholds)
-            {
-                closes.push(close.at_ns);
-            }
-        }
-        let opened = slice.opened().filter(|(_, c)| c.role == Some(Role::Client));
-        let dials: Vec<_> = opened.map(|(opened_ns, _)| opened_ns).collect();
+        let (closes, dials) =
+            closes_and_dials(slice, |connection, close| self.ended(connection, close, thresholds));
         self.redials.observe(&closes, &dials, thresholds.client_recycles_max_redial_s);
         self.quiet.observe(slice);
     }

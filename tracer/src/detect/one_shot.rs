@@ -11,12 +11,12 @@
 //! not ours); short-lived processes (`exit:*`, or a finding of their own).
 
 use super::ends::{is_farewell_likely, is_goodbye, is_own_close, with_goodbyes};
-use super::redials::Redials;
+use super::redials::{Redials, closes_and_dials};
 use super::sample::Sample;
 use super::view::{human, share};
 use super::{Code, Confidence, Detector, Finding, Severity, Thresholds, View, handshake};
 use crate::aggregate::{Distribution, Slice};
-use crate::connection::{Basis, Close, Connection, Initiator, Role, seconds};
+use crate::connection::{Basis, Close, Connection, Initiator, seconds};
 
 /// Memory of one key.
 #[derive(Clone, Debug, Default)]
@@ -81,17 +81,8 @@ fn after(idle_s: f64) -> String {
 
 impl Detector for OneShot {
     fn observe(&mut self, slice: &Slice<'_>, thresholds: &Thresholds) {
-        let is_client = |connection: &Connection| connection.role == Some(Role::Client);
-        let mut closes = Vec::new();
-        for connection in slice.ended.iter().filter(|connection| is_client(connection)) {
-            if let Some(close) = connection.close()
-                && self.ended(connection, close, thresholds)
-            {
-                closes.push(close.at_ns);
-            }
-        }
-        let opened = slice.opened().filter(|(_, connection)| is_client(connection));
-        let dials: Vec<_> = opened.map(|(opened_ns, _)| opened_ns).collect();
+        let (closes, dials) =
+            closes_and_dials(slice, |connection, close| self.ended(connection, close, thresholds));
         self.redials.observe(&closes, &dials, thresholds.one_shot_max_redial_s);
     }
 

@@ -2,8 +2,8 @@
 //! spared. One dial answers for one close only, the newest before it, so that many closes followed
 //! by one dial are one redial.
 
-use crate::aggregate::Distribution;
-use crate::connection::seconds;
+use crate::aggregate::{Distribution, Slice};
+use crate::connection::{Close, Connection, Role, seconds};
 
 /// Closes and dials that wait for their counterpart. A record can come a tick late (its close is
 /// told when the peer's FIN has come), so dials wait too. More than this is a burst, not a loop.
@@ -17,6 +17,23 @@ pub(super) struct Redials {
     pub(super) gaps: Distribution,
     /// Redials within the bound.
     pub(super) quick: u64,
+}
+
+/// The client's closes in one tick that `is_close` takes for such, and all its dials: monotonic
+/// nanoseconds.
+pub(super) fn closes_and_dials(
+    slice: &Slice<'_>,
+    mut is_close: impl FnMut(&Connection, &Close) -> bool,
+) -> (Vec<u64>, Vec<u64>) {
+    let is_client = |connection: &Connection| connection.role == Some(Role::Client);
+    let ended = slice.ended.iter().filter(|connection| is_client(connection));
+    let closes = ended
+        .filter_map(|connection| Some((connection, connection.close()?)))
+        .filter(|(connection, close)| is_close(connection, close))
+        .map(|(_, close)| close.at_ns)
+        .collect();
+    let opened = slice.opened().filter(|(_, connection)| is_client(connection));
+    (closes, opened.map(|(opened_ns, _)| opened_ns).collect())
 }
 
 impl Redials {
