@@ -6,7 +6,7 @@ use std::net::SocketAddr;
 
 use super::escape::escape;
 use super::layout::{BOLD, DIM, Grid, Paint, Side, hang};
-use super::totals::{closes, exchanges, reuse};
+use super::totals::{closes, exchanges, reuse, wide};
 use super::{Look, human};
 use crate::aggregate::PeerTotals;
 use crate::connection::Basis;
@@ -84,7 +84,7 @@ fn title(section: &Section<'_>, all: &[Section<'_>]) -> String {
 fn rows(rows: &[&PeerTotals], look: Look, paint: Paint) -> String {
     let grid = grid(rows);
     if grid.width() <= look.width {
-        wide(rows, &grid, look, paint)
+        wide(rows.iter().map(|row| &row.totals), &grid, look, paint)
     } else {
         stacked(rows, look, paint)
     }
@@ -128,17 +128,6 @@ fn grid(rows: &[&PeerTotals]) -> Grid<7> {
         ]);
     }
     grid
-}
-
-fn wide(rows: &[&PeerTotals], grid: &Grid<7>, look: Look, paint: Paint) -> String {
-    let (heading, lines) = grid.lines();
-    let mut text = paint.paint(BOLD, &heading) + "\n";
-    for (line, row) in lines.iter().zip(rows) {
-        text += line;
-        text.push('\n');
-        text += &closes(&row.totals, look.width, paint);
-    }
-    text
 }
 
 /// For a terminal too narrow for the columns.

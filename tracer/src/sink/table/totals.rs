@@ -16,7 +16,7 @@ pub(super) fn table(rows: &[Row], look: Look, paint: Paint) -> String {
     let mut text = legend(shown, look.width, paint);
     let grid = grid(shown);
     if grid.width() <= look.width {
-        text += &wide(shown, &grid, look, paint);
+        text += &wide(shown.iter().map(|row| &row.totals), &grid, look, paint);
     } else {
         text += &stacked(shown, look, paint);
     }
@@ -62,13 +62,19 @@ fn grid(rows: &[&Row]) -> Grid<10> {
     grid
 }
 
-fn wide(rows: &[&Row], grid: &Grid<10>, look: Look, paint: Paint) -> String {
+/// A line for each row, and below it how its connections ended; `totals` in the order of the rows.
+pub(super) fn wide<'a, const N: usize>(
+    totals: impl Iterator<Item = &'a Totals>,
+    grid: &Grid<N>,
+    look: Look,
+    paint: Paint,
+) -> String {
     let (heading, lines) = grid.lines();
     let mut text = paint.paint(BOLD, &heading) + "\n";
-    for (line, row) in lines.iter().zip(rows) {
+    for (line, totals) in lines.iter().zip(totals) {
         text += line;
         text.push('\n');
-        text += &closes(&row.totals, look.width, paint);
+        text += &closes(totals, look.width, paint);
     }
     text
 }
