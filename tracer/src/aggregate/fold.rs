@@ -16,8 +16,8 @@ pub struct Limits {
 }
 
 impl Default for Limits {
-    /// 10,000 keys: ten times the process × destination pairs of a crowded host. A key with its
-    /// verdicts' memory takes some 2 kB, 10 kB once many connections have gone through it.
+    /// 10,000 keys: ten times the process × destination pairs of a crowded host. A key holds the
+    /// bounded memory of every verdict, most of it only once connections have gone through it.
     fn default() -> Self {
         Self { keys: 10_000 }
     }
