@@ -11,6 +11,7 @@
 #[expect(dead_code, reason = "the live suite asks more of the same modules")]
 #[path = "support"]
 mod support {
+    pub(crate) mod curl;
     pub(crate) mod expectation;
     pub(crate) mod fixture;
     pub(crate) mod nginx;

@@ -1,27 +1,12 @@
 //! curl against nginx: a process for each request is named, one process that reuses is not.
 
 use std::collections::BTreeSet;
-use std::process::{Command, Stdio};
 
+use crate::support::curl::curl;
 use crate::support::nginx::Nginx;
 use crate::support::report::{all_are, int, real, tally};
 use crate::support::tracer::Tracer;
-use crate::support::{tool, wait};
-
-/// Runs one curl to its end: its pid and how often it says it connected, over all its URLs.
-fn curl(url: &str) -> (u32, u64) {
-    let child = Command::new(tool::path("curl"))
-        .args(["--silent", "--show-error", "--fail", "--noproxy", "*"])
-        .args(["--output", "/dev/null", "--write-out", "%{num_connects}\\n", url])
-        .stdout(Stdio::piped())
-        .spawn()
-        .expect("curl starts");
-    let pid = child.id();
-    let output = child.wait_with_output().expect("its end");
-    assert!(output.status.success(), "{}", output.status);
-    let said = String::from_utf8(output.stdout).expect("numbers");
-    (pid, said.lines().map(|line| line.parse::<u64>().expect("a number")).sum())
-}
+use crate::support::wait;
 
 #[test]
 #[ignore = "needs root"]

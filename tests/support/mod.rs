@@ -1,6 +1,7 @@
 //! What the live suites share: the tracer under test, the peers it watches, the clients it judges.
 //! Nothing here asserts a verdict; that is the tests' work.
 
+pub(crate) mod curl;
 #[expect(dead_code, reason = "the corpus asks more of it")]
 pub(crate) mod nginx;
 pub(crate) mod peer;

@@ -1,12 +1,11 @@
 //! curl: a process for each request, and one process for many.
 
-use std::process::{Command, Stdio};
-
 use super::Case;
 use crate::scene::Scene;
+use crate::support::curl::curl;
 use crate::support::expectation::Party;
 use crate::support::nginx::Nginx;
-use crate::support::{tool, wait};
+use crate::support::wait;
 
 const REQUESTS: u64 = 15;
 
@@ -15,21 +14,6 @@ pub(super) fn cases() -> Vec<Case> {
         Case::new("curl-loop", &["short-lived-process"], each),
         Case::new("curl-many-urls", &[], one),
     ]
-}
-
-/// Runs one curl to its end: its pid and how often it says it connected, over all its URLs.
-fn curl(url: &str) -> (u32, u64) {
-    let child = Command::new(tool::path("curl"))
-        .args(["--silent", "--show-error", "--fail", "--noproxy", "*"])
-        .args(["--output", "/dev/null", "--write-out", "%{num_connects}\\n", url])
-        .stdout(Stdio::piped())
-        .spawn()
-        .expect("curl starts");
-    let pid = child.id();
-    let output = child.wait_with_output().expect("its end");
-    assert!(output.status.success(), "{}", output.status);
-    let said = String::from_utf8(output.stdout).expect("numbers");
-    (pid, said.lines().map(|line| line.parse::<u64>().expect("a number")).sum())
 }
 
 fn each(scene: &mut Scene) {
