@@ -18,7 +18,7 @@ use crate::detect::Thresholds;
 use crate::pipeline::{Fed, Pipeline, Selection, Setting};
 use crate::probe::{self, Capacity, Host};
 use crate::process::{self, Identity, Lookup, Scan};
-use crate::source::{Input, Kernel};
+use crate::source::{Chunk, Input, Kernel};
 
 /// How often the buffer is drained. Kernel-side wakeups cost more than all hooks together; this
 /// costs an idle host 20 short wakeups a second, and 16 MiB hold a million records a second.
@@ -33,7 +33,7 @@ const LONGEST_TICK: Duration = Duration::from_secs(5);
 /// What the caller is told about.
 pub(super) enum Progress<'a> {
     /// Bytes from the kernel, before they are interpreted.
-    Input(&'a Input),
+    Input(Input<'a>),
     /// A process seen for the first time.
     Met(&'a Identity),
     /// A complete, judged interval.
@@ -103,7 +103,8 @@ impl Observation {
         on: &mut dyn FnMut(&Pipeline, Progress<'_>) -> Result<(), Error>,
     ) -> Result<T, Error> {
         let Self { runtime, signals, kernel, pipeline } = self;
-        runtime.block_on(Loop { kernel, pipeline, group }.until(stop(signals), on))
+        let inputs = Chunk::default();
+        runtime.block_on(Loop { kernel, pipeline, group, inputs }.until(stop(signals), on))
     }
 
     /// Waits for something without observing.
@@ -117,6 +118,8 @@ struct Loop<'a> {
     kernel: &'a mut Kernel,
     pipeline: &'a mut Pipeline,
     group: Option<&'a Group>,
+    /// Of one drain or snapshot.
+    inputs: Chunk,
 }
 
 impl Loop<'_> {
@@ -135,9 +138,8 @@ impl Loop<'_> {
                 _ = drain.tick() => {}
             }
             if Instant::now() < due {
-                let mut inputs = Vec::new();
-                self.kernel.drain(&mut |input| inputs.push(input));
-                self.feed(&inputs, on)?;
+                self.kernel.drain(&mut |input| self.inputs.push(input));
+                self.feed(on)?;
             } else {
                 let began = Instant::now();
                 self.tick(false, on)?;
@@ -152,21 +154,19 @@ impl Loop<'_> {
         on: &mut dyn FnMut(&Pipeline, Progress<'_>) -> Result<(), Error>,
     ) -> Result<(), Error> {
         let now_ns = Clock::monotonic_ns();
-        let mut inputs = Vec::new();
-        self.kernel.snapshot(&mut |input| inputs.push(input))?;
-        inputs.push(Input::Tick { now_ns, is_last });
-        self.feed(&inputs, on)
+        self.kernel.snapshot(&mut |input| self.inputs.push(input))?;
+        self.inputs.push(Input::Tick { now_ns, is_last });
+        self.feed(on)
     }
 
     fn feed(
         &mut self,
-        inputs: &[Input],
         on: &mut dyn FnMut(&Pipeline, Progress<'_>) -> Result<(), Error>,
     ) -> Result<(), Error> {
         if let Some(group) = self.group {
             self.pipeline.admit(group.numbers());
         }
-        for input in inputs {
+        for input in self.inputs.inputs() {
             let fed = self.pipeline.feed(input);
             if let Fed::Met(identity) = &fed {
                 on(self.pipeline, Progress::Met(identity))?;
@@ -176,6 +176,7 @@ impl Loop<'_> {
                 on(self.pipeline, Progress::Tick(tick))?;
             }
         }
+        self.inputs.clear();
         Ok(())
     }
 }
