@@ -26,7 +26,7 @@ impl Host {
     #[must_use]
     pub fn read() -> Self {
         let system = rustix::system::sysinfo();
-        let of_host = u64::from(system.totalram).saturating_mul(u64::from(system.mem_unit));
+        let of_host = system.totalram.saturating_mul(u64::from(system.mem_unit));
         let of_group = group_limit().filter(|limit| *limit < of_host);
         let cpus = aya::util::online_cpus().map_or(1, |cpus| cpus.len() as u64);
         let files = number("/proc/sys/fs/file-max");
