@@ -3,6 +3,7 @@
 
 use std::collections::BTreeSet;
 use std::fs::{self, File};
+use std::io::Write;
 use std::path::Path;
 
 use serde_json::Value;
@@ -20,7 +21,7 @@ struct Kept {
 
 impl Kept {
     /// Learns from one input.
-    fn learn(&mut self, input: &Input) {
+    fn learn(&mut self, input: Input<'_>) {
         if let Input::Record(bytes) | Input::Live(bytes) = input
             && let Ok(Event::Conn(conn)) = decode(bytes)
             && self.ports.iter().any(|port| [conn.sport, conn.dport].contains(port))
@@ -30,22 +31,28 @@ impl Kept {
         }
     }
 
-    /// The input as it is kept, if it is.
-    fn keep(&self, input: Input) -> Option<Input> {
-        match &input {
+    /// Appends the input as it is kept, if it is.
+    fn keep(&self, input: Input<'_>, writer: &mut Writer<impl Write>) {
+        let is_kept = match input {
             Input::Record(bytes) | Input::Live(bytes) => {
                 let cookie = match decode(bytes).expect("our own record") {
                     Event::Conn(conn) => conn.cookie,
                     Event::Late(late) => late.cookie,
                 };
-                self.cookies.contains(&cookie).then_some(input)
+                self.cookies.contains(&cookie)
             }
             Input::Identity(json) => {
                 let identity = Identity::from_json(json).expect("our own identity");
-                let is_kept = self.processes.contains(&identity.id.pid);
-                is_kept.then(|| Input::Identity(neutral(identity).to_json()))
+                if self.processes.contains(&identity.id.pid) {
+                    let json = neutral(identity).to_json();
+                    writer.write(Input::Identity(&json)).expect("memory");
+                }
+                false
             }
-            Input::Lost(_) | Input::Tick { .. } => Some(input),
+            Input::Lost(_) | Input::Tick { .. } => true,
+        };
+        if is_kept {
+            writer.write(input).expect("memory");
         }
     }
 }
@@ -77,16 +84,14 @@ pub(crate) fn reduce(raw: &Path, ports: &[u16], to: &Path) {
     let mut kept = Kept { ports: ports.to_vec(), ..Kept::default() };
     let mut reader = open();
     while let Some(input) = reader.next().expect("a whole recording") {
-        kept.learn(&input);
+        kept.learn(input);
     }
     assert!(!kept.cookies.is_empty(), "no connection of ports {ports:?}");
     let mut reader = open();
     let mut bytes = Vec::new();
     let mut writer = Writer::new(&mut bytes, &neutral_setting(reader.meta())).expect("memory");
     while let Some(input) = reader.next().expect("a whole recording") {
-        if let Some(input) = kept.keep(input) {
-            writer.write(&input).expect("memory");
-        }
+        kept.keep(input, &mut writer);
     }
     drop(writer);
     fs::write(to, bytes).expect("the reduced recording");

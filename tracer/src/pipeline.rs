@@ -185,7 +185,7 @@ impl Pipeline {
     }
 
     /// Takes one input.
-    pub fn feed(&mut self, input: &Input) -> Fed {
+    pub fn feed(&mut self, input: Input<'_>) -> Fed {
         match input {
             Input::Record(bytes) => match decode::decode(bytes) {
                 Ok(Event::Conn(mut conn)) => {
@@ -205,7 +205,7 @@ impl Pipeline {
                 Ok(Event::Late(_)) => self.count_error(decode::Error::UnknownKind),
                 Err(error) => self.count_error(error),
             },
-            Input::Lost(lost) => self.lost = *lost,
+            Input::Lost(lost) => self.lost = lost,
             Input::Identity(json) => match Identity::from_json(json) {
                 Some(identity) => {
                     self.processes.insert(identity);
@@ -213,7 +213,7 @@ impl Pipeline {
                 None => self.count_error(decode::Error::BadValue),
             },
             Input::Tick { now_ns, is_last } => {
-                let mut tick = self.connections.tick(*now_ns, *is_last);
+                let mut tick = self.connections.tick(now_ns, is_last);
                 self.tracked = tick.live.len() as u64;
                 self.selection.narrow(&mut tick, &self.processes);
                 self.judge.fold(&tick, &self.processes);

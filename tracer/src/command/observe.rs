@@ -16,9 +16,9 @@ use crate::clock::Clock;
 use crate::connection::Tick;
 use crate::detect::Thresholds;
 use crate::pipeline::{Fed, Pipeline, Selection, Setting};
-use crate::probe;
+use crate::probe::{self, Capacity, Host};
 use crate::process::{self, Identity, Lookup, Scan};
-use crate::source::{Input, Kernel};
+use crate::source::{Chunk, Input, Kernel};
 
 /// How often the buffer is drained. Kernel-side wakeups cost more than all hooks together; this
 /// costs an idle host 20 short wakeups a second, and 16 MiB hold a million records a second.
@@ -33,7 +33,7 @@ const LONGEST_TICK: Duration = Duration::from_secs(5);
 /// What the caller is told about.
 pub(super) enum Progress<'a> {
     /// Bytes from the kernel, before they are interpreted.
-    Input(&'a Input),
+    Input(Input<'a>),
     /// A process seen for the first time.
     Met(&'a Identity),
     /// A complete, judged interval.
@@ -103,7 +103,8 @@ impl Observation {
         on: &mut dyn FnMut(&Pipeline, Progress<'_>) -> Result<(), Error>,
     ) -> Result<T, Error> {
         let Self { runtime, signals, kernel, pipeline } = self;
-        runtime.block_on(Loop { kernel, pipeline, group }.until(stop(signals), on))
+        let inputs = Chunk::default();
+        runtime.block_on(Loop { kernel, pipeline, group, inputs }.until(stop(signals), on))
     }
 
     /// Waits for something without observing.
@@ -117,6 +118,8 @@ struct Loop<'a> {
     kernel: &'a mut Kernel,
     pipeline: &'a mut Pipeline,
     group: Option<&'a Group>,
+    /// Of one drain or snapshot.
+    inputs: Chunk,
 }
 
 impl Loop<'_> {
@@ -135,9 +138,8 @@ impl Loop<'_> {
                 _ = drain.tick() => {}
             }
             if Instant::now() < due {
-                let mut inputs = Vec::new();
-                self.kernel.drain(&mut |input| inputs.push(input));
-                self.feed(&inputs, on)?;
+                self.kernel.drain(&mut |input| self.inputs.push(input));
+                self.feed(on)?;
             } else {
                 let began = Instant::now();
                 self.tick(false, on)?;
@@ -152,21 +154,19 @@ impl Loop<'_> {
         on: &mut dyn FnMut(&Pipeline, Progress<'_>) -> Result<(), Error>,
     ) -> Result<(), Error> {
         let now_ns = Clock::monotonic_ns();
-        let mut inputs = Vec::new();
-        self.kernel.snapshot(&mut |input| inputs.push(input))?;
-        inputs.push(Input::Tick { now_ns, is_last });
-        self.feed(&inputs, on)
+        self.kernel.snapshot(&mut |input| self.inputs.push(input))?;
+        self.inputs.push(Input::Tick { now_ns, is_last });
+        self.feed(on)
     }
 
     fn feed(
         &mut self,
-        inputs: &[Input],
         on: &mut dyn FnMut(&Pipeline, Progress<'_>) -> Result<(), Error>,
     ) -> Result<(), Error> {
         if let Some(group) = self.group {
             self.pipeline.admit(group.numbers());
         }
-        for input in inputs {
+        for input in self.inputs.inputs() {
             let fed = self.pipeline.feed(input);
             if let Fed::Met(identity) = &fed {
                 on(self.pipeline, Progress::Met(identity))?;
@@ -176,6 +176,7 @@ impl Loop<'_> {
                 on(self.pipeline, Progress::Tick(tick))?;
             }
         }
+        self.inputs.clear();
         Ok(())
     }
 }
@@ -198,11 +199,21 @@ pub(super) fn own_pid() -> u32 {
     if process::sees_kernel_pids() { std::process::id() } else { 0 }
 }
 
+/// Sizes of the kernel's maps: what this host suits, and what was asked for.
+fn capacity(args: &cli::Tracing) -> Capacity {
+    let suits = Capacity::of(&Host::read());
+    Capacity {
+        connections: args.max_connections.unwrap_or(suits.connections),
+        plain_connections: args.max_connections.unwrap_or(suits.plain_connections),
+        ring_mib: args.ring_mib.unwrap_or(suits.ring_mib),
+        ..suits
+    }
+}
+
 /// What the loader is asked for.
 pub(super) fn settings(args: &cli::Tracing) -> probe::Settings {
     probe::Settings {
-        max_connections: args.max_connections,
-        ring_bytes: args.ring_mib << 20,
+        capacity: capacity(args),
         kernel_log: args.kernel_log,
         own_pid: own_pid(),
         no_fentry: args.no_fentry,

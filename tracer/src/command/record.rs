@@ -22,7 +22,7 @@ pub(super) fn run(args: &Record) -> Result<Outcome, Error> {
     observation.run(args.duration, &mut |_, progress| {
         let result = match progress {
             // Before the record that made it known, so that replay has it in time.
-            Progress::Met(identity) => writer.write(&Input::Identity(identity.to_json())),
+            Progress::Met(identity) => writer.write(Input::Identity(&identity.to_json())),
             Progress::Input(input) => {
                 records += u64::from(matches!(input, Input::Record(_)));
                 writer.write(input)

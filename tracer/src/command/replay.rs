@@ -41,7 +41,7 @@ pub(super) fn run(args: &Replay) -> Result<Outcome, Error> {
                     break;
                 }
             };
-            if let Fed::Tick(tick) = pipeline.feed(&input) {
+            if let Fed::Tick(tick) = pipeline.feed(input) {
                 at_ns = tick.now_ns;
                 if args.report.connections {
                     report::ended(&mut *sink, &pipeline, &tick)?;

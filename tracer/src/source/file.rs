@@ -1,23 +1,14 @@
 //! Recorded files: the same bytes the kernel gave, framed, so that they can be judged again.
 //!
-//! A file is `MAGIC`, then frames of one kind byte, a little-endian `u32` length and the payload.
-//! Records are in the byte order and layout of the host that wrote them; `meta` names both.
+//! A file is `MAGIC`, then frames. Records are in the byte order and layout of the host that wrote
+//! them; `meta` names both.
 
 use std::io::{self, BufReader, BufWriter, Read, Write};
 
-use bytes::Buf;
-
-use super::{Input, Lost};
+use super::{Input, frame};
 
 /// First bytes of every file; the digit is the version of the framing.
 const MAGIC: &[u8; 8] = b"TRACERW1";
-
-const META: u8 = 1;
-const RECORD: u8 = 2;
-const LIVE: u8 = 3;
-const IDENTITY: u8 = 4;
-const LOST: u8 = 5;
-const TICK: u8 = 6;
 
 /// No frame we write is longer: a longer one means the file is damaged. The longest is the first, if
 /// very many connections were there before.
@@ -56,7 +47,7 @@ impl<W: Write> Writer<W> {
     pub fn new(out: W, meta: &str) -> io::Result<Self> {
         let mut writer = Self { out: BufWriter::new(out) };
         writer.out.write_all(MAGIC)?;
-        writer.frame(META, meta.as_bytes())?;
+        frame::put(&mut writer.out, frame::META, meta.as_bytes())?;
         Ok(writer)
     }
 
@@ -64,29 +55,12 @@ impl<W: Write> Writer<W> {
     ///
     /// # Errors
     /// Those of the writer.
-    pub fn write(&mut self, input: &Input) -> io::Result<()> {
+    pub fn write(&mut self, input: Input<'_>) -> io::Result<()> {
+        frame::put_input(&mut self.out, input)?;
         match input {
-            Input::Record(bytes) => self.frame(RECORD, bytes),
-            Input::Live(bytes) => self.frame(LIVE, bytes),
-            Input::Identity(json) => self.frame(IDENTITY, json.as_bytes()),
-            Input::Lost(lost) => {
-                let bytes: Vec<u8> = lost.iter().flat_map(|count| count.to_le_bytes()).collect();
-                self.frame(LOST, &bytes)
-            }
-            Input::Tick { now_ns, is_last } => {
-                let mut bytes = now_ns.to_le_bytes().to_vec();
-                bytes.push(u8::from(*is_last));
-                self.frame(TICK, &bytes)?;
-                self.out.flush()
-            }
+            Input::Tick { .. } => self.out.flush(),
+            _ => Ok(()),
         }
-    }
-
-    fn frame(&mut self, kind: u8, payload: &[u8]) -> io::Result<()> {
-        let len = u32::try_from(payload.len()).map_err(io::Error::other)?;
-        self.out.write_all(&[kind])?;
-        self.out.write_all(&len.to_le_bytes())?;
-        self.out.write_all(payload)
     }
 }
 
@@ -95,6 +69,8 @@ pub struct Reader<R: Read> {
     input: BufReader<R>,
     at: u64,
     meta: String,
+    /// Of the frame read last.
+    payload: Vec<u8>,
     is_done: bool,
 }
 
@@ -104,14 +80,20 @@ impl<R: Read> Reader<R> {
     /// # Errors
     /// [`Error::NotOurs`] or an I/O error.
     pub fn new(input: R) -> Result<Self, Error> {
-        let mut reader =
-            Self { input: BufReader::new(input), at: 0, meta: String::new(), is_done: false };
+        let mut reader = Self {
+            input: BufReader::new(input),
+            at: 0,
+            meta: String::new(),
+            payload: Vec::new(),
+            is_done: false,
+        };
         let mut magic = [0; MAGIC.len()];
         reader.fill(&mut magic).map_err(not_ours)?;
         reader.at = magic.len() as u64;
         match reader.frame() {
-            Ok(Some((META, payload))) if &magic == MAGIC => {
-                reader.meta = String::from_utf8(payload).map_err(|_| Error::NotOurs)?;
+            Ok(Some(frame::META)) if &magic == MAGIC => {
+                let meta = std::mem::take(&mut reader.payload);
+                reader.meta = String::from_utf8(meta).map_err(|_| Error::NotOurs)?;
                 Ok(reader)
             }
             Err(error @ Error::Io(_)) => Err(error),
@@ -130,35 +112,37 @@ impl<R: Read> Reader<R> {
     /// # Errors
     /// [`Error::CutOff`] and [`Error::Damaged`] end the file; what came before is good.
     #[expect(clippy::should_implement_trait, reason = "an iterator of results hides the end")]
-    pub fn next(&mut self) -> Result<Option<Input>, Error> {
+    pub fn next(&mut self) -> Result<Option<Input<'_>>, Error> {
         if self.is_done {
             return Ok(None);
         }
         let at = self.at;
-        let Some((kind, payload)) = self.frame()? else {
+        let Some(kind) = self.frame()? else {
             self.is_done = true;
             return Err(Error::CutOff);
         };
-        let input = input(kind, payload).ok_or(Error::Damaged { at });
+        let input = frame::input(kind, &self.payload).ok_or(Error::Damaged { at });
         self.is_done = matches!(input, Err(_) | Ok(Input::Tick { is_last: true, .. }));
         input.map(Some)
     }
 
-    /// One frame, `None` at the end of the file.
-    fn frame(&mut self) -> Result<Option<(u8, Vec<u8>)>, Error> {
-        let mut head = [0; 5];
+    /// Reads one frame and gives its kind, `None` at the end of the file.
+    fn frame(&mut self) -> Result<Option<u8>, Error> {
+        let mut head = [0; frame::HEAD];
         if self.input.read(&mut head[..1])? == 0 {
             return Ok(None);
         }
         self.fill(&mut head[1..])?;
-        let len = (&head[1..]).get_u32_le();
-        if len > MAX_FRAME {
+        let Some((kind, len)) = frame::head(&head).filter(|(_, len)| *len <= MAX_FRAME) else {
             return Err(Error::Damaged { at: self.at });
-        }
-        let mut payload = vec![0; len as usize];
-        self.fill(&mut payload)?;
-        self.at += (head.len() + payload.len()) as u64;
-        Ok(Some((head[0], payload)))
+        };
+        let mut payload = std::mem::take(&mut self.payload);
+        payload.resize(len as usize, 0);
+        let filled = self.fill(&mut payload);
+        self.payload = payload;
+        filled?;
+        self.at += (head.len() + self.payload.len()) as u64;
+        Ok(Some(kind))
     }
 
     fn fill(&mut self, buf: &mut [u8]) -> Result<(), Error> {
@@ -174,60 +158,37 @@ fn not_ours(error: Error) -> Error {
     if matches!(error, Error::CutOff) { Error::NotOurs } else { error }
 }
 
-fn input(kind: u8, payload: Vec<u8>) -> Option<Input> {
-    let mut buf = payload.as_slice();
-    match kind {
-        RECORD => Some(Input::Record(payload)),
-        LIVE => Some(Input::Live(payload)),
-        IDENTITY => String::from_utf8(payload).ok().map(Input::Identity),
-        LOST => {
-            let mut lost = Lost::default();
-            // An older recording knows fewer reasons.
-            for count in lost.iter_mut().take(buf.len() / 8) {
-                *count = buf.get_u64_le();
-            }
-            buf.is_empty().then_some(Input::Lost(lost))
-        }
-        TICK => {
-            let now_ns = buf.try_get_u64_le().ok()?;
-            let is_last = buf.try_get_u8().ok()? != 0;
-            buf.is_empty().then_some(Input::Tick { now_ns, is_last })
-        }
-        _ => None,
-    }
-}
-
 #[cfg(test)]
 mod tests {
+    use super::super::Chunk;
     use super::*;
 
-    fn inputs() -> Vec<Input> {
-        vec![
-            Input::Record(vec![1, 2, 3]),
-            Input::Live(vec![]),
-            Input::Identity("{}".into()),
-            Input::Lost([1, 2, u64::MAX, 4]),
-            Input::Tick { now_ns: 5, is_last: false },
-            Input::Tick { now_ns: 6, is_last: true },
-        ]
-    }
+    const INPUTS: [Input<'static>; 6] = [
+        Input::Record(&[1, 2, 3]),
+        Input::Live(&[]),
+        Input::Identity("{}"),
+        Input::Lost([1, 2, u64::MAX, 4]),
+        Input::Tick { now_ns: 5, is_last: false },
+        Input::Tick { now_ns: 6, is_last: true },
+    ];
 
     fn file() -> Vec<u8> {
         let mut out = Vec::new();
         let mut writer = Writer::new(&mut out, "{\"a\":1}").unwrap();
-        for input in inputs() {
-            writer.write(&input).unwrap();
+        for input in INPUTS {
+            writer.write(input).unwrap();
         }
         drop(writer);
         out
     }
 
-    fn read(bytes: &[u8]) -> (Vec<Input>, Result<(), Error>) {
+    /// The inputs that could be read, as the frames of a chunk.
+    fn read(bytes: &[u8]) -> (Chunk, Result<(), Error>) {
+        let mut inputs = Chunk::default();
         let mut reader = match Reader::new(bytes) {
             Ok(reader) => reader,
-            Err(error) => return (Vec::new(), Err(error)),
+            Err(error) => return (inputs, Err(error)),
         };
-        let mut inputs = Vec::new();
         loop {
             match reader.next() {
                 Ok(Some(input)) => inputs.push(input),
@@ -242,18 +203,18 @@ mod tests {
         let bytes = file();
         assert_eq!(Reader::new(bytes.as_slice()).unwrap().meta(), "{\"a\":1}");
         let (got, end) = read(&bytes);
-        assert_eq!(got, inputs());
+        assert!(got.inputs().eq(INPUTS), "{got:?}");
         assert!(end.is_ok());
     }
 
     #[test]
     fn a_file_cut_off_anywhere_says_so_and_keeps_what_came_before() {
         let bytes = file();
-        let whole = inputs();
         for len in 0..bytes.len() {
             let (got, end) = read(&bytes[..len]);
             assert!(matches!(end, Err(Error::CutOff | Error::NotOurs)), "cut at {len}: {end:?}");
-            assert_eq!(got, whole[..got.len()], "cut at {len}");
+            let count = got.inputs().count();
+            assert!(got.inputs().eq(INPUTS[..count].iter().copied()), "cut at {len}");
         }
     }
 
@@ -263,7 +224,7 @@ mod tests {
         let at = 8 + 5 + 7;
         bytes[at] = 99;
         assert!(matches!(read(&bytes).1, Err(Error::Damaged { at: place }) if place == at as u64));
-        bytes[at] = RECORD;
+        bytes[at] = b'\x02';
         bytes[at + 4] = 0xff;
         assert!(matches!(read(&bytes).1, Err(Error::Damaged { .. })));
     }

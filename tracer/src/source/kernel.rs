@@ -41,9 +41,9 @@ fn is_unowned(bytes: &[u8], now_ns: u64) -> bool {
         && word(offset_of!(Conn, flags)).is_some_and(|bits| bits & flags::SEEDED == 0)
 }
 
-fn drain(records: &mut RingBuf<MapData>, yield_input: &mut dyn FnMut(Input)) {
+fn drain(records: &mut RingBuf<MapData>, yield_input: &mut dyn FnMut(Input<'_>)) {
     while let Some(record) = records.next() {
-        yield_input(Input::Record(record.to_vec()));
+        yield_input(Input::Record(&record));
     }
 }
 
@@ -70,7 +70,7 @@ impl Kernel {
     }
 
     /// Yields every record that is in the ring buffer now.
-    pub fn drain(&mut self, yield_input: &mut dyn FnMut(Input)) {
+    pub fn drain(&mut self, yield_input: &mut dyn FnMut(Input<'_>)) {
         if let Some(log) = &mut self.attached.log {
             log.flush();
         }
@@ -82,7 +82,7 @@ impl Kernel {
     ///
     /// # Errors
     /// If the kernel refuses to read a map.
-    pub fn snapshot(&mut self, yield_input: &mut dyn FnMut(Input)) -> Result<(), MapError> {
+    pub fn snapshot(&mut self, yield_input: &mut dyn FnMut(Input<'_>)) -> Result<(), MapError> {
         if let Err(error) = self.attached.poll(&self.namespaces.due()) {
             tracing::warn!(%error, "open connections could not be checked for idleness");
         }
@@ -104,7 +104,7 @@ impl Kernel {
             }
             self.namespaces.meet(&bytes);
             self.has_unowned |= is_unowned(&bytes, now_ns);
-            yield_input(Input::Live(bytes.to_vec()));
+            yield_input(Input::Live(&bytes));
             // The walk may take longer than the ring buffer lasts.
             if nth % DRAIN_EVERY == 0 {
                 drain(records, yield_input);
