@@ -44,7 +44,7 @@ fn serve() -> Result<()> {
             }
             "list" => json!({
                 "programs": programs()?,
-                "maps": loaded_maps().filter_map(|info| info.ok().map(map)).collect::<Vec<_>>(),
+                "maps": loaded_maps().filter_map(|info| info.ok().as_ref().map(map)).collect::<Vec<_>>(),
             }),
             other => bail!("no command `{other}`: on, off, list"),
         };
@@ -95,7 +95,7 @@ fn hook(name: &str) -> Option<&'static str> {
         .map(|hook| hook.name)
 }
 
-fn map(info: MapInfo) -> Value {
+fn map(info: &MapInfo) -> Value {
     json!({
         "id": info.id(),
         "name": info.name_as_str().unwrap_or_default(),
@@ -117,12 +117,12 @@ mod tests {
 
     #[test]
     fn names_that_the_kernel_cut_are_of_one_hook() {
-        for hook in HOOKS.iter().chain(PLAIN_HOOKS) {
-            for name in hook.candidates.iter().flat_map(|(_, names)| *names) {
+        for one in HOOKS.iter().chain(PLAIN_HOOKS) {
+            for name in one.candidates.iter().flat_map(|(_, names)| *names) {
                 let kept = &name[..name.len().min(NAME_LEN)];
-                assert_eq!(super::hook(kept), Some(hook.name), "{name}");
+                assert_eq!(hook(kept), Some(one.name), "{name}");
             }
         }
-        assert_eq!(super::hook("floor_tp_btf"), None);
+        assert_eq!(hook("floor_tp_btf"), None);
     }
 }

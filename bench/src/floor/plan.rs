@@ -4,7 +4,7 @@
 use anyhow::{Context as _, Result, bail};
 use aya_obj::{Object, ProgramSection};
 use tracer::probe::hook::{Hook, Kind};
-use tracer::probe::{Settings, Status, survey};
+use tracer::probe::{Capacity, Settings, Status, survey};
 
 /// The programs of tracer, to know the kind of each.
 static TRACER: &[u8] = include_bytes!("../../../tracer/bpf/tracer.bpf.o");
@@ -20,9 +20,8 @@ pub(crate) struct Step {
 /// Tries what tracer would attach, detaches it, and tells what that was.
 pub(crate) fn of_this_host() -> Result<Vec<Step>> {
     let settings = Settings {
-        max_connections: 1,
-        // The least that the kernel takes.
-        ring_bytes: 4096,
+        // Small: nothing is observed.
+        capacity: Capacity { connections: 1, plain_connections: 1, ring_mib: 1, under_way: 1 },
         kernel_log: false,
         own_pid: std::process::id(),
         no_fentry: false,

@@ -144,7 +144,7 @@ fn listen(
         let (at, chunk) = (started.elapsed(), &buffer[..len]);
         let before = kept.len();
         kept.extend_from_slice(chunk);
-        heard += chunk.iter().filter(|byte| **byte == b'\n').count() as u64;
+        heard += bytecount::count(chunk, b'\n') as u64;
         if left > 0 {
             let whole = kept.iter().rposition(|byte| *byte == b'\n').map_or(0, |end| end + 1);
             let begin =
@@ -180,7 +180,7 @@ mod tests {
     #[test]
     fn lines_can_be_waited_for_and_are_all_counted() {
         let mut command = Command::new("sh");
-        command.args(["-c", "echo one; printf tw; sleep 0.1; echo o; echo three; sleep 60"]);
+        command.args(["-c", "echo one; printf tw; sleep 0.1; echo o; echo three; exec sleep 60"]);
         let mut program = Background::start(&mut command, 2).unwrap();
         let patience = Duration::from_secs(10);
         assert_eq!(program.line(patience).unwrap().1, "one");

@@ -20,7 +20,7 @@ pub(crate) struct Target {
     /// Of what.
     pub(super) what: &'static str,
     /// The bound.
-    pub(super) target: Bound,
+    pub(super) bound: Bound,
     /// What was measured, `None` if it was not.
     pub(super) measured: Option<f64>,
 }
@@ -70,7 +70,7 @@ impl Section {
 
 impl Target {
     pub(super) fn is_met(&self) -> Option<bool> {
-        self.measured.map(|measured| match self.target {
+        self.measured.map(|measured| match self.bound {
             Bound::AtMost(bound, _) => measured <= bound,
             Bound::AtLeast(bound, _) => measured >= bound,
         })
@@ -85,7 +85,7 @@ impl Target {
     }
 
     fn json(&self) -> Value {
-        let (least, most, unit) = match self.target {
+        let (least, most, unit) = match self.bound {
             Bound::AtMost(bound, unit) => (None, Some(bound), unit),
             Bound::AtLeast(bound, unit) => (Some(bound), None, unit),
         };
@@ -125,8 +125,8 @@ impl Report {
         self.sections.push(section);
     }
 
-    pub(super) fn target(&mut self, what: &'static str, target: Bound, measured: Option<f64>) {
-        self.targets.push(Target { what, target, measured });
+    pub(super) fn target(&mut self, what: &'static str, bound: Bound, measured: Option<f64>) {
+        self.targets.push(Target { what, bound, measured });
     }
 
     /// A key of the JSON document.
@@ -141,11 +141,11 @@ impl Report {
         }
         let mut targets = Section::new("Targets", &["what", "target", "measured", "verdict"]);
         for target in &self.targets {
-            let unit = target.target.unit();
+            let unit = target.bound.unit();
             let measured =
                 target.measured.map_or_else(String::new, |v| format!("{} {unit}", short(v)));
             let verdict = target.verdict().to_owned();
-            targets.row([target.what.to_owned(), target.target.text(), measured, verdict]);
+            targets.row([target.what.to_owned(), target.bound.text(), measured, verdict]);
         }
         targets.print();
     }
@@ -181,8 +181,8 @@ pub(super) fn spread(spread: Option<Spread>) -> String {
 mod tests {
     use super::*;
 
-    fn target(target: Bound, measured: Option<f64>) -> Target {
-        Target { what: "x", target, measured }
+    fn target(bound: Bound, measured: Option<f64>) -> Target {
+        Target { what: "x", bound, measured }
     }
 
     #[test]
