@@ -11,7 +11,7 @@ use serde_json::{Map, Value, json};
 use std::collections::BTreeMap;
 
 /// Keep-alive connections that are busy at one time.
-const BUSY: u32 = 64;
+pub(super) const BUSY: u32 = 64;
 
 /// Run time while connections come and go.
 pub(crate) fn connections(

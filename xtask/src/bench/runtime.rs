@@ -143,7 +143,8 @@ mod tests {
     use super::*;
 
     fn slice(connections: u64, programs: &[(&str, &[(u64, u64)])]) -> Slice {
-        let done = Done { connections, exchanges: 0, errors: 0, seconds: 1.0, cpu_seconds: 1.0 };
+        let done =
+            Done { connections, exchanges: 0, errors: 0, seconds: 1.0, cpu_seconds: 1.0, netns: 1 };
         let ran = |&(ns, runs): &(u64, u64)| Ran { name: "p".to_owned(), ns, runs };
         let hooks = programs
             .iter()

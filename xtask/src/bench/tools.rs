@@ -13,21 +13,39 @@ pub(crate) struct Tools {
     pub(super) load: PathBuf,
     /// Empty programs on the same hooks.
     pub(super) floor: PathBuf,
+    /// Makes a long recording of a short one.
+    pub(super) inflate: PathBuf,
     /// Asks the kernel for the run times of programs.
     pub(super) bpfstat: PathBuf,
+    /// Where recordings go.
+    pub(super) scratch: PathBuf,
+}
+
+/// How they are built.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Profile {
+    Release,
+    Debug,
 }
 
 impl Tools {
-    /// Builds them.
-    pub(super) fn build(workspace: &Workspace) -> Result<Self> {
+    /// Builds them. What is measured is told for a release build; the BPF programs are the same in
+    /// any.
+    pub(super) fn build(workspace: &Workspace, profile: Profile) -> Result<Self> {
         let packages = ["-p", "tracer", "-p", "tracer-bench"];
-        run(cargo().args(["build", "--release", "--locked", "--bins"]).args(packages))?;
-        let program = |name: &str| workspace.target().join("release").join(name);
+        let (flag, folder) = match profile {
+            Profile::Release => (Some("--release"), "release"),
+            Profile::Debug => (None, "debug"),
+        };
+        run(cargo().args(["build", "--locked", "--bins"]).args(flag).args(packages))?;
+        let program = |name: &str| workspace.target().join(folder).join(name);
         Ok(Self {
             tracer: program("tracer"),
             load: program("load"),
             floor: program("floor"),
+            inflate: program("inflate"),
             bpfstat: program("bpfstat"),
+            scratch: workspace.target().join("bench"),
         })
     }
 }
