@@ -29,22 +29,23 @@ pub(super) enum Profile {
 }
 
 impl Tools {
-    /// Builds them. What is measured is told for a release build; the BPF programs are the same in
-    /// any.
+    /// Builds them. What is measured is told for a release build of tracer; the BPF programs are the
+    /// same in any. What only helps needs no optimizing.
     pub(super) fn build(workspace: &Workspace, profile: Profile) -> Result<Self> {
-        let packages = ["-p", "tracer", "-p", "tracer-bench"];
         let (flag, folder) = match profile {
             Profile::Release => (Some("--release"), "release"),
             Profile::Debug => (None, "debug"),
         };
-        run(cargo().args(["build", "--locked", "--bins"]).args(flag).args(packages))?;
-        let program = |name: &str| workspace.target().join(folder).join(name);
+        let measured = ["-p", "tracer", "--bin", "tracer", "-p", "tracer-bench", "--bin", "load"];
+        run(cargo().args(["build", "--locked"]).args(flag).args(measured))?;
+        run(cargo().args(["build", "--locked", "-p", "tracer-bench", "--bins"]))?;
+        let program = |folder: &str, name: &str| workspace.target().join(folder).join(name);
         Ok(Self {
-            tracer: program("tracer"),
-            load: program("load"),
-            floor: program("floor"),
-            inflate: program("inflate"),
-            bpfstat: program("bpfstat"),
+            tracer: program(folder, "tracer"),
+            load: program(folder, "load"),
+            floor: program("debug", "floor"),
+            inflate: program("debug", "inflate"),
+            bpfstat: program("debug", "bpfstat"),
             scratch: workspace.target().join("bench"),
         })
     }
