@@ -1,25 +1,22 @@
 //! The stage itself: wire records in, complete intervals of named connections out.
 
-use std::collections::{HashMap, HashSet};
-
+use compact_str::CompactString;
 use tracer_ebpf::{Conn, Late, first, flags, opened};
 
 use super::build;
 use super::close::Context;
-use super::open::Openings;
+use super::id::Id;
+use super::open::{Openings, Sweep};
 use super::overdue::Overdue;
 use super::plain::Sees;
-use super::record::OpenCause;
+use super::record::{Connection, OpenCause};
 use super::served::Served;
 use super::tick::Tick;
+use crate::hash::{Map, Set};
 
 /// How long an ended connection waits for data that arrives after our close: longer than nearly all
 /// round trips, shorter than a tick.
 pub const LATE_WAIT_NS: u64 = 500_000_000;
-
-/// Identity of a connection: a cookie is per socket, and a socket may dial again. Where the kernel
-/// gives no cookie (5.10), the peer, and our port if it was there before us, must do.
-type Id = (u64, u64, u32, [u8; 16], u16, u16);
 
 const ESTABLISHED: u8 = 1;
 const CLOSE: u8 = 7;
@@ -32,7 +29,7 @@ pub struct Facts {
     /// Length of a kernel clock tick, nanoseconds.
     pub tick_ns: u64,
     /// Kernel reset reasons by number.
-    pub reset_reasons: HashMap<u32, String>,
+    pub reset_reasons: Map<u32, CompactString>,
     /// Which end we are of connections that were there before us.
     pub served: Served,
     /// The `tcp_close` hook is attached.
@@ -46,9 +43,9 @@ pub struct Connections {
     facts: Facts,
     ended: Vec<Conn>,
     live: Vec<Conn>,
-    late: HashMap<u64, Late>,
+    late: Map<u64, Late>,
     /// Open causes of connections that are still open, named when they were first seen.
-    named: HashMap<Id, OpenCause>,
+    named: Map<Id, OpenCause>,
     openings: Openings,
     overdue: Overdue,
     previous_ns: u64,
@@ -63,8 +60,8 @@ impl Connections {
             facts,
             ended: Vec::new(),
             live: Vec::new(),
-            late: HashMap::new(),
-            named: HashMap::new(),
+            late: Map::default(),
+            named: Map::default(),
             openings: Openings::default(),
             overdue: Overdue::default(),
             previous_ns: start_ns,
@@ -107,74 +104,108 @@ impl Connections {
     pub fn tick(&mut self, now_ns: u64, is_last: bool) -> Tick {
         let wait_ns = if is_last { 0 } else { LATE_WAIT_NS };
         let cut_ns = now_ns.saturating_sub(wait_ns).max(self.previous_ns);
-        let mut all = Vec::new();
-        // A record that came while the snapshot was taken is here already.
-        let here: HashSet<Id> = self.ended.iter().map(id).collect();
-        let is_new = |conn: &&Conn| conn.old_state != 0 && !here.contains(&id(conn));
-        let overdue = self.live.iter().filter(is_new);
-        self.ended.extend(overdue.filter(|conn| self.overdue.take(conn, now_ns)));
-        let (done, waiting): (Vec<_>, Vec<_>) =
-            self.ended.drain(..).partition(|conn| conn.end_ns <= cut_ns);
-        // Not ended yet as of the cut; if not even opened, not part of this interval at all. One that
-        // ended while the snapshot was taken is in it too, and a walk of the table that begins anew,
-        // because its place was deleted, yields entries twice: each counts once.
-        let waiting_ids: HashSet<Id> = waiting.iter().map(id).collect();
-        let mut seen: HashSet<Id> = done.iter().map(id).collect();
-        let still_open: Vec<Conn> = waiting
-            .iter()
-            .map(|conn| reopened(conn, cut_ns))
-            .chain(self.live.drain(..).filter(is_open))
-            .filter(|conn| conn.open_ns <= cut_ns && seen.insert(id(conn)))
+        self.take_overdue(now_ns);
+        let waiting = self.open_at(cut_ns);
+        // Built in the order of their ends: connections are large, and would be moved to be sorted.
+        let mut done: Vec<(u64, u32)> = (0..)
+            .zip(&self.ended)
+            .filter(|(_, conn)| conn.end_ns <= cut_ns)
+            .map(|(arrival, conn)| (if is_closed(conn) { conn.first_close_ns } else { 0 }, arrival))
             .collect();
-        self.ended = waiting;
-        let done_count = done.len();
-        for conn in done.iter().chain(&still_open) {
-            let is_done = conn.old_state != 0;
-            let late = if is_done { self.late.remove(&conn.cookie) } else { None };
-            let cause = self.named.get(&id(conn)).copied().unwrap_or_else(|| at_once(conn));
-            let context = Context {
-                tick_ns: self.facts.tick_ns,
-                sees_close: self.facts.sees_close,
-                sees: self.facts.sees,
-                served: &self.facts.served,
-                reset_reasons: &|reason| self.facts.reset_reasons.get(&reason).cloned(),
-            };
-            all.push(build::connection(conn, late.as_ref(), cause, &context));
+        done.sort_by_key(|(at_ns, _)| *at_ns);
+        let mut sweep = Sweep::default();
+        let mut ended = Vec::with_capacity(done.len());
+        for (_, arrival) in done {
+            let conn = &self.ended[arrival as usize];
+            let late = if is_closed(conn) { self.late.remove(&conn.cookie) } else { None };
+            let connection = self.build(conn, late.as_ref());
+            sweep.add(arrival, &connection);
+            ended.push(connection);
         }
-        self.openings.name(&mut all, self.previous_ns, cut_ns);
-        self.named = still_open
-            .iter()
-            .zip(&all[done_count..])
-            .map(|(conn, connection)| (id(conn), connection.open_cause))
-            .collect();
-        self.forget_late(cut_ns, &waiting_ids);
+        let mut live = Vec::with_capacity(waiting.len() + self.live.len());
+        for conn in waiting.iter().chain(&self.live) {
+            let connection = self.build(conn, None);
+            sweep.add(u32::MAX, &connection);
+            live.push(connection);
+        }
+        let done = ended.len();
+        for (place, cause) in self.openings.name(sweep, self.previous_ns, cut_ns) {
+            let connection = if place < done { &mut ended[place] } else { &mut live[place - done] };
+            connection.open_cause = cause;
+        }
+        let open = waiting.iter().chain(&self.live).map(Id::of);
+        self.named = open.zip(live.iter().map(|connection| connection.open_cause)).collect();
+        self.live.clear();
+        self.ended.retain(|conn| conn.end_ns > cut_ns);
+        self.forget_late(cut_ns);
         self.previous_ns = cut_ns;
-        let live = all.split_off(done_count);
-        all.sort_by_key(|connection| connection.close().map_or(0, |close| close.at_ns));
-        Tick { now_ns: cut_ns, ended: all, live }
+        Tick { now_ns: cut_ns, ended, live }
+    }
+
+    /// Takes what ended of the snapshot, if its record is not here and will not come soon.
+    fn take_overdue(&mut self, now_ns: u64) {
+        let mut over: Vec<Conn> =
+            self.live.iter().filter(|conn| is_closed(conn)).copied().collect();
+        if over.is_empty() {
+            return;
+        }
+        // A record that came while the snapshot was taken is here already.
+        let here: Set<Id> = self.ended.iter().map(Id::of).collect();
+        over.retain(|conn| !here.contains(&Id::of(conn)) && self.overdue.take(conn, now_ns));
+        self.ended.append(&mut over);
+    }
+
+    /// What was open at the cut: returns those whose records wait, as they were then, and leaves the
+    /// others in the snapshot. What was opened later is not part of this interval at all. One that
+    /// ended while the snapshot was taken is in it too, and a walk of the table that begins anew,
+    /// because its place was deleted, yields entries twice: each counts once.
+    fn open_at(&mut self, cut_ns: u64) -> Vec<Conn> {
+        let is_waiting = |conn: &&Conn| conn.end_ns > cut_ns && conn.open_ns <= cut_ns;
+        let waiting = self.ended.iter().filter(is_waiting);
+        let mut waiting: Vec<Conn> = waiting.map(|conn| reopened(conn, cut_ns)).collect();
+        self.live.retain(|conn| is_open(conn) && conn.open_ns <= cut_ns);
+        let mut open: Set<Id> = waiting.iter().chain(&self.live).map(Id::of).collect();
+        for conn in self.ended.iter().filter(|conn| conn.end_ns <= cut_ns) {
+            open.remove(&Id::of(conn));
+        }
+        waiting.retain(|conn| open.remove(&Id::of(conn)));
+        self.live.retain(|conn| open.remove(&Id::of(conn)));
+        waiting
+    }
+
+    fn build(&self, conn: &Conn, late: Option<&Late>) -> Connection {
+        // Only what was open at the last cut has a name.
+        let is_new = conn.open_ns > self.previous_ns;
+        let named = if is_new { None } else { self.named.get(&Id::of(conn)).copied() };
+        let context = Context {
+            tick_ns: self.facts.tick_ns,
+            sees_close: self.facts.sees_close,
+            sees: self.facts.sees,
+            served: &self.facts.served,
+            reset_reasons: &|reason| self.facts.reset_reasons.get(&reason).cloned(),
+        };
+        build::connection(conn, late, named.unwrap_or_else(|| at_once(conn)), &context)
     }
 
     /// Late facts wait only for records that are here already: theirs came first.
-    fn forget_late(&mut self, cut_ns: u64, waiting: &HashSet<Id>) {
+    fn forget_late(&mut self, cut_ns: u64) {
         let before = self.late.len();
-        let cookies: HashSet<u64> = waiting.iter().map(|id| id.0).collect();
-        self.late.retain(|cookie, late| late.at_ns > cut_ns || cookies.contains(cookie));
+        if before > 0 {
+            let waiting: Set<u64> = self.ended.iter().map(|conn| conn.cookie).collect();
+            self.late.retain(|cookie, late| late.at_ns > cut_ns || waiting.contains(cookie));
+        }
         self.late_unjoined += (before - self.late.len()) as u64;
     }
 }
 
-/// Neither ended, nor a dial that may end before its SYN.
-fn is_open(conn: &Conn) -> bool {
-    conn.old_state == 0 && conn.state != CLOSE
+/// Whether the kernel saw it end.
+const fn is_closed(conn: &Conn) -> bool {
+    conn.old_state != 0
 }
 
-fn id(conn: &Conn) -> Id {
-    // Plain tracepoints may tell the cookie later than the opening.
-    if conn.cookie != 0 && conn.flags & flags::PLAIN == 0 {
-        return (conn.cookie, conn.open_ns, 0, [0; 16], 0, 0);
-    }
-    let sport = if conn.open_ns == 0 { conn.sport } else { 0 };
-    (0, conn.open_ns, conn.netns, conn.daddr, conn.dport, sport)
+/// Neither ended, nor a dial that may end before its SYN.
+const fn is_open(conn: &Conn) -> bool {
+    !is_closed(conn) && conn.state != CLOSE
 }
 
 /// What the record alone tells of its opening.

@@ -1,12 +1,13 @@
 //! Identities by process, bounded. Looked up in /proc once per process, at a tick, never per
 //! connection; on replay they come from the recorded file.
 
-use std::collections::{HashMap, VecDeque};
+use std::collections::VecDeque;
 
 use procfs::process::Process;
 
 use super::runtime::Cache;
 use super::{Identity, ProcessId};
+use crate::hash::Map;
 
 /// Most identities kept; the oldest go first. About 200 bytes each.
 const CAPACITY: usize = 16_384;
@@ -34,7 +35,7 @@ pub enum Lookup {
 #[derive(Debug)]
 pub struct Table {
     lookup: Lookup,
-    known: HashMap<ProcessId, Identity>,
+    known: Map<ProcessId, Identity>,
     order: VecDeque<ProcessId>,
     budget: usize,
     runtimes: Cache,
@@ -46,7 +47,7 @@ impl Table {
     pub fn new(lookup: Lookup) -> Self {
         Self {
             lookup,
-            known: HashMap::new(),
+            known: Map::default(),
             order: VecDeque::new(),
             budget: LOOKUPS_PER_TICK,
             runtimes: Cache::default(),
@@ -59,15 +60,16 @@ impl Table {
         self.runtimes.next_tick();
     }
 
-    /// Makes sure that `id` is known. Returns its identity if that is news.
-    pub fn observe(&mut self, id: ProcessId, comm: &str) -> Option<&Identity> {
+    /// Makes sure that `id` is known; asks for its `comm` if it is not. Returns its identity if that is
+    /// news.
+    pub fn observe(&mut self, id: ProcessId, comm: impl FnOnce() -> String) -> Option<&Identity> {
         if self.known.contains_key(&id) {
             return None;
         }
         let mut identity = Identity {
             id,
             vpid: None,
-            comm: comm.to_owned(),
+            comm: comm(),
             exe: None,
             command: None,
             cgroup: None,
@@ -155,8 +157,11 @@ mod tests {
     fn a_living_process_is_found_with_its_executable() {
         let mut table = Table::new(Lookup::Proc { commands: false });
         let exe = std::env::current_exe().unwrap();
-        assert_eq!(table.observe(me(), "test").unwrap().exe.as_deref(), Some(exe.as_path()));
-        assert_eq!(table.observe(me(), "test"), None, "known already");
+        assert_eq!(
+            table.observe(me(), || "test".into()).unwrap().exe.as_deref(),
+            Some(exe.as_path())
+        );
+        assert_eq!(table.observe(me(), || "test".into()), None, "known already");
         assert_eq!(table.get(me()).unwrap().comm, "test");
     }
 
@@ -164,7 +169,7 @@ mod tests {
     fn a_command_line_is_kept_only_if_asked_for() {
         let command = |commands| {
             let mut table = Table::new(Lookup::Proc { commands });
-            table.observe(me(), "test").unwrap().command.clone()
+            table.observe(me(), || "test".into()).unwrap().command.clone()
         };
         assert_eq!(command(false), None);
         let own: Vec<String> = std::env::args().collect();
@@ -175,7 +180,10 @@ mod tests {
     fn another_process_with_the_same_pid_is_not_mistaken_for_it() {
         let earlier = ProcessId { start_ns: USER_TICK_NS, ..me() };
         assert_eq!(
-            Table::new(Lookup::Proc { commands: false }).observe(earlier, "gone").unwrap().exe,
+            Table::new(Lookup::Proc { commands: false })
+                .observe(earlier, || "gone".into())
+                .unwrap()
+                .exe,
             None
         );
     }
@@ -184,7 +192,7 @@ mod tests {
     fn replay_and_a_foreign_proc_look_nothing_up() {
         for lookup in [Lookup::Recorded, Lookup::Foreign] {
             let mut table = Table::new(lookup);
-            let identity = table.observe(me(), "test").unwrap();
+            let identity = table.observe(me(), || "test".into()).unwrap();
             assert_eq!((identity.exe.as_ref(), identity.cgroup.as_ref()), (None, None));
             assert_eq!(identity.comm, "test");
         }
@@ -196,14 +204,14 @@ mod tests {
         let pid = innermost(&own).unwrap();
         let mut table = Table::new(Lookup::Proc { commands: false });
         let expected = (pid != std::process::id()).then_some(pid);
-        assert_eq!(table.observe(me(), "test").unwrap().vpid, expected);
+        assert_eq!(table.observe(me(), || "test".into()).unwrap().vpid, expected);
     }
 
     #[test]
     fn the_table_is_bounded() {
         let mut table = Table::new(Lookup::Recorded);
         for pid in 1..=u32::try_from(CAPACITY).unwrap() + 5 {
-            table.observe(ProcessId { pid, start_ns: 1 }, "x");
+            table.observe(ProcessId { pid, start_ns: 1 }, || "x".into());
         }
         assert_eq!((table.known.len(), table.order.len()), (CAPACITY, CAPACITY));
         assert!(table.get(ProcessId { pid: 1, start_ns: 1 }).is_none());
