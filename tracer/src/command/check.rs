@@ -9,13 +9,13 @@ use crate::detect::Thresholds;
 use crate::pipeline::{Pipeline, Selection, Setting};
 use crate::probe::hook::Need;
 use crate::probe::plain::PLAIN_LACKS;
-use crate::probe::{self, Settings, Survey};
+use crate::probe::{self, Capacity, Host, Settings, Survey};
 use crate::process::{Lookup, Scan};
 use crate::sink::table::Explain;
 
 const SETTINGS: Settings = Settings {
-    max_connections: 1024,
-    ring_bytes: 1 << 20,
+    // Small: nothing is observed.
+    capacity: Capacity { connections: 1024, plain_connections: 1024, ring_mib: 1, under_way: 64 },
     kernel_log: false,
     own_pid: 0,
     no_fentry: false,
@@ -66,6 +66,7 @@ fn print(survey: &Survey) -> io::Result<()> {
     let missing = hooks.iter().filter(|(_, status)| !status.is_attached());
     let (required, optional): (Vec<_>, Vec<_>) =
         missing.partition(|(hook, _)| hook.need == Need::Required);
+    write!(out, "\n{}", sizes(&Host::read(), survey.is_plain))?;
     let verdict = if !required.is_empty() {
         "tracer cannot run here."
     } else if survey.is_plain {
@@ -84,4 +85,16 @@ fn print(survey: &Survey) -> io::Result<()> {
         }
     }
     out.flush()
+}
+
+/// The sizes that the kernel's maps get if nobody says, and why.
+fn sizes(host: &Host, is_plain: bool) -> String {
+    let capacity = Capacity::of(host);
+    let (connections, why) = if is_plain {
+        (capacity.plain_connections, Capacity::basis_of_plain_connections(host))
+    } else {
+        (capacity.connections, Capacity::basis_of_connections(host))
+    };
+    let ring = Capacity::basis_of_ring(host);
+    format!("--max-connections {connections}: {why}\n--ring-mib {}: {ring}\n", capacity.ring_mib)
 }

@@ -16,7 +16,7 @@ use crate::clock::Clock;
 use crate::connection::Tick;
 use crate::detect::Thresholds;
 use crate::pipeline::{Fed, Pipeline, Selection, Setting};
-use crate::probe;
+use crate::probe::{self, Capacity, Host};
 use crate::process::{self, Identity, Lookup, Scan};
 use crate::source::{Chunk, Input, Kernel};
 
@@ -67,7 +67,7 @@ impl Observation {
         });
         let sockets = listeners.map_or_else(
             || process::scan(process::sees_kernel_pids()),
-            |listeners| Scan { listeners, held: Vec::new() },
+            |listeners| Scan { listeners, ..Scan::default() },
         );
         let setting = Setting::live(&attached, sockets);
         let pipeline = Pipeline::new(setting, lookup(args), selection, thresholds);
@@ -199,11 +199,21 @@ pub(super) fn own_pid() -> u32 {
     if process::sees_kernel_pids() { std::process::id() } else { 0 }
 }
 
+/// Sizes of the kernel's maps: what this host suits, and what was asked for.
+fn capacity(args: &cli::Tracing) -> Capacity {
+    let suits = Capacity::of(&Host::read());
+    Capacity {
+        connections: args.max_connections.unwrap_or(suits.connections),
+        plain_connections: args.max_connections.unwrap_or(suits.plain_connections),
+        ring_mib: args.ring_mib.unwrap_or(suits.ring_mib),
+        ..suits
+    }
+}
+
 /// What the loader is asked for.
 pub(super) fn settings(args: &cli::Tracing) -> probe::Settings {
     probe::Settings {
-        max_connections: args.max_connections,
-        ring_bytes: args.ring_mib << 20,
+        capacity: capacity(args),
         kernel_log: args.kernel_log,
         own_pid: own_pid(),
         no_fentry: args.no_fentry,

@@ -31,6 +31,8 @@ pub(super) struct Openings {
     last_close: Map<Pool, (u64, CloseCause)>,
     /// When the memory was given up.
     forgot_ns: Option<u64>,
+    /// Closes that were forgotten too early.
+    forgotten: u64,
 }
 
 /// What happens at one moment. Declared in the order in which they count at equal times.
@@ -71,6 +73,11 @@ impl Sweep {
 }
 
 impl Openings {
+    /// Closes that were forgotten because there were too many.
+    pub(super) const fn forgotten(&self) -> u64 {
+        self.forgotten
+    }
+
     /// The open cause of each connection of the interval since `since_ns` that was dialled in it and
     /// has none yet, with the number of connections that were added before it.
     pub(super) fn name(
@@ -110,6 +117,7 @@ impl Openings {
         }
         self.last_close.retain(|_, (at_ns, _)| now_ns.saturating_sub(*at_ns) < MEMORY_NS);
         if self.last_close.len() > CAPACITY {
+            self.forgotten += self.last_close.len() as u64;
             self.last_close.clear();
             self.forgot_ns = Some(now_ns);
         }
@@ -285,6 +293,7 @@ mod tests {
             .collect();
         name(&mut openings, &mut storm, 0, 3 * S);
         assert!(openings.last_close.is_empty());
+        assert_eq!(openings.forgotten(), CAPACITY as u64 + 1);
         let mut next = [live(4 * S)];
         name(&mut openings, &mut next, 3 * S, 5 * S);
         assert_eq!(next[0].open_cause, OpenCause::Unknown);

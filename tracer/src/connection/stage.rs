@@ -12,6 +12,7 @@ use super::plain::Sees;
 use super::record::{Connection, OpenCause};
 use super::served::Served;
 use super::tick::Tick;
+use crate::bounds::{Evicted, Evictions};
 use crate::hash::{Map, Set};
 
 /// How long an ended connection waits for data that arrives after our close: longer than nearly all
@@ -20,6 +21,10 @@ pub const LATE_WAIT_NS: u64 = 500_000_000;
 
 const ESTABLISHED: u8 = 1;
 const CLOSE: u8 = 7;
+/// Most records of one interval: what two CPUs at their limits send in ten seconds.
+const MOST_RECORDS: usize = 1_048_576;
+/// Most entries of one snapshot: what the kernel's table can be made to hold.
+const MOST_OPEN: usize = 16_777_216;
 /// Most late facts kept for an interval.
 const LATE_CAPACITY: usize = 65_536;
 
@@ -50,6 +55,15 @@ pub struct Connections {
     overdue: Overdue,
     previous_ns: u64,
     late_unjoined: u64,
+    evicted: Evictions,
+    bounds: Bounds,
+}
+
+/// Most of what is taken in one interval.
+#[derive(Clone, Copy, Debug)]
+struct Bounds {
+    records: usize,
+    open: usize,
 }
 
 impl Connections {
@@ -66,13 +80,29 @@ impl Connections {
             overdue: Overdue::default(),
             previous_ns: start_ns,
             late_unjoined: 0,
+            evicted: Evictions::default(),
+            bounds: Bounds { records: MOST_RECORDS, open: MOST_OPEN },
         }
+    }
+
+    /// Which bounds were met.
+    #[must_use]
+    pub fn evicted(&self) -> Evictions {
+        let mut evicted = self.evicted;
+        evicted.add(Evicted::Closes, self.openings.forgotten());
+        evicted.add(Evicted::Overdue, self.overdue.forgotten());
+        evicted
     }
 
     /// Takes the record of an ended connection.
     pub fn ended(&mut self, conn: Conn) {
-        if !self.overdue.was_taken(&conn) {
+        if self.overdue.was_taken(&conn) {
+            return;
+        }
+        if self.ended.len() < self.bounds.records {
             self.ended.push(conn);
+        } else {
+            self.evicted.add(Evicted::Records, 1);
         }
     }
 
@@ -88,7 +118,11 @@ impl Connections {
 
     /// Takes one entry of the snapshot that belongs to the next tick.
     pub fn live(&mut self, conn: Conn) {
-        self.live.push(conn);
+        if self.live.len() < self.bounds.open {
+            self.live.push(conn);
+        } else {
+            self.evicted.add(Evicted::Open, 1);
+        }
     }
 
     /// Late facts that found no connection: it ended before observation began, or in an earlier
@@ -144,15 +178,15 @@ impl Connections {
 
     /// Takes what ended of the snapshot, if its record is not here and will not come soon.
     fn take_overdue(&mut self, now_ns: u64) {
-        let mut over: Vec<Conn> =
-            self.live.iter().filter(|conn| is_closed(conn)).copied().collect();
-        if over.is_empty() {
+        let is_due = |conn: &&Conn| Overdue::is_due(conn, now_ns);
+        let mut due: Vec<Conn> = self.live.iter().filter(is_due).copied().collect();
+        if due.is_empty() {
             return;
         }
         // A record that came while the snapshot was taken is here already.
         let here: Set<Id> = self.ended.iter().map(Id::of).collect();
-        over.retain(|conn| !here.contains(&Id::of(conn)) && self.overdue.take(conn, now_ns));
-        self.ended.append(&mut over);
+        due.retain(|conn| !here.contains(&Id::of(conn)) && self.overdue.take(conn));
+        self.ended.append(&mut due);
     }
 
     /// What was open at the cut: returns those whose records wait, as they were then, and leaves the
@@ -230,134 +264,4 @@ fn reopened(conn: &Conn, cut_ns: u64) -> Conn {
 }
 
 #[cfg(test)]
-mod tests {
-    use super::*;
-    use crate::connection::Phase;
-    use crate::decode::testing::blank;
-
-    const S: u64 = 1_000_000_000;
-
-    fn conn(cookie: u64, open_ns: u64, end_ns: u64) -> Conn {
-        Conn {
-            cookie,
-            open_ns,
-            end_ns,
-            first_close_ns: end_ns,
-            established_ns: open_ns,
-            opened: opened::ACTIVE,
-            old_state: if end_ns == 0 { 0 } else { 5 },
-            state: if end_ns == 0 { 1 } else { 7 },
-            first: u8::from(end_ns != 0),
-            ..blank()
-        }
-    }
-
-    fn stage() -> Connections {
-        Connections::new(Facts { tick_ns: 4_000_000, ..Facts::default() }, 0)
-    }
-
-    fn late(cookie: u64, at_ns: u64) -> Late {
-        Late { kind: 2, abi: 2, len: 32, cookie, at_ns, rst_reason: 0, reserved: 0 }
-    }
-
-    #[test]
-    fn a_connection_that_ended_just_now_waits_one_tick_and_is_open_meanwhile() {
-        let mut stage = stage();
-        stage.ended(conn(1, S, 2 * S - 1));
-        let tick = stage.tick(2 * S, false);
-        assert_eq!((tick.ended.len(), tick.live.len()), (0, 1));
-        assert!(matches!(tick.live[0].phase, Phase::Open { .. }));
-        stage.late(late(1, 2 * S));
-        let tick = stage.tick(3 * S, false);
-        assert_eq!((tick.ended.len(), tick.live.len()), (1, 0));
-        assert!(tick.ended[0].close().unwrap().late_peer_data);
-        assert_eq!(stage.late_unjoined(), 0);
-    }
-
-    #[test]
-    fn a_connection_opened_after_the_cut_belongs_to_the_next_interval() {
-        let mut stage = stage();
-        stage.live(conn(1, 2 * S - 1, 0));
-        assert_eq!(stage.tick(2 * S, false).live.len(), 0);
-        stage.live(conn(1, 2 * S - 1, 0));
-        assert_eq!(stage.tick(3 * S, false).live.len(), 1);
-    }
-
-    #[test]
-    fn the_last_tick_waits_for_nothing() {
-        let mut stage = stage();
-        stage.ended(conn(1, S, 2 * S - 1));
-        assert_eq!(stage.tick(2 * S, true).ended.len(), 1);
-    }
-
-    #[test]
-    fn an_open_cause_is_named_once_and_kept() {
-        let mut stage = stage();
-        stage.live(conn(1, S, 0));
-        assert_eq!(stage.tick(2 * S, false).live[0].open_cause, OpenCause::First);
-        stage.ended(conn(1, S, 3 * S));
-        stage.ended(conn(2, S / 2, S));
-        assert_eq!(stage.tick(4 * S, true).ended[1].open_cause, OpenCause::First);
-    }
-
-    #[test]
-    fn late_data_without_its_connection_is_counted() {
-        let mut stage = stage();
-        stage.late(late(9, S));
-        stage.tick(2 * S, true);
-        assert_eq!(stage.late_unjoined(), 1);
-    }
-
-    #[test]
-    fn a_snapshot_entry_that_ended_meanwhile_is_left_to_its_record() {
-        let mut stage = stage();
-        stage.live(Conn { flags: flags::SENT, ..conn(1, S, 2 * S) });
-        let tick = stage.tick(3 * S, true);
-        assert_eq!((tick.ended.len(), tick.live.len()), (0, 0));
-    }
-
-    #[test]
-    fn a_connection_that_ends_while_the_snapshot_is_taken_is_counted_once() {
-        let mut stage = stage();
-        stage.live(conn(1, S, 0));
-        stage.ended(conn(1, S, 2 * S + 1));
-        assert_eq!(stage.tick(2 * S, true).live.len(), 1);
-    }
-
-    #[test]
-    fn a_dial_before_its_syn_is_not_open() {
-        let mut stage = stage();
-        stage.live(Conn { state: CLOSE, ..conn(1, S, 0) });
-        assert_eq!(stage.tick(2 * S, true).live.len(), 0);
-    }
-
-    #[test]
-    fn an_entry_that_the_walk_of_the_table_yields_twice_is_counted_once() {
-        // The kernel restarts a walk whose current key was deleted meanwhile.
-        let mut stage = stage();
-        stage.live(conn(1, S, 0));
-        stage.live(conn(1, S, 0));
-        assert_eq!(stage.tick(2 * S, true).live.len(), 1);
-    }
-
-    #[test]
-    fn a_late_reset_without_cookie_is_pinned_on_nobody() {
-        // Kernel 5.10: every cookie is 0.
-        let mut stage = stage();
-        stage.ended(conn(0, S, 2 * S - 1));
-        stage.late(late(0, 2 * S - 2));
-        assert!(!stage.tick(2 * S, true).ended[0].close().unwrap().late_peer_data);
-    }
-
-    #[test]
-    fn a_redial_after_our_close_is_no_parallel_dial_though_the_record_comes_later() {
-        // The FIN is sent before the cut, and acknowledged (delayed ACK) after it.
-        let mut stage = stage();
-        let cut = 2 * S - LATE_WAIT_NS;
-        let fin = cut - 20_000_000;
-        stage.ended(Conn { first_close_ns: fin, ..conn(1, S, cut + 20_000_000) });
-        stage.live(conn(2, fin + 10_000_000, 0));
-        let tick = stage.tick(2 * S, false);
-        assert_eq!(tick.live[1].open_cause, OpenCause::AfterLocalClose);
-    }
-}
+mod tests;
