@@ -1,8 +1,9 @@
 //! The parts about BPF run time, told: per connection, per event, per exchange, hook by hook.
 
 use super::contender::Contender;
+use super::goal::Goal;
 use super::load::Load;
-use super::report::{Bound, Report, Section, short, spread};
+use super::report::{Report, Section, short, spread};
 use super::runtime::{Slice, Slices, over, play, ratio};
 use super::spread::{Spread, round};
 use super::tools::Tools;
@@ -73,16 +74,8 @@ pub(crate) fn connections(
     let to = |other| {
         own.and_then(|own| times(&slices, own, other, Slice::ns_per_connection)).map(|s| s.median)
     };
-    report.target(
-        "BPF ns per connection, by empty programs on the same hooks",
-        Bound::AtMost(5.0, "×"),
-        to(Contender::Floor),
-    );
-    report.target(
-        "BPF ns per connection, by libbpf-tools tcplife",
-        Bound::AtMost(0.35, "×"),
-        to(Contender::Tcplife),
-    );
+    report.measured(Goal::ByFloor, to(Contender::Floor));
+    report.measured(Goal::ByTcplife, to(Contender::Tcplife));
     Ok(())
 }
 
@@ -122,11 +115,7 @@ pub(crate) fn exchanges(
     report.section(section);
     report.put("bpf_per_exchange", Value::Object(document));
     let own = slices.get(&Contender::Tracer).and_then(|own| over(own, Slice::ns_per_exchange));
-    report.target(
-        "BPF ns per exchange, both sockets",
-        Bound::AtMost(130.0, "ns"),
-        own.map(|spread| spread.median),
-    );
+    report.measured(Goal::PerExchange, own.map(|spread| spread.median));
     Ok(())
 }
 

@@ -1,7 +1,8 @@
 //! What tracer uses while nothing happens.
 
 use super::background::Background;
-use super::report::{Bound, Report, Section};
+use super::goal::Goal;
+use super::report::{Report, Section};
 use super::spread::round;
 use super::tools::Tools;
 use super::turn::busy_seconds;
@@ -33,6 +34,6 @@ pub(crate) fn measure(tools: &Tools, seconds: f64, report: &mut Report) -> Resul
     section.row([format!("{own:.2}"), format!("{host:.1}")]);
     report.section(section);
     report.put("idle", json!({ "tracer_percent": round(own), "host_percent": round(host) }));
-    report.target("CPU of tracer on an idle host", Bound::AtMost(0.1, "% of a CPU"), Some(own));
+    report.measured(Goal::Idle, Some(own));
     Ok(())
 }

@@ -63,11 +63,11 @@ impl Load {
         parse(&said).with_context(|| format!("not what a load says: {said}"))
     }
 
-    /// What the figures of one unit of it are divided by.
-    pub(super) const fn units(self, done: &Done) -> u64 {
+    /// What its figures are of, and how many of them it did.
+    pub(super) const fn units(self, done: &Done) -> (&'static str, u64) {
         match self {
-            Self::Churn { .. } => done.connections,
-            Self::Exchange { .. } => done.exchanges,
+            Self::Churn { .. } => ("connection", done.connections),
+            Self::Exchange { .. } => ("exchange", done.exchanges),
         }
     }
 }

@@ -1,9 +1,10 @@
 //! Memory with so many sockets tracked: of the process, and of its maps in the kernel.
 
 use super::background::Background;
+use super::goal::Goal;
 use super::kernel::Kernel;
 use super::load::hold;
-use super::report::{Bound, Report, Section};
+use super::report::{Report, Section};
 use super::tools::Tools;
 use crate::process::say;
 use anyhow::{Context as _, Result};
@@ -77,10 +78,10 @@ pub(crate) fn measure(tools: &Tools, sockets: &[u32], report: &mut Report) -> Re
     report.section(section);
     report.put("memory", Value::Array(lines));
     let at_rest = all.first().map(|seen| seen.user_bytes as f64 / MIB);
-    report.target("resident memory at rest, without the ring", Bound::AtMost(20.0, "MiB"), at_rest);
+    report.measured(Goal::RestingMemory, at_rest);
     let empty = all.first();
     let most = all.last().and_then(|most| per_socket(empty?, most));
-    report.target("memory per tracked socket, kernel and user", Bound::AtMost(350.0, "B"), most);
+    report.measured(Goal::MemoryPerSocket, most);
     Ok(())
 }
 

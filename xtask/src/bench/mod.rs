@@ -5,6 +5,9 @@
 mod background;
 mod contender;
 mod cost;
+#[cfg(test)]
+mod document_tests;
+mod goal;
 mod idle;
 mod kernel;
 mod load;
@@ -132,22 +135,17 @@ impl Extent {
     }
 }
 
+/// What a change may make dear without anybody noticing; fails if it has.
+pub(crate) fn smoke(workspace: &Workspace) -> Result<()> {
+    smoke::main(&ready(workspace, Profile::Debug)?)
+}
+
 pub(crate) fn main(options: &Options) -> Result<()> {
-    if !is_root() {
-        let text = "loading BPF programs needs root: run `sudo cargo xtask bench`";
-        return Err(NoBpf(text.to_owned()).into());
-    }
     let workspace = Workspace::open()?;
-    let profile = if options.smoke { Profile::Debug } else { Profile::Release };
-    let tools = Tools::build(&workspace, profile)?;
-    // Says itself what is missing, in one sentence.
-    if probe(Command::new(&tools.tracer).args(["check", "--output", "json"])).is_none() {
-        let text = "tracer cannot trace on this machine: `tracer check` says why";
-        return Err(NoBpf(text.to_owned()).into());
-    }
     if options.smoke {
-        return smoke::main(&tools);
+        return smoke(&workspace);
     }
+    let tools = ready(&workspace, Profile::Release)?;
     let mut report = Report::default();
     report.put("schema_version", 1.into());
     report.put("host", host());
@@ -160,6 +158,21 @@ pub(crate) fn main(options: &Options) -> Result<()> {
             .with_context(|| format!("cannot write {}", path.display()))?;
     }
     Ok(())
+}
+
+/// Everything built, on a machine that can run it.
+fn ready(workspace: &Workspace, profile: Profile) -> Result<Tools> {
+    if !is_root() {
+        let text = "loading BPF programs needs root: run `sudo cargo xtask bench`";
+        return Err(NoBpf(text.to_owned()).into());
+    }
+    let tools = Tools::build(workspace, profile)?;
+    // Says itself what is missing, in one sentence.
+    if probe(Command::new(&tools.tracer).args(["check", "--output", "json"])).is_none() {
+        let text = "tracer cannot trace on this machine: `tracer check` says why";
+        return Err(NoBpf(text.to_owned()).into());
+    }
+    Ok(tools)
 }
 
 fn measure(tools: &Tools, options: &Options, extent: &Extent, report: &mut Report) -> Result<()> {

@@ -2,9 +2,10 @@
 //! grows with the length is not flat.
 
 use super::background::Background;
+use super::goal::Goal;
 use super::load::Load;
 use super::memory::resident;
-use super::report::{Bound, Report, Section};
+use super::report::{Report, Section};
 use super::spread::round;
 use super::tools::Tools;
 use crate::process::{output, run};
@@ -19,8 +20,6 @@ use std::time::{Duration, Instant};
 /// The recording that is repeated: so many seconds, so many connections a second.
 const RECORDED: (f64, u32) = (4.0, 5000);
 const PATIENCE: Duration = Duration::from_secs(30);
-/// More peak memory for four times the records than this is growth.
-const FLAT: f64 = 1.25;
 
 struct Replayed {
     records: u64,
@@ -61,10 +60,10 @@ pub(crate) fn measure(tools: &Tools, records: u64, report: &mut Report) -> Resul
     let last = all.last();
     // On one core: its CPU time, whatever else this host does.
     let rate = last.map(|seen| seen.records as f64 / seen.cpu_seconds / 1e6);
-    report.target("replay, records a second of CPU", Bound::AtLeast(1.0, "million"), rate);
+    report.measured(Goal::ReplayRate, rate);
     let first = all.first().map(|seen| seen.peak_bytes as f64);
     let growth = last.and_then(|last| Some(last.peak_bytes as f64 / first?));
-    report.target("replay, memory for four times the records", Bound::AtMost(FLAT, "×"), growth);
+    report.measured(Goal::ReplayMemory, growth);
     Ok(())
 }
 

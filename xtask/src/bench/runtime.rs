@@ -46,9 +46,10 @@ pub(crate) fn play(
     for round in 1..=rounds {
         for contender in contenders {
             let slice = slice(tools, *contender, load)?;
-            let ns = slice.ns() as f64 / slice.done.connections.max(1) as f64;
+            let (unit, units) = load.units(&slice.done);
+            let ns = slice.ns() as f64 / units.max(1) as f64;
             say(format!(
-                "bench: round {round} of {rounds}, {}: {ns:.0} ns of BPF per connection",
+                "bench: round {round} of {rounds}, {}: {ns:.0} ns of BPF per {unit}",
                 contender.name()
             ));
             slices.entry(*contender).or_default().push(slice);

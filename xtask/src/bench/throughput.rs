@@ -2,8 +2,9 @@
 //! load and of the contender, records lost. Run times are not taken, for taking them costs time.
 
 use super::contender::Contender;
+use super::goal::Goal;
 use super::load::Load;
-use super::report::{Bound, Report, Section, spread};
+use super::report::{Report, Section, spread};
 use super::spread::Spread;
 use super::tools::Tools;
 use super::turn::Turn;
@@ -67,7 +68,7 @@ fn tell(turns: &Turns, load: Load, name: &Name, report: &mut Report) {
     let mut section = Section::new(name.title.clone(), &head);
     let mut document = Map::new();
     for (contender, own) in turns {
-        let agent = |turn: &Turn| Some(turn.agent_seconds? * 1e6 / load.units(&turn.done) as f64);
+        let agent = |turn: &Turn| Some(turn.agent_seconds? * 1e6 / load.units(&turn.done).1 as f64);
         let figures = [
             ("per_s", over(own, |turn| Some(turn.per_second(load)))),
             ("times_baseline", relative(turns, own, load)),
@@ -86,7 +87,7 @@ fn tell(turns: &Turns, load: Load, name: &Name, report: &mut Report) {
         let known = figures.iter().filter_map(|(key, figure)| Some((*key, (*figure)?.json())));
         let mut line: Map<String, Value> =
             known.map(|(key, value)| (key.to_owned(), value)).collect();
-        line.insert("done".into(), own.iter().map(|turn| load.units(&turn.done)).collect());
+        line.insert("done".into(), own.iter().map(|turn| load.units(&turn.done).1).collect());
         line.insert("errors".into(), own.iter().map(|turn| turn.done.errors).collect());
         document.insert(contender.name().to_owned(), Value::Object(line));
     }
@@ -132,21 +133,9 @@ pub(crate) fn full_speed_targets(turns: &Turns, load: Load, report: &mut Report)
     let own = |contender| turns.get(&contender).map_or(&[][..], Vec::as_slice);
     let median = |figure: Option<Spread>| figure.map(|spread| spread.median);
     let agent = |contender| median(over(own(contender), Turn::agent_seconds_per_million));
-    report.target(
-        "throughput at the machine's highest churn, by none",
-        Bound::AtLeast(0.95, "×"),
-        median(relative(turns, own(Contender::Tracer), load)),
-    );
-    report.target(
-        "agent CPU per million connections, totals only",
-        Bound::AtMost(0.6, "s"),
-        agent(Contender::Tracer),
-    );
-    report.target(
-        "agent CPU per million connections, a JSON line per socket end",
-        Bound::AtMost(2.5, "s"),
-        agent(Contender::TracerLines),
-    );
+    report.measured(Goal::Throughput, median(relative(turns, own(Contender::Tracer), load)));
+    report.measured(Goal::AgentTotals, agent(Contender::Tracer));
+    report.measured(Goal::AgentLines, agent(Contender::TracerLines));
 }
 
 /// Target of a long churn at full speed.
@@ -158,11 +147,7 @@ pub(crate) fn loss_target(turns: &Turns, report: &mut Report) {
     });
     let lost: Option<u64> = lost.sum();
     let lost = lost.filter(|_| !own.is_empty());
-    report.target(
-        "ends of connections lost at the highest churn, default sizes",
-        Bound::AtMost(0.0, "records"),
-        lost.map(|lost| lost as f64),
-    );
+    report.measured(Goal::Lost, lost.map(|lost| lost as f64));
 }
 
 #[cfg(test)]
@@ -210,6 +195,8 @@ mod tests {
         let turns = Turns::from([(Contender::Tracer, vec![turn(100, 0, Some(told))])]);
         let mut report = Report::default();
         loss_target(&turns, &mut report);
-        assert_eq!(report.json()["targets"][0]["met"], false);
+        let targets = report.json()["targets"].clone();
+        let lost = targets.as_array().unwrap().iter().find(|one| one["what"] == Goal::Lost.what());
+        assert_eq!(lost.unwrap()["met"], false);
     }
 }

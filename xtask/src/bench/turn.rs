@@ -65,18 +65,18 @@ impl Turn {
     }
 
     pub(super) fn per_second(&self, load: Load) -> f64 {
-        load.units(&self.done) as f64 / self.done.seconds
+        load.units(&self.done).1 as f64 / self.done.seconds
     }
 
     /// Microseconds of CPU time of the load for each connection or exchange: its own code, and what the
     /// kernel did for it, hooks included.
     pub(super) fn load_us(&self, load: Load) -> f64 {
-        self.done.cpu_seconds * 1e6 / load.units(&self.done) as f64
+        self.done.cpu_seconds * 1e6 / load.units(&self.done).1 as f64
     }
 
     /// The same of the whole host.
     pub(super) fn host_us(&self, load: Load) -> f64 {
-        self.host_seconds * 1e6 / load.units(&self.done) as f64
+        self.host_seconds * 1e6 / load.units(&self.done).1 as f64
     }
 
     /// CPU seconds of the contender for a million connections.
