@@ -119,8 +119,11 @@ impl Slice {
         self.ns() as f64 / self.events() as f64
     }
 
+    /// Walks aside, which run when userspace asks, not when something happens.
     pub(super) fn runs_per_connection(&self) -> f64 {
-        self.runs() as f64 / self.done.connections as f64
+        let hooks = self.hooks.iter().filter(|(hook, _)| !hook.starts_with("iter/"));
+        let runs: u64 = hooks.flat_map(|(_, programs)| programs).map(|ran| ran.runs).sum();
+        runs as f64 / self.done.connections as f64
     }
 }
 
