@@ -206,13 +206,12 @@ pub struct Filter {
 /// How to trace.
 #[derive(Debug, Clone, Args)]
 pub struct Tracing {
-    /// Most connections tracked at one time
-    #[arg(long, value_name = "N", default_value_t = 262_144,
-          value_parser = clap::value_parser!(u32).range(16..=16_777_216))]
-    pub max_connections: u32,
-    /// Buffer for ended connections, MiB, a power of two
-    #[arg(long, value_name = "MIB", default_value_t = 16, value_parser = ring_mib)]
-    pub ring_mib: u32,
+    /// Most connections tracked at one time [default: by memory, see `tracer check`]
+    #[arg(long, value_name = "N", value_parser = clap::value_parser!(u32).range(16..=16_777_216))]
+    pub max_connections: Option<u32>,
+    /// Buffer for ended connections, MiB, a power of two [default: by CPUs and memory]
+    #[arg(long, value_name = "MIB", value_parser = ring_mib)]
+    pub ring_mib: Option<u32>,
     /// Memory for records that wait to be judged, MiB; taken only while there are any
     #[arg(long, value_name = "MIB", default_value_t = 64,
           value_parser = clap::value_parser!(u32).range(1..=65_536))]

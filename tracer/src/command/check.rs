@@ -9,14 +9,14 @@ use crate::detect::Thresholds;
 use crate::pipeline::{Pipeline, Selection, Setting};
 use crate::probe::hook::Need;
 use crate::probe::plain::PLAIN_LACKS;
-use crate::probe::{self, Settings, Survey};
+use crate::probe::{self, Capacity, Host, Settings, Survey};
 use crate::process::{Lookup, Scan};
-use crate::source::Priority;
 use crate::sink::table::Explain;
+use crate::source::Priority;
 
 const SETTINGS: Settings = Settings {
-    max_connections: 1024,
-    ring_bytes: 1 << 20,
+    // Small: nothing is observed.
+    capacity: Capacity { connections: 1024, plain_connections: 1024, ring_mib: 1, under_way: 64 },
     kernel_log: false,
     own_pid: 0,
     no_fentry: false,
@@ -25,7 +25,8 @@ const SETTINGS: Settings = Settings {
 /// Attaches everything, says what became of it, and detaches.
 pub(super) fn run(args: &Check) -> Result<Outcome, Error> {
     if args.output == Output::Json {
-        let setting = Setting::live(&probe::attach(&SETTINGS)?.0, &Priority::survey(), Scan::default());
+        let setting =
+            Setting::live(&probe::attach(&SETTINGS)?.0, &Priority::survey(), Scan::default());
         let mut sink = report::sink(Output::Json, Explain::Never, &setting);
         let (selection, thresholds) = (Selection::default(), Thresholds::default());
         let pipeline = Pipeline::new(setting, Lookup::Recorded, selection, thresholds);
@@ -77,6 +78,7 @@ fn print(survey: &Survey) -> io::Result<()> {
     let missing = hooks.iter().filter(|(_, status)| !status.is_attached());
     let (required, optional): (Vec<_>, Vec<_>) =
         missing.partition(|(hook, _)| hook.need == Need::Required);
+    write!(out, "\n{}", sizes(&Host::read(), survey.is_plain))?;
     let verdict = if !required.is_empty() {
         "tracer cannot run here."
     } else if survey.is_plain {
@@ -95,4 +97,16 @@ fn print(survey: &Survey) -> io::Result<()> {
         }
     }
     out.flush()
+}
+
+/// The sizes that the kernel's maps get if nobody says, and why.
+fn sizes(host: &Host, is_plain: bool) -> String {
+    let capacity = Capacity::of(host);
+    let (connections, why) = if is_plain {
+        (capacity.plain_connections, Capacity::basis_of_plain_connections(host))
+    } else {
+        (capacity.connections, Capacity::basis_of_connections(host))
+    };
+    let ring = Capacity::basis_of_ring(host);
+    format!("--max-connections {connections}: {why}\n--ring-mib {}: {ring}\n", capacity.ring_mib)
 }

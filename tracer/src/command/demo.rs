@@ -30,8 +30,8 @@ pub(super) fn run(args: &Demo) -> Result<Outcome, Error> {
         thresholds: Vec::new(),
     };
     let tracing = Tracing {
-        max_connections: 65_536,
-        ring_mib: 8,
+        max_connections: Some(65_536),
+        ring_mib: Some(8),
         queue_mib: 8,
         reader_priority: ReaderPriority::Normal,
         command_lines: false,

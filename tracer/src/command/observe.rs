@@ -16,7 +16,7 @@ use crate::clock::Clock;
 use crate::connection::Tick;
 use crate::detect::Thresholds;
 use crate::pipeline::{Fed, Pipeline, Selection, Setting};
-use crate::probe;
+use crate::probe::{self, Capacity, Host};
 use crate::process::{self, Identity, Lookup, Scan};
 use crate::source::{Input, Kernel, Reading};
 
@@ -56,7 +56,8 @@ impl Observation {
         // Before anything is printed: a script may send its signal at the first line.
         let runtime = Builder::new_current_thread().enable_all().build().map_err(Error::Runtime)?;
         let signals = Signals::listen(&runtime).map_err(Error::Runtime)?;
-        let (mut attached, records) = probe::attach(&settings(args))?;
+        let settings = settings(args);
+        let (mut attached, records) = probe::attach(&settings)?;
         // After the hooks are in place, so that nothing falls between.
         let listeners = attached.seed().unwrap_or_else(|error| {
             tracing::warn!(%error, "connections that were open before are not known");
@@ -67,7 +68,7 @@ impl Observation {
             |listeners| Scan { listeners, held: Vec::new() },
         );
         let sees_pids = process::sees_kernel_pids();
-        let kernel = Kernel::start((attached, records), reading(args), sees_pids)?;
+        let kernel = Kernel::start((attached, records), reading(args, &settings), sees_pids)?;
         let setting = Setting::live(kernel.attached(), kernel.priority(), sockets);
         let pipeline = Pipeline::new(setting, lookup(args), selection, thresholds);
         Ok(Self { runtime, signals, kernel, pipeline })
@@ -181,9 +182,9 @@ fn feed(
 }
 
 /// How the reader is asked to read.
-fn reading(args: &cli::Tracing) -> Reading {
+fn reading(args: &cli::Tracing, settings: &probe::Settings) -> Reading {
     Reading {
-        ring_bytes: (args.ring_mib as usize) << 20,
+        ring_bytes: (settings.capacity.ring_mib as usize) << 20,
         queue_bytes: (args.queue_mib as usize) << 20,
         real_time: args.reader_priority == ReaderPriority::Realtime,
     }
@@ -207,11 +208,21 @@ pub(super) fn own_pid() -> u32 {
     if process::sees_kernel_pids() { std::process::id() } else { 0 }
 }
 
+/// Sizes of the kernel's maps: what this host suits, and what was asked for.
+fn capacity(args: &cli::Tracing) -> Capacity {
+    let suits = Capacity::of(&Host::read());
+    Capacity {
+        connections: args.max_connections.unwrap_or(suits.connections),
+        plain_connections: args.max_connections.unwrap_or(suits.plain_connections),
+        ring_mib: args.ring_mib.unwrap_or(suits.ring_mib),
+        ..suits
+    }
+}
+
 /// What the loader is asked for.
 pub(super) fn settings(args: &cli::Tracing) -> probe::Settings {
     probe::Settings {
-        max_connections: args.max_connections,
-        ring_bytes: args.ring_mib << 20,
+        capacity: capacity(args),
         kernel_log: args.kernel_log,
         own_pid: own_pid(),
         no_fentry: args.no_fentry,

@@ -18,6 +18,10 @@ use super::{Error, preflight};
 /// The BPF object, built from `tracer-ebpf` by `cargo xtask ebpf`.
 static OBJECT: &[u8] = aya::include_bytes_aligned!(concat!(env!("OUT_DIR"), "/tracer.bpf.o"));
 
+/// Maps of what is under way between two hooks of one call or exit. Full, they forget the oldest:
+/// then an exit code, a closer or an errno is not known.
+const UNDER_WAY: [&str; 4] = ["EXITS", "MPTCP", "CONNECTING", "MEETINGS"];
+
 /// The level of aya-log at which state changes are logged.
 const TRACE: u8 = 5;
 
@@ -64,7 +68,7 @@ impl Attempt {
             .override_global(names::HAVE_TASK, &have, true)
             .override_global(names::HAVE_COOKIE, &have, true)
             .override_global(names::OWN_TGID, &settings.own_pid, true)
-            .map_max_entries(names::CONNS, settings.max_connections)
+            .map_max_entries(names::CONNS, settings.capacity.connections)
             .map_max_entries(names::PLAIN_CONNS, 1);
         let mut programs = load(loader, settings)?;
         let skip = |kind| match kind {
@@ -90,7 +94,7 @@ impl Attempt {
             .override_global(names::SEES_ERRORS, &sees_errors, true)
             .override_global(names::HAVE_TASK, &0_u8, true)
             .map_max_entries(names::CONNS, 1)
-            .map_max_entries(names::PLAIN_CONNS, settings.max_connections);
+            .map_max_entries(names::PLAIN_CONNS, settings.capacity.plain_connections);
         let mut programs = load(loader, settings)?;
         let hooks = PLAIN_HOOKS
             .iter()
@@ -134,7 +138,11 @@ impl Attempt {
         let attached = Attached {
             table: Table::try_from(table)?,
             knows_starts: self.knows_starts,
-            max_connections: settings.max_connections,
+            max_connections: if self.is_plain {
+                settings.capacity.plain_connections
+            } else {
+                settings.capacity.connections
+            },
             lost: PerCpuArray::try_from(lost)?,
             hooks: self.hooks,
             is_plain: self.is_plain,
@@ -148,9 +156,12 @@ impl Attempt {
 
 fn load(mut loader: EbpfLoader<'_>, settings: &Settings) -> Result<Ebpf, Error> {
     let log_level: &'static u8 = if settings.kernel_log { &TRACE } else { &0 };
+    for name in UNDER_WAY {
+        loader.map_max_entries(name, settings.capacity.under_way);
+    }
     loader
         .override_global("AYA_LOG_LEVEL", log_level, true)
-        .map_max_entries(names::RECORDS, settings.ring_bytes)
+        .map_max_entries(names::RECORDS, settings.capacity.ring_mib << 20)
         .load(OBJECT)
         .map_err(|error| Error::Load(Box::new(error)))
 }
@@ -196,4 +207,18 @@ fn attach_hook(
         }
     }
     verdicts.into_iter().next().unwrap_or(Status::Unsupported)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::{OBJECT, UNDER_WAY};
+
+    #[test]
+    fn each_map_whose_size_is_set_is_in_the_object() {
+        for name in UNDER_WAY {
+            let symbol = format!("\0{name}\0");
+            let is_there = OBJECT.windows(symbol.len()).any(|bytes| bytes == symbol.as_bytes());
+            assert!(is_there, "{name}");
+        }
+    }
 }

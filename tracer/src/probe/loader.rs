@@ -9,6 +9,7 @@ use tracer_ebpf::Conn;
 
 use super::attempt::{self, Attempt, Helpers, Kernel};
 use super::btf::Btf;
+use super::capacity::Capacity;
 use super::format::Formats;
 use super::hook::Hook;
 use super::status::Status;
@@ -17,10 +18,8 @@ use super::{Error, offsets, preflight};
 /// What the caller may set.
 #[derive(Clone, Copy, Debug)]
 pub struct Settings {
-    /// Most connections tracked at one time.
-    pub max_connections: u32,
-    /// Ring buffer size in bytes, a power of two and a multiple of the page size.
-    pub ring_bytes: u32,
+    /// Sizes of the maps.
+    pub capacity: Capacity,
     /// Whether kernel-side diagnostics are compiled in; free if not.
     pub kernel_log: bool,
     /// The pid of this process as the kernel has it, 0 if that is not known.

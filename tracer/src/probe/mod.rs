@@ -4,6 +4,7 @@
 mod attach;
 mod attempt;
 pub mod btf;
+mod capacity;
 mod cgroup;
 mod format;
 pub mod hook;
@@ -16,6 +17,7 @@ mod preflight;
 mod status;
 mod walk;
 
+pub use capacity::{Capacity, Host};
 pub use loader::{Attached, HookStatus, Records, Settings, Survey, Table, attach, survey};
 pub use ports::{Ports, Reuse};
 pub use preflight::lockdown;
