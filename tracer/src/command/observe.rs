@@ -65,7 +65,7 @@ impl Observation {
         });
         let sockets = listeners.map_or_else(
             || process::scan(process::sees_kernel_pids()),
-            |listeners| Scan { listeners, held: Vec::new() },
+            |listeners| Scan { listeners, ..Scan::default() },
         );
         let sees_pids = process::sees_kernel_pids();
         let kernel = Kernel::start((attached, records), reading(args, &settings), sees_pids)?;
