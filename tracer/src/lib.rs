@@ -18,12 +18,14 @@
 #![forbid(unsafe_code)]
 
 pub mod aggregate;
+pub mod bounds;
 pub mod cli;
 pub mod clock;
 pub mod command;
 pub mod connection;
 pub mod decode;
 pub mod detect;
+mod hash;
 pub mod pipeline;
 pub mod probe;
 pub mod process;

@@ -1,17 +1,21 @@
 //! Identities by process, bounded. Looked up in /proc once per process, at a tick, never per
 //! connection; on replay they come from the recorded file.
 
-use std::collections::{HashMap, VecDeque};
+use std::collections::VecDeque;
 
 use procfs::process::Process;
 
 use super::runtime::Cache;
 use super::{Identity, ProcessId};
+use crate::bounds::{Evicted, Evictions};
+use crate::hash::Map;
 
 /// Most identities kept; the oldest go first. About 200 bytes each.
 const CAPACITY: usize = 16_384;
 /// Most look-ups in one tick: a fork storm must not keep us busy. The rest keep their `comm` only.
 const LOOKUPS_PER_TICK: usize = 1_000;
+/// Most bytes of a command line that are kept: the kernel lets it have megabytes.
+const COMMAND_BYTES: usize = 4_096;
 /// `/proc` gives start times in ticks of `USER_HZ`, which is 100 on every Linux.
 pub(super) const USER_TICK_NS: u64 = 10_000_000;
 
@@ -34,10 +38,11 @@ pub enum Lookup {
 #[derive(Debug)]
 pub struct Table {
     lookup: Lookup,
-    known: HashMap<ProcessId, Identity>,
+    known: Map<ProcessId, Identity>,
     order: VecDeque<ProcessId>,
     budget: usize,
     runtimes: Cache,
+    evicted: Evictions,
 }
 
 impl Table {
@@ -46,10 +51,11 @@ impl Table {
     pub fn new(lookup: Lookup) -> Self {
         Self {
             lookup,
-            known: HashMap::new(),
+            known: Map::default(),
             order: VecDeque::new(),
             budget: LOOKUPS_PER_TICK,
             runtimes: Cache::default(),
+            evicted: Evictions::default(),
         }
     }
 
@@ -59,25 +65,28 @@ impl Table {
         self.runtimes.next_tick();
     }
 
-    /// Makes sure that `id` is known. Returns its identity if that is news.
-    pub fn observe(&mut self, id: ProcessId, comm: &str) -> Option<&Identity> {
+    /// Makes sure that `id` is known; asks for its `comm` if it is not. Returns its identity if that is
+    /// news.
+    pub fn observe(&mut self, id: ProcessId, comm: impl FnOnce() -> String) -> Option<&Identity> {
         if self.known.contains_key(&id) {
             return None;
         }
         let mut identity = Identity {
             id,
             vpid: None,
-            comm: comm.to_owned(),
+            comm: comm(),
             exe: None,
             command: None,
             cgroup: None,
             runtime: None,
         };
-        if let Lookup::Proc { commands } = self.lookup
-            && self.budget > 0
-        {
-            self.budget -= 1;
-            look_up(&mut identity, commands, &mut self.runtimes);
+        if let Lookup::Proc { commands } = self.lookup {
+            if self.budget > 0 {
+                self.budget -= 1;
+                look_up(&mut identity, commands, &mut self.runtimes);
+            } else {
+                self.evicted.add(Evicted::Lookups, 1);
+            }
         }
         Some(self.insert(identity))
     }
@@ -90,10 +99,19 @@ impl Table {
                 && let Some(oldest) = self.order.pop_front()
             {
                 self.known.remove(&oldest);
+                self.evicted.add(Evicted::Processes, 1);
             }
             self.order.push_back(id);
         }
         self.known.entry(id).insert_entry(identity).into_mut()
+    }
+
+    /// Which bounds were met.
+    #[must_use]
+    pub fn evicted(&self) -> Evictions {
+        let mut evicted = self.evicted;
+        evicted.add(Evicted::Runtimes, self.runtimes.passed_over());
+        evicted
     }
 
     /// What is known of `id`.
@@ -121,7 +139,7 @@ fn look_up(identity: &mut Identity, commands: bool, runtimes: &mut Cache) {
     let exe = identity.exe.as_deref();
     identity.runtime = exe.and_then(|exe| runtimes.runtime(identity.id.pid, exe));
     if commands {
-        identity.command = process.cmdline().ok().map(|arguments| arguments.join(" "));
+        identity.command = process.cmdline().ok().map(|arguments| shortened(arguments.join(" ")));
     }
     // An exiting process has left its groups; it has no executable any more either.
     let is_whole = identity.exe.is_some();
@@ -135,6 +153,12 @@ fn look_up(identity: &mut Identity, commands: bool, runtimes: &mut Cache) {
             .or(groups.first())
             .map(|group| group.pathname.clone())
     });
+}
+
+/// The first bytes, whole characters of them.
+fn shortened(mut command: String) -> String {
+    command.truncate(command.floor_char_boundary(COMMAND_BYTES));
+    command
 }
 
 /// The pid within the innermost namespace: the last of those that /proc lists.
@@ -155,8 +179,11 @@ mod tests {
     fn a_living_process_is_found_with_its_executable() {
         let mut table = Table::new(Lookup::Proc { commands: false });
         let exe = std::env::current_exe().unwrap();
-        assert_eq!(table.observe(me(), "test").unwrap().exe.as_deref(), Some(exe.as_path()));
-        assert_eq!(table.observe(me(), "test"), None, "known already");
+        assert_eq!(
+            table.observe(me(), || "test".into()).unwrap().exe.as_deref(),
+            Some(exe.as_path())
+        );
+        assert_eq!(table.observe(me(), || "test".into()), None, "known already");
         assert_eq!(table.get(me()).unwrap().comm, "test");
     }
 
@@ -164,7 +191,7 @@ mod tests {
     fn a_command_line_is_kept_only_if_asked_for() {
         let command = |commands| {
             let mut table = Table::new(Lookup::Proc { commands });
-            table.observe(me(), "test").unwrap().command.clone()
+            table.observe(me(), || "test".into()).unwrap().command.clone()
         };
         assert_eq!(command(false), None);
         let own: Vec<String> = std::env::args().collect();
@@ -175,7 +202,10 @@ mod tests {
     fn another_process_with_the_same_pid_is_not_mistaken_for_it() {
         let earlier = ProcessId { start_ns: USER_TICK_NS, ..me() };
         assert_eq!(
-            Table::new(Lookup::Proc { commands: false }).observe(earlier, "gone").unwrap().exe,
+            Table::new(Lookup::Proc { commands: false })
+                .observe(earlier, || "gone".into())
+                .unwrap()
+                .exe,
             None
         );
     }
@@ -184,7 +214,7 @@ mod tests {
     fn replay_and_a_foreign_proc_look_nothing_up() {
         for lookup in [Lookup::Recorded, Lookup::Foreign] {
             let mut table = Table::new(lookup);
-            let identity = table.observe(me(), "test").unwrap();
+            let identity = table.observe(me(), || "test".into()).unwrap();
             assert_eq!((identity.exe.as_ref(), identity.cgroup.as_ref()), (None, None));
             assert_eq!(identity.comm, "test");
         }
@@ -196,16 +226,40 @@ mod tests {
         let pid = innermost(&own).unwrap();
         let mut table = Table::new(Lookup::Proc { commands: false });
         let expected = (pid != std::process::id()).then_some(pid);
-        assert_eq!(table.observe(me(), "test").unwrap().vpid, expected);
+        assert_eq!(table.observe(me(), || "test".into()).unwrap().vpid, expected);
     }
 
     #[test]
     fn the_table_is_bounded() {
         let mut table = Table::new(Lookup::Recorded);
         for pid in 1..=u32::try_from(CAPACITY).unwrap() + 5 {
-            table.observe(ProcessId { pid, start_ns: 1 }, "x");
+            table.observe(ProcessId { pid, start_ns: 1 }, || "x".into());
         }
         assert_eq!((table.known.len(), table.order.len()), (CAPACITY, CAPACITY));
         assert!(table.get(ProcessId { pid: 1, start_ns: 1 }).is_none());
+        assert_eq!(table.evicted().of(Evicted::Processes), 5);
+    }
+
+    #[test]
+    fn a_fork_storm_is_looked_up_up_to_a_bound_and_each_process_once() {
+        let mut table = Table::new(Lookup::Proc { commands: false });
+        let gone = |pid: u32| ProcessId { pid: 0x7000_0000 + pid, start_ns: 1 };
+        for _ in 0..3 {
+            for pid in 0..2_000 {
+                table.observe(gone(pid), || "x".into());
+            }
+        }
+        assert_eq!(table.budget, 0);
+        assert_eq!(table.evicted().of(Evicted::Lookups), 1_000, "what was not found is known too");
+        table.next_tick();
+        table.observe(gone(0), || "x".into());
+        assert_eq!(table.budget, LOOKUPS_PER_TICK, "nor is it looked up again");
+    }
+
+    #[test]
+    fn a_command_line_is_cut_between_characters() {
+        let long = "\u{e4}".repeat(COMMAND_BYTES);
+        assert_eq!(shortened(format!("x{long}")).len(), COMMAND_BYTES - 1);
+        assert_eq!(shortened("short".into()), "short");
     }
 }
