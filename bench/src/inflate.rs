@@ -50,7 +50,7 @@ fn run(arguments: &[String]) -> Result<()> {
             Input::Live(_) => continue,
             Input::Record(_) => have += 1,
             Input::Tick { now_ns, .. } => ticks.push(now_ns),
-            Input::Lost(_) | Input::Identity(_) => {}
+            Input::Lost(_) | Input::Dropped(_) | Input::Identity(_) => {}
         }
         inputs.push(input);
     }
@@ -87,7 +87,7 @@ fn write(
             writer.write(tick)?;
         }
         // Each process is met once, and all that was lost is told by then.
-        Input::Identity(_) | Input::Lost(_) if nth > 0 => {}
+        Input::Identity(_) | Input::Lost(_) | Input::Dropped(_) if nth > 0 => {}
         other => writer.write(other)?,
     }
     Ok(())

@@ -155,7 +155,7 @@ fn with_tracefs(words: &[&str]) -> Command {
 /// Debian's bcc tools have a tcplife too, which is another program; theirs is a script.
 fn libbpf_tcplife() -> Option<String> {
     let path = which("tcplife")?;
-    let head = std::fs::read(&path).ok()?;
+    let head = fs::read(&path).ok()?;
     head.starts_with(b"\x7fELF").then_some(path)
 }
 

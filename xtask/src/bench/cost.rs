@@ -138,21 +138,18 @@ fn by_program(slices: &Slices, unit: &str, count: impl Fn(&Slice) -> u64) -> Sec
     let Some(own) = slices.get(&Contender::Tracer) else { return section };
     let floor = slices.get(&Contender::Floor).map(|floor| hooks(floor)).unwrap_or_default();
     let units: u64 = own.iter().map(count).sum();
-    for (hook, total) in hooks(own) {
+    for (hook, total) in hooks(own).into_iter().filter(|(_, total)| total.events > 0) {
         let idle = floor.get(&hook).filter(|floor| floor.events > 0);
         section.row([
             hook,
             total.programs.to_string(),
             short(total.ns as f64 / units as f64),
             short(total.events as f64 / units as f64),
-            if total.events > 0 {
-                short(total.ns as f64 / total.events as f64)
-            } else {
-                "-".into()
-            },
+            short(total.ns as f64 / total.events as f64),
             idle.map_or_else(|| "-".into(), |floor| short(floor.ns as f64 / floor.events as f64)),
         ]);
     }
+    section.note("A hook that the load does not reach is left out.");
     section
 }
 
