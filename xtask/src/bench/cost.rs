@@ -18,7 +18,7 @@ pub(super) const BUSY: u32 = 64;
 pub(crate) fn connections(
     tools: &Tools,
     contenders: &[Contender],
-    (rounds, seconds): (u32, f64),
+    (rounds, seconds): (u32, u32),
     report: &mut Report,
 ) -> Result<()> {
     let slices = play(tools, contenders, Load::Churn { seconds, rate: None }, rounds)?;
@@ -83,7 +83,7 @@ pub(crate) fn connections(
 pub(crate) fn exchanges(
     tools: &Tools,
     contenders: &[Contender],
-    (rounds, seconds): (u32, f64),
+    (rounds, seconds): (u32, u32),
     report: &mut Report,
 ) -> Result<()> {
     let load = Load::Exchange { seconds, connections: BUSY };

@@ -16,9 +16,9 @@ const PATIENCE: Duration = Duration::from_mins(10);
 #[derive(Clone, Copy, Debug, PartialEq)]
 pub(crate) enum Load {
     /// Connect, one exchange, close; so many a second, or as fast as it goes.
-    Churn { seconds: f64, rate: Option<u32> },
+    Churn { seconds: u32, rate: Option<u32> },
     /// Exchanges on connections that stay.
-    Exchange { seconds: f64, connections: u32 },
+    Exchange { seconds: u32, connections: u32 },
 }
 
 /// What it did.

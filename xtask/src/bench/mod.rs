@@ -57,7 +57,7 @@ pub(crate) struct Options {
     json: Option<PathBuf>,
     /// Length of a slice.
     #[arg(long, value_name = "SECONDS")]
-    seconds: Option<f64>,
+    seconds: Option<u32>,
     /// How often each contender has its turn.
     #[arg(long, value_name = "N")]
     rounds: Option<u32>,
@@ -100,9 +100,9 @@ enum Part {
 /// How much of each.
 struct Extent {
     rounds: u32,
-    seconds: f64,
+    seconds: u32,
     /// Of the churn that is to lose nothing.
-    long_seconds: f64,
+    long_seconds: u32,
     sockets: &'static [u32],
     idle_seconds: f64,
     records: u64,
@@ -112,16 +112,16 @@ impl Extent {
     fn of(options: &Options) -> Self {
         let whole = Self {
             rounds: 7,
-            seconds: 3.0,
-            long_seconds: 60.0,
+            seconds: 3,
+            long_seconds: 60,
             sockets: &[0, 10_000, 100_000, 1_000_000],
             idle_seconds: 20.0,
             records: 1_000_000,
         };
         let quick = Self {
             rounds: 3,
-            seconds: 1.0,
-            long_seconds: 10.0,
+            seconds: 1,
+            long_seconds: 10,
             sockets: &[0, 10_000],
             idle_seconds: 5.0,
             records: 200_000,

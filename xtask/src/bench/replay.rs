@@ -18,7 +18,7 @@ use std::thread;
 use std::time::{Duration, Instant};
 
 /// The recording that is repeated: so many seconds, so many connections a second.
-const RECORDED: (f64, u32) = (4.0, 5000);
+const RECORDED: (u32, u32) = (4, 5000);
 const PATIENCE: Duration = Duration::from_secs(30);
 
 struct Replayed {
@@ -70,7 +70,7 @@ pub(crate) fn measure(tools: &Tools, records: u64, report: &mut Report) -> Resul
 /// A real recording of a load.
 fn record(tools: &Tools, to: &Path) -> Result<()> {
     let (seconds, rate) = RECORDED;
-    let duration = format!("{}s", seconds + 2.0);
+    let duration = format!("{}s", seconds + 2);
     let mut command = Command::new(&tools.tracer);
     command.args(["record", "--duration", &duration]).arg(to);
     let tracer = Background::start(&mut command, 0)?;

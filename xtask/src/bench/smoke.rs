@@ -19,8 +19,8 @@ use anyhow::{Context as _, Result, bail};
 /// does.
 const MOST_TIMES_FLOOR: f64 = 8.0;
 /// Slices of each.
-const ROUNDS: u32 = 9;
-const SECONDS: f64 = 0.7;
+const ROUNDS: u32 = 7;
+const SECONDS: u32 = 1;
 /// What a machine that does other things too can make, and any build can read.
 const RATE: u32 = 2000;
 /// How far the number of runs may be from that of as many empty programs.

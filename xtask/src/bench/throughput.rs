@@ -156,7 +156,7 @@ mod tests {
     use super::super::turn::Told;
     use super::*;
 
-    const CHURN: Load = Load::Churn { seconds: 1.0, rate: None };
+    const CHURN: Load = Load::Churn { seconds: 1, rate: None };
 
     fn turn(connections: u64, lines: u64, told: Option<Told>) -> Turn {
         let done = Done {
