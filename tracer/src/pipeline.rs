@@ -319,3 +319,6 @@ impl Pipeline {
         }
     }
 }
+
+#[cfg(test)]
+mod tests;
