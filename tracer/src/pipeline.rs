@@ -147,7 +147,11 @@ impl Pipeline {
         };
         let facts = Facts {
             tick_ns: setting.origin.clock.tick_ns,
-            reset_reasons: setting.reset_reasons.clone(),
+            reset_reasons: setting
+                .reset_reasons
+                .iter()
+                .map(|(number, name)| (*number, name.into()))
+                .collect(),
             served: setting.served.clone(),
             sees_close: is_attached("tcp_close"),
             sees: Sees { errors: is_attached(ERROR_REPORT), releases: is_attached(RELEASE) },
@@ -247,7 +251,7 @@ impl Pipeline {
     fn meet(&mut self, conn: &mut Conn) -> Fed {
         self.setting.served.adopt(conn);
         let met = connection::owner(conn)
-            .and_then(|id| self.processes.observe(id, &connection::owner_comm(conn)));
+            .and_then(|id| self.processes.observe(id, || connection::owner_comm(conn).into()));
         met.map_or(Fed::Taken, |identity| Fed::Met(identity.clone()))
     }
 

@@ -45,7 +45,7 @@ impl<M: Memory> Entry<M> {
         if self.comm.is_empty()
             && let Some(named) = slice.all().find(|connection| !connection.owner_comm.is_empty())
         {
-            self.comm.clone_from(&named.owner_comm);
+            self.comm = named.owner_comm.to_string();
         }
     }
 

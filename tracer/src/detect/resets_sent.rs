@@ -84,7 +84,7 @@ fn why(connection: &Connection, close: &Close, thresholds: &Thresholds) -> Optio
         _ if close.late_peer_data => {
             (close.initiator == Initiator::Local && !is_tls).then_some(Why::Late)
         }
-        _ => Some(Why::Named(close.rst_reason.clone().unwrap_or_else(|| "unknown".into()))),
+        _ => Some(Why::Named(close.rst_reason.as_deref().unwrap_or("unknown").to_owned())),
     }
 }
 
