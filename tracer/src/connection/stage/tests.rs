@@ -152,5 +152,5 @@ fn a_redial_after_our_close_is_no_parallel_dial_though_the_record_comes_later() 
     stage.ended(Conn { first_close_ns: fin, ..conn(1, S, cut + 20_000_000) });
     stage.live(conn(2, fin + 10_000_000, 0));
     let tick = stage.tick(2 * S, false);
-    assert_eq!(tick.live[1].open_cause, OpenCause::AfterLocalClose);
+    assert_eq!(tick.live[0].open_cause, OpenCause::AfterLocalClose);
 }
