@@ -228,7 +228,9 @@ mod tests {
 
     fn name(openings: &mut Openings, all: &mut [Connection], since_ns: u64, now_ns: u64) {
         let mut sweep = Sweep::since(since_ns);
-        all.iter().for_each(|connection| sweep.show(connection));
+        for connection in &*all {
+            sweep.show(connection);
+        }
         for (arrival, connection) in (0..).zip(&*all) {
             sweep.add(arrival, connection);
         }
