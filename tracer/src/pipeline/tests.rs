@@ -24,6 +24,7 @@ fn setting(sockets: Scan) -> Setting {
         version: String::new(),
         hooks: Vec::new(),
         tier: "btf".into(),
+        reader: None,
         served: served(sockets, true),
         ports: Ports::default(),
         reset_reasons: std::collections::HashMap::default(),
