@@ -13,7 +13,7 @@ use super::hook::{HOOKS, Hook, Kind, Need};
 use super::loader::{Attached, HookStatus, Settings, Survey, Table};
 use super::plain::{ERROR_REPORT, PLAIN_HOOKS};
 use super::status::Status;
-use super::{Error, preflight};
+use super::{Error, preemption, preflight};
 
 /// The BPF object, built from `tracer-ebpf` by `cargo xtask ebpf`.
 static OBJECT: &[u8] = aya::include_bytes_aligned!(concat!(env!("OUT_DIR"), "/tracer.bpf.o"));
@@ -196,7 +196,7 @@ fn attach_hook(
         if skip(kind) {
             continue;
         }
-        let mut set = set.iter();
+        let mut set = set.iter().filter(|program| preemption::needs(program));
         match set.try_for_each(|program| attach_program(programs, kind, program, hook.name, btf)) {
             Ok(()) => return Status::Attached(kind),
             Err(error) => {

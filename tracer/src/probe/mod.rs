@@ -13,6 +13,7 @@ mod missed;
 mod offsets;
 pub mod plain;
 mod ports;
+mod preemption;
 mod preflight;
 mod status;
 mod walk;
