@@ -6,6 +6,7 @@ use crate::sink::Health;
 pub(super) fn put(line: &mut Line, health: &Health) {
     line.object("tracer.hooks", pairs(&health.hooks));
     line.put("tracer.tier", health.tier.as_str());
+    line.known("tracer.reader", health.reader.as_deref());
     line.object("tracer.lost", pairs(&health.lost));
     line.put("tracer.evicted", health.evicted.of_counts());
     let by_table = health.evicted.iter().map(|(what, count)| (what.name(), count));
@@ -35,7 +36,10 @@ mod tests {
         let line = read(&Item::Health(&testing::health()));
         assert_eq!(
             line["tracer.lost"].to_string(),
-            r#"{"table_full":0,"ring_full":0,"late_ring_full":0,"missed":0}"#
+            concat!(
+                r#"{"table_full":0,"ring_full":0,"late_ring_full":0,"missed":0,"#,
+                r#""queue_full":0,"late_queue_full":0}"#
+            )
         );
         assert_eq!(line["tracer.hooks"]["tcp_connect"], "refused:EPERM");
     }
