@@ -23,6 +23,8 @@ pub(crate) enum Verb {
     Exchange(Exchange),
     /// Open connections, say so, hold them without traffic until stdin ends
     Idle(Idle),
+    /// A mix of healthy connections and of those that fail, in random order
+    Faults(Faults),
     /// A process of a load
     #[command(subcommand, hide = true)]
     Part(Part),
@@ -72,6 +74,20 @@ pub(crate) struct Exchange {
 }
 
 #[derive(Debug, Args)]
+pub(crate) struct Faults {
+    /// How long
+    #[arg(long, value_name = "SECONDS", value_parser = seconds())]
+    pub(crate) seconds: u64,
+    /// Most events per second: an exchange, a connection, a process killed, eight processes forked
+    #[arg(long, value_name = "N", default_value_t = 200,
+          value_parser = clap::value_parser!(u32).range(1..=10_000))]
+    pub(crate) rate: u32,
+    /// Of the random order
+    #[arg(long, value_name = "N", default_value_t = 1)]
+    pub(crate) seed: u64,
+}
+
+#[derive(Debug, Args)]
 pub(crate) struct Idle {
     /// Connections; each is two sockets of this host
     #[arg(long, value_name = "N", value_parser = clap::value_parser!(u32).range(1..=500_000))]
@@ -87,6 +103,7 @@ impl Verb {
         let seconds = match self {
             Self::Churn(churn) => churn.seconds,
             Self::Exchange(exchange) => exchange.seconds,
+            Self::Faults(faults) => faults.seconds,
             // Opening half a million connections takes its time as well.
             Self::Idle(idle) => idle.seconds + 600,
             // They end with their load, which has a limit.
