@@ -46,7 +46,7 @@ fn warn_if_stale(here: &Path) -> Result<(), Box<dyn Error>> {
     let recorded = recorded
         .lines()
         .find_map(|line| line.strip_prefix(source_hash::SOURCES_KEY)?.strip_prefix(' '));
-    let sources = source_hash::source_hash(&here.join("../tracer-ebpf"))?;
+    let sources = source_hash::source_hash(&here.join("../tracer-ebpf"), "src")?;
     if recorded != Some(sources.as_str()) {
         println!(
             "cargo::warning={OBJECT} was not built from the sources in tracer-ebpf: {MEND}, and \

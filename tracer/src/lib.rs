@@ -18,6 +18,7 @@
 #![forbid(unsafe_code)]
 
 pub mod aggregate;
+pub mod bounds;
 pub mod cli;
 pub mod clock;
 pub mod command;

@@ -9,6 +9,7 @@ use std::time::Duration;
 use tracer_ebpf::{Conn, Loss};
 
 use crate::aggregate::{Limits, MOST_PEERS, PeerTotals, Peers};
+use crate::bounds::{Evicted, Evictions};
 use crate::clock::Clock;
 use crate::connection::{self, Connections, Facts, Sees, Served, Tick};
 use crate::decode::{self, Event};
@@ -89,15 +90,15 @@ fn served(sockets: Scan, knows_starts: bool) -> Served {
     });
     let default = Served::default();
     let mut served = Served {
-        listeners: sockets
-            .listeners
-            .iter()
-            .filter_map(|listener| Some((listener.netns, listener.port.try_into().ok()?)))
-            .collect(),
+        beyond: sockets.beyond,
         dial_ports: range.unwrap_or(default.dial_ports),
         known_ns: Clock::monotonic_ns(),
         ..default
     };
+    let listeners = sockets.listeners.iter();
+    served.listen(
+        listeners.filter_map(|listener| Some((listener.netns, listener.port.try_into().ok()?))),
+    );
     served.hold(sockets.held.into_iter().map(|mut held| {
         if let Some(holder) = held.holder.as_mut().filter(|_| !knows_starts) {
             holder.id.start_ns = 0;
@@ -274,10 +275,22 @@ impl Pipeline {
         self.processes.get(id)
     }
 
-    /// Records and connections the kernel side lost.
+    /// Records and connections that were lost, in the kernel or here.
     #[must_use]
     pub fn lost(&self) -> u64 {
-        self.lost.iter().sum()
+        let here = self.connections.evicted();
+        self.lost.iter().sum::<u64>() + here.of(Evicted::Records) + here.of(Evicted::Open)
+    }
+
+    /// Which bounds were met.
+    fn evicted(&self) -> Evictions {
+        let mut evicted = self.processes.evicted();
+        evicted.merge(&self.connections.evicted());
+        evicted.add(Evicted::Keys, self.judge.evicted());
+        evicted.add(Evicted::Peers, self.peers.as_ref().map_or(0, Peers::evicted));
+        evicted.add(Evicted::Sockets, self.setting.served.beyond);
+        evicted.add(Evicted::Family, self.selection.evicted());
+        evicted
     }
 
     /// How well the observation goes, as of `at_ns`.
@@ -293,7 +306,7 @@ impl Pipeline {
                 .zip(self.lost)
                 .map(|(why, count)| (why.name().to_owned(), count))
                 .collect(),
-            evicted: self.judge.evicted(),
+            evicted: self.evicted(),
             decode_errors: self
                 .decode_errors
                 .iter()

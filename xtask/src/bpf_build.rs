@@ -1,7 +1,8 @@
-//! One build of the BPF programs, the same bytes on every machine: flags, environment, strip.
+//! One build of one BPF object, the same bytes on every machine: flags, environment, strip.
 //!
-//! Knows nothing of the committed object.
+//! Knows nothing of the committed ones.
 
+use crate::bpf_object::BpfObject;
 use crate::closure::{self, TARGET};
 use crate::object_file::{renames, verify};
 use crate::process::{cargo, run, say};
@@ -17,16 +18,18 @@ use std::process::Command;
 pub(crate) fn build(
     workspace: &Workspace,
     toolchain: &Toolchain,
+    which: BpfObject,
     target: &Path,
     paths: Paths,
 ) -> Result<Vec<u8>> {
-    say(format!("ebpf: building for {TARGET} in {}", target.display()));
+    say(format!("ebpf: building {} for {TARGET} in {}", which.file, target.display()));
     let mut build = bpf_cargo(workspace, toolchain, paths)?;
-    build.args(["build", "--release"]).args(BPF_ARGS).arg("--target-dir").arg(target);
+    build.args(["build", "--release", "--bin", which.binary]).args(BPF_ARGS);
+    build.arg("--target-dir").arg(target);
     run(&mut build)?;
     let release = target.join(TARGET).join("release");
-    let stripped = release.join("tracer.bpf.o");
-    let linked = release.join("tracer-ebpf");
+    let stripped = release.join(which.file);
+    let linked = release.join(which.binary);
     let renames = renames(&fs::read(&linked)?)?;
     toolchain.rustc.strip_debug(&linked, &stripped, &renames)?;
     let bytes = fs::read(&stripped)?;
@@ -43,18 +46,10 @@ pub(crate) enum Paths {
     AsTheyAre,
 }
 
-/// What selects the BPF programs, for any cargo subcommand that compiles.
-pub(crate) const BPF_ARGS: [&str; 9] = [
-    "--locked",
-    "-p",
-    "tracer-ebpf",
-    "--bin",
-    "tracer-ebpf",
-    "--target",
-    TARGET,
-    "-Z",
-    "build-std=core",
-];
+/// What selects the package and the target of the BPF programs, for any cargo subcommand that
+/// compiles. `--bin` or `--bins` is to be said too.
+pub(crate) const BPF_ARGS: [&str; 7] =
+    ["--locked", "-p", "tracer-ebpf", "--target", TARGET, "-Z", "build-std=core"];
 
 /// A cargo with the environment of the BPF build; the subcommand and [`BPF_ARGS`] come next.
 pub(crate) fn bpf_cargo(

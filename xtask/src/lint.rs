@@ -41,7 +41,7 @@ fn lint_bpf(workspace: &Workspace) -> Result<()> {
         Err(error) => return Err(error),
     };
     run(bpf_cargo(workspace, &toolchain, Paths::Renamed)?
-        .args(["clippy", "--release"])
+        .args(["clippy", "--release", "--bins"])
         .args(BPF_ARGS)
         .arg("--target-dir")
         .arg(workspace.target().join("bpf"))

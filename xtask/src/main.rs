@@ -4,7 +4,9 @@
 //! that a caller can go on with the checks that need none).
 
 mod apt;
+mod bench;
 mod bpf_build;
+mod bpf_object;
 mod closure;
 mod ebpf;
 mod lint;
@@ -42,6 +44,8 @@ enum Task {
     Lint,
     /// Every test: workspace, live kernel (root), the matrix of kernels.
     Test(test::Options),
+    /// What tracer costs, beside empty programs on the same hooks and beside other tools.
+    Bench(bench::Options),
     /// Run test suites on stock kernels in an emulated machine, and on this host.
     Vm(vm::Options),
 }
@@ -52,6 +56,7 @@ fn main() -> ExitCode {
         Task::Ebpf(options) => ebpf::main(&options),
         Task::Lint => lint::main(),
         Task::Test(options) => test::main(&options),
+        Task::Bench(options) => bench::main(&options),
         Task::Vm(options) => vm::main(&options),
     };
     match done {

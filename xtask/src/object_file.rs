@@ -1,5 +1,6 @@
 //! The finished object: its sections checked, its origin written down. Builds nothing.
 
+use crate::bpf_object::BpfObject;
 use crate::closure;
 use crate::source_hash::{SOURCES_KEY, hex, source_hash};
 use crate::workspace::Workspace;
@@ -34,13 +35,14 @@ pub(crate) fn verify(bytes: &[u8]) -> Result<()> {
     Ok(())
 }
 
-/// The text of `tracer.bpf.o.sources` for these bytes and the sources of `workspace` as they are.
-pub(crate) fn sources(workspace: &Workspace, object: &[u8]) -> Result<String> {
+/// The text of the `.sources` of `which` for these bytes and the sources of `workspace` as they are.
+pub(crate) fn sources(workspace: &Workspace, which: BpfObject, object: &[u8]) -> Result<String> {
     let pins = workspace.pins()?;
-    let hash = source_hash(&workspace.root().join("tracer-ebpf"))
+    let hash = source_hash(&workspace.root().join("tracer-ebpf"), which.folder)
         .context("cannot read the sources in tracer-ebpf")?;
-    let mut text = String::from(
-        "# What tracer.bpf.o was built from. Written by `cargo xtask ebpf`; not edited by hand.\n",
+    let mut text = format!(
+        "# What {} was built from. Written by `cargo xtask ebpf`; not edited by hand.\n",
+        which.file,
     );
     writeln!(text, "object {}", hex(&Sha256::digest(object)))?;
     writeln!(text, "{SOURCES_KEY} {hash}")?;

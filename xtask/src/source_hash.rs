@@ -1,4 +1,4 @@
-//! One hash over the sources of the BPF object: every file of `tracer-ebpf` that can change it.
+//! One hash over the sources of a BPF object: every file of `tracer-ebpf` that can change it.
 //!
 //! Shared by `xtask`, which writes it beside the object, and by the build script of `tracer`,
 //! which compares it; therefore std and sha2 only, and nothing about cargo or the toolchain.
@@ -11,13 +11,13 @@ use std::path::{Path, PathBuf};
 /// Name of the line of `tracer.bpf.o.sources` that carries [`source_hash`].
 pub(crate) const SOURCES_KEY: &str = "sources";
 
-/// Lower-case hex sha256 over `Cargo.toml` and `src/**` of `package`, sorted by path.
+/// Lower-case hex sha256 over `Cargo.toml` and all of `folder` of `package`, sorted by path.
 ///
 /// Each file enters as its relative path, its length and its bytes, so that neither a rename nor
 /// a move of bytes between files goes unseen.
-pub(crate) fn source_hash(package: &Path) -> io::Result<String> {
+pub(crate) fn source_hash(package: &Path, folder: &str) -> io::Result<String> {
     let mut files = vec![PathBuf::from("Cargo.toml")];
-    collect(package, Path::new("src"), &mut files)?;
+    collect(package, Path::new(folder), &mut files)?;
     files.sort();
     let mut hash = Sha256::new();
     for file in files {
@@ -74,7 +74,7 @@ mod tests {
         }
 
         fn hash(&self) -> String {
-            source_hash(&self.0).unwrap()
+            source_hash(&self.0, "src").unwrap()
         }
     }
 

@@ -136,6 +136,12 @@ impl Peers {
         self.previous_ns = now_ns;
     }
 
+    /// Connections of peers beyond the bound.
+    #[must_use]
+    pub const fn evicted(&self) -> u64 {
+        self.other.connections()
+    }
+
     /// Every peer, in the order of our addresses and theirs; last, if there are any, all those
     /// beyond the bound.
     #[must_use]

@@ -67,7 +67,7 @@ impl Observation {
         });
         let sockets = listeners.map_or_else(
             || process::scan(process::sees_kernel_pids()),
-            |listeners| Scan { listeners, held: Vec::new() },
+            |listeners| Scan { listeners, ..Scan::default() },
         );
         let setting = Setting::live(&attached, sockets);
         let pipeline = Pipeline::new(setting, lookup(args), selection, thresholds);

@@ -36,6 +36,7 @@ impl Setting {
             "dial_ports": [self.served.dial_ports.start(), self.served.dial_ports.end()],
             "ports": ports_json(&self.ports),
             "held": held_json(&self.served),
+            "sockets_beyond": self.served.beyond,
             "known_ns": self.served.known_ns,
             "reset_reasons": self.reset_reasons.iter().collect::<BTreeMap<_, _>>().iter().collect::<Vec<_>>(),
         })
@@ -81,6 +82,7 @@ impl Setting {
                     .iter()
                     .map(|row| Some(held(row)?.0.0))
                     .collect::<Option<_>>()?,
+                beyond: value["sockets_beyond"].as_u64().unwrap_or(0),
                 known_ns: value["known_ns"].as_u64().unwrap_or(0),
             },
             ports: ports_of(&value["ports"]).unwrap_or_default(),
@@ -168,6 +170,7 @@ mod tests {
                 held: [((1, "[::1]:2".parse().unwrap(), "[::1]:3".parse().unwrap()), holder)]
                     .into(),
                 namespaces: [1].into(),
+                beyond: 9,
                 known_ns: 8,
             },
             ports: Ports { netns: Some(4), usable: 100, reuse: Reuse::Always },

@@ -31,6 +31,8 @@ pub(super) struct Openings {
     last_close: HashMap<Pool, (u64, CloseCause)>,
     /// When the memory was given up.
     forgot_ns: Option<u64>,
+    /// Closes that were forgotten too early.
+    forgotten: u64,
 }
 
 /// What happens at one moment. Declared in the order in which they count at equal times.
@@ -50,6 +52,11 @@ struct Now {
 }
 
 impl Openings {
+    /// Closes that were forgotten because there were too many.
+    pub(super) const fn forgotten(&self) -> u64 {
+        self.forgotten
+    }
+
     /// Names the open cause of each connection in `all` that was dialled after `since_ns` and has
     /// none yet. `all` must hold every connection that was open at any time since then.
     pub(super) fn name(&mut self, all: &mut [Connection], since_ns: u64, now_ns: u64) {
@@ -90,6 +97,7 @@ impl Openings {
         }
         self.last_close.retain(|_, (at_ns, _)| now_ns.saturating_sub(*at_ns) < MEMORY_NS);
         if self.last_close.len() > CAPACITY {
+            self.forgotten += self.last_close.len() as u64;
             self.last_close.clear();
             self.forgot_ns = Some(now_ns);
         }
@@ -254,6 +262,7 @@ mod tests {
             .collect();
         openings.name(&mut storm, 0, 3 * S);
         assert!(openings.last_close.is_empty());
+        assert_eq!(openings.forgotten(), CAPACITY as u64 + 1);
         let mut next = [live(4 * S)];
         openings.name(&mut next, 3 * S, 5 * S);
         assert_eq!(next[0].open_cause, OpenCause::Unknown);

@@ -18,7 +18,11 @@ type Id = (u64, u64, [u8; 16], u16, u16);
 
 /// Those that were taken, until their record comes.
 #[derive(Debug, Default)]
-pub(super) struct Overdue(HashSet<Id>);
+pub(super) struct Overdue {
+    taken: HashSet<Id>,
+    /// Those that were forgotten before their record came.
+    forgotten: u64,
+}
 
 impl Overdue {
     /// Whether an entry of the snapshot of `now_ns` is one to take.
@@ -28,15 +32,21 @@ impl Overdue {
         if entry.old_state == 0 || has(flags::SENT) || !is_late {
             return false;
         }
-        if self.0.len() >= CAPACITY {
-            self.0.clear();
+        if self.taken.len() >= CAPACITY {
+            self.forgotten += self.taken.len() as u64;
+            self.taken.clear();
         }
-        self.0.insert(id(entry))
+        self.taken.insert(id(entry))
+    }
+
+    /// How many may have counted twice.
+    pub(super) const fn forgotten(&self) -> u64 {
+        self.forgotten
     }
 
     /// Whether this record was taken before.
     pub(super) fn was_taken(&mut self, record: &Conn) -> bool {
-        !self.0.is_empty() && self.0.remove(&id(record))
+        !self.taken.is_empty() && self.taken.remove(&id(record))
     }
 }
 
@@ -64,6 +74,15 @@ mod tests {
         let record = Conn { cookie: 7, flags: flags::PLAIN | flags::SENT, ..waiting() };
         assert!(overdue.was_taken(&record), "with what was learned since");
         assert!(!overdue.was_taken(&record));
+    }
+
+    #[test]
+    fn what_is_remembered_is_bounded_and_what_is_forgotten_counted() {
+        let mut overdue = Overdue::default();
+        for open_ns in 1..=CAPACITY as u64 + 1 {
+            overdue.take(&Conn { open_ns, ..waiting() }, NOW);
+        }
+        assert_eq!((overdue.taken.len(), overdue.forgotten()), (1, CAPACITY as u64));
     }
 
     #[test]

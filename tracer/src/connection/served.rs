@@ -31,6 +31,8 @@ pub struct Served {
     pub held: HashMap<Place, Option<Holder>>,
     /// Network namespaces of these.
     pub namespaces: BTreeSet<u32>,
+    /// Sockets that were found and not kept.
+    pub beyond: u64,
     /// When all that is known here was known, monotonic nanoseconds.
     pub known_ns: u64,
 }
@@ -43,12 +45,27 @@ impl Default for Served {
             dial_ports: 32768..=60999,
             held: HashMap::new(),
             namespaces: BTreeSet::new(),
+            beyond: 0,
             known_ns: 0,
         }
     }
 }
 
+/// Most listening sockets kept, 12 bytes each.
+const LISTENERS: usize = 262_144;
+
 impl Served {
+    /// Adds listening sockets.
+    pub fn listen(&mut self, at: impl IntoIterator<Item = (u32, u16)>) {
+        for listener in at {
+            if self.listeners.len() < LISTENERS {
+                self.listeners.insert(listener);
+            } else if !self.listeners.contains(&listener) {
+                self.beyond += 1;
+            }
+        }
+    }
+
     /// Adds what was found in /proc.
     pub fn hold(&mut self, held: impl IntoIterator<Item = Held>) {
         for held in held {
@@ -159,6 +176,15 @@ mod tests {
         let mut conn = *conn;
         served.adopt(&mut conn);
         (conn.owner_tgid, conn.owner_start_ns, conn.flags & flags::SEEDED != 0)
+    }
+
+    #[test]
+    fn listeners_beyond_the_bound_are_counted() {
+        let mut served = Served::default();
+        let most = u32::try_from(LISTENERS).unwrap();
+        served.listen((0..most + 7).map(|netns| (netns, 80)));
+        served.listen([(0, 80)]);
+        assert_eq!((served.listeners.len(), served.beyond), (LISTENERS, 7));
     }
 
     #[test]

@@ -12,6 +12,7 @@ use super::plain::Sees;
 use super::record::OpenCause;
 use super::served::Served;
 use super::tick::Tick;
+use crate::bounds::{Evicted, Evictions};
 
 /// How long an ended connection waits for data that arrives after our close: longer than nearly all
 /// round trips, shorter than a tick.
@@ -23,6 +24,10 @@ type Id = (u64, u64, u32, [u8; 16], u16, u16);
 
 const ESTABLISHED: u8 = 1;
 const CLOSE: u8 = 7;
+/// Most records of one interval: what two CPUs at their limits send in ten seconds.
+const MOST_RECORDS: usize = 1_048_576;
+/// Most entries of one snapshot: what the kernel's table can be made to hold.
+const MOST_OPEN: usize = 16_777_216;
 /// Most late facts kept for an interval.
 const LATE_CAPACITY: usize = 65_536;
 
@@ -53,6 +58,15 @@ pub struct Connections {
     overdue: Overdue,
     previous_ns: u64,
     late_unjoined: u64,
+    evicted: Evictions,
+    bounds: Bounds,
+}
+
+/// Most of what is taken in one interval.
+#[derive(Clone, Copy, Debug)]
+struct Bounds {
+    records: usize,
+    open: usize,
 }
 
 impl Connections {
@@ -69,13 +83,29 @@ impl Connections {
             overdue: Overdue::default(),
             previous_ns: start_ns,
             late_unjoined: 0,
+            evicted: Evictions::default(),
+            bounds: Bounds { records: MOST_RECORDS, open: MOST_OPEN },
         }
+    }
+
+    /// Which bounds were met.
+    #[must_use]
+    pub fn evicted(&self) -> Evictions {
+        let mut evicted = self.evicted;
+        evicted.add(Evicted::Closes, self.openings.forgotten());
+        evicted.add(Evicted::Overdue, self.overdue.forgotten());
+        evicted
     }
 
     /// Takes the record of an ended connection.
     pub fn ended(&mut self, conn: Conn) {
-        if !self.overdue.was_taken(&conn) {
+        if self.overdue.was_taken(&conn) {
+            return;
+        }
+        if self.ended.len() < self.bounds.records {
             self.ended.push(conn);
+        } else {
+            self.evicted.add(Evicted::Records, 1);
         }
     }
 
@@ -91,7 +121,11 @@ impl Connections {
 
     /// Takes one entry of the snapshot that belongs to the next tick.
     pub fn live(&mut self, conn: Conn) {
-        self.live.push(conn);
+        if self.live.len() < self.bounds.open {
+            self.live.push(conn);
+        } else {
+            self.evicted.add(Evicted::Open, 1);
+        }
     }
 
     /// Late facts that found no connection: it ended before observation began, or in an earlier
@@ -307,6 +341,31 @@ mod tests {
         stage.live(conn(1, S, 0));
         stage.live(conn(1, S, 0));
         assert_eq!(stage.tick(2 * S, true).live.len(), 1);
+    }
+
+    #[test]
+    fn what_an_interval_takes_is_bounded_and_the_rest_is_counted() {
+        let mut stage = stage();
+        stage.bounds = Bounds { records: 10, open: 20 };
+        for cookie in 1..=100 {
+            stage.ended(conn(cookie, S, 2 * S - 1));
+            stage.live(conn(1_000 + cookie, S, 0));
+        }
+        let evicted = stage.evicted();
+        assert_eq!((evicted.of(Evicted::Records), evicted.of(Evicted::Open)), (90, 80));
+        let tick = stage.tick(2 * S, true);
+        assert_eq!((tick.ended.len(), tick.live.len()), (10, 20));
+        stage.ended(conn(101, 2 * S, 3 * S - 1));
+        assert_eq!(stage.tick(3 * S, true).ended.len(), 1, "there is room again");
+    }
+
+    #[test]
+    fn late_facts_that_wait_are_bounded_and_the_rest_is_counted() {
+        let mut stage = stage();
+        for cookie in 1..=LATE_CAPACITY as u64 + 9 {
+            stage.late(late(cookie, S));
+        }
+        assert_eq!((stage.late.len(), stage.late_unjoined()), (LATE_CAPACITY, 9));
     }
 
     #[test]

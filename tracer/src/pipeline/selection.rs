@@ -9,6 +9,8 @@ use crate::process::{ProcessId, Table};
 /// Most processes of a family that are remembered by their number: 16 bytes each. Only connections
 /// whose record names no control group are looked up among them.
 const MEMBERS: usize = 65_536;
+/// Most control groups of a family, 8 bytes each.
+const GROUPS: usize = 65_536;
 
 /// Which connections are judged and shown; an empty list lets all pass.
 #[derive(Clone, Debug, Default)]
@@ -31,6 +33,11 @@ impl Selection {
         tick.live.retain(|connection| self.takes(connection, processes));
     }
 
+    /// Processes and control groups of the family that were not kept.
+    pub(super) fn evicted(&self) -> u64 {
+        self.family.as_ref().map_or(0, |family| family.beyond)
+    }
+
     fn takes(&self, connection: &Connection, processes: &Table) -> bool {
         let pid = connection.owner.map(|owner| owner.pid);
         let by_pid = self.pids.is_empty() || pid.is_some_and(|pid| self.pids.contains(&pid));
@@ -49,6 +56,8 @@ pub struct Family {
     pub path: String,
     groups: BTreeSet<u64>,
     members: BTreeSet<ProcessId>,
+    /// Processes and groups beyond these bounds.
+    beyond: u64,
 }
 
 impl Family {
@@ -60,14 +69,26 @@ impl Family {
 
     /// Takes in control groups by number; those that are gone meanwhile stay known.
     pub fn admit(&mut self, groups: impl IntoIterator<Item = u64>) {
-        self.groups.extend(groups);
+        for group in groups {
+            if self.groups.len() < GROUPS {
+                self.groups.insert(group);
+            } else if !self.groups.contains(&group) {
+                self.beyond += 1;
+            }
+        }
     }
 
     /// Remembers who owns a connection that was made in one of the groups.
     fn learn<'a>(&mut self, connections: impl Iterator<Item = &'a Connection>) {
         for connection in connections {
-            if self.members.len() < MEMBERS && self.is_within(connection.owner_cgroup) {
-                self.members.extend(connection.owner);
+            let Some(owner) = connection.owner else { continue };
+            if !self.is_within(connection.owner_cgroup) {
+                continue;
+            }
+            if self.members.len() < MEMBERS {
+                self.members.insert(owner);
+            } else if !self.members.contains(&owner) {
+                self.beyond += 1;
             }
         }
     }

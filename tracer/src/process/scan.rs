@@ -24,6 +24,8 @@ pub struct Scan {
     pub listeners: Vec<Listener>,
     /// Connections that a process holds.
     pub held: Vec<Held>,
+    /// Those beyond the bound on their number.
+    pub beyond: u64,
 }
 
 /// Reads it; empty if /proc does not tell. Holders are named only if `sees_pids`: /proc has the
@@ -50,7 +52,7 @@ pub fn scan(sees_pids: bool) -> Scan {
                     peer: canonical(socket.remote_address),
                     holder: holder.filter(|_| sees_pids).map(|at| seen.processes[at].clone()),
                 }),
-                _ => {}
+                _ => scan.beyond += 1,
             }
         }
     }

@@ -7,11 +7,14 @@ use procfs::process::Process;
 
 use super::runtime::Cache;
 use super::{Identity, ProcessId};
+use crate::bounds::{Evicted, Evictions};
 
 /// Most identities kept; the oldest go first. About 200 bytes each.
 const CAPACITY: usize = 16_384;
 /// Most look-ups in one tick: a fork storm must not keep us busy. The rest keep their `comm` only.
 const LOOKUPS_PER_TICK: usize = 1_000;
+/// Most bytes of a command line that are kept: the kernel lets it have megabytes.
+const COMMAND_BYTES: usize = 4_096;
 /// `/proc` gives start times in ticks of `USER_HZ`, which is 100 on every Linux.
 pub(super) const USER_TICK_NS: u64 = 10_000_000;
 
@@ -38,6 +41,7 @@ pub struct Table {
     order: VecDeque<ProcessId>,
     budget: usize,
     runtimes: Cache,
+    evicted: Evictions,
 }
 
 impl Table {
@@ -50,6 +54,7 @@ impl Table {
             order: VecDeque::new(),
             budget: LOOKUPS_PER_TICK,
             runtimes: Cache::default(),
+            evicted: Evictions::default(),
         }
     }
 
@@ -73,11 +78,13 @@ impl Table {
             cgroup: None,
             runtime: None,
         };
-        if let Lookup::Proc { commands } = self.lookup
-            && self.budget > 0
-        {
-            self.budget -= 1;
-            look_up(&mut identity, commands, &mut self.runtimes);
+        if let Lookup::Proc { commands } = self.lookup {
+            if self.budget > 0 {
+                self.budget -= 1;
+                look_up(&mut identity, commands, &mut self.runtimes);
+            } else {
+                self.evicted.add(Evicted::Lookups, 1);
+            }
         }
         Some(self.insert(identity))
     }
@@ -90,10 +97,19 @@ impl Table {
                 && let Some(oldest) = self.order.pop_front()
             {
                 self.known.remove(&oldest);
+                self.evicted.add(Evicted::Processes, 1);
             }
             self.order.push_back(id);
         }
         self.known.entry(id).insert_entry(identity).into_mut()
+    }
+
+    /// Which bounds were met.
+    #[must_use]
+    pub fn evicted(&self) -> Evictions {
+        let mut evicted = self.evicted;
+        evicted.add(Evicted::Runtimes, self.runtimes.passed_over());
+        evicted
     }
 
     /// What is known of `id`.
@@ -121,7 +137,7 @@ fn look_up(identity: &mut Identity, commands: bool, runtimes: &mut Cache) {
     let exe = identity.exe.as_deref();
     identity.runtime = exe.and_then(|exe| runtimes.runtime(identity.id.pid, exe));
     if commands {
-        identity.command = process.cmdline().ok().map(|arguments| arguments.join(" "));
+        identity.command = process.cmdline().ok().map(|arguments| shortened(arguments.join(" ")));
     }
     // An exiting process has left its groups; it has no executable any more either.
     let is_whole = identity.exe.is_some();
@@ -135,6 +151,12 @@ fn look_up(identity: &mut Identity, commands: bool, runtimes: &mut Cache) {
             .or(groups.first())
             .map(|group| group.pathname.clone())
     });
+}
+
+/// The first bytes, whole characters of them.
+fn shortened(mut command: String) -> String {
+    command.truncate(command.floor_char_boundary(COMMAND_BYTES));
+    command
 }
 
 /// The pid within the innermost namespace: the last of those that /proc lists.
@@ -207,5 +229,29 @@ mod tests {
         }
         assert_eq!((table.known.len(), table.order.len()), (CAPACITY, CAPACITY));
         assert!(table.get(ProcessId { pid: 1, start_ns: 1 }).is_none());
+        assert_eq!(table.evicted().of(Evicted::Processes), 5);
+    }
+
+    #[test]
+    fn a_fork_storm_is_looked_up_up_to_a_bound_and_each_process_once() {
+        let mut table = Table::new(Lookup::Proc { commands: false });
+        let gone = |pid: u32| ProcessId { pid: 0x7000_0000 + pid, start_ns: 1 };
+        for _ in 0..3 {
+            for pid in 0..2_000 {
+                table.observe(gone(pid), "x");
+            }
+        }
+        assert_eq!(table.budget, 0);
+        assert_eq!(table.evicted().of(Evicted::Lookups), 1_000, "what was not found is known too");
+        table.next_tick();
+        table.observe(gone(0), "x");
+        assert_eq!(table.budget, LOOKUPS_PER_TICK, "nor is it looked up again");
+    }
+
+    #[test]
+    fn a_command_line_is_cut_between_characters() {
+        let long = "\u{e4}".repeat(COMMAND_BYTES);
+        assert_eq!(shortened(format!("x{long}")).len(), COMMAND_BYTES - 1);
+        assert_eq!(shortened("short".into()), "short");
     }
 }

@@ -12,6 +12,7 @@ mod testing;
 use std::io;
 
 use crate::aggregate::{Key, PeerTotals, Totals};
+use crate::bounds::Evictions;
 use crate::clock::Clock;
 use crate::connection::{Close, Connection};
 use crate::detect::{self, Finding, State};
@@ -37,8 +38,8 @@ pub struct Health {
     pub tier: String,
     /// Reason → records the kernel could not keep or deliver; zeros too, they were counted.
     pub lost: Vec<(String, u64)>,
-    /// Connections pushed out of a full table in userspace.
-    pub evicted: u64,
+    /// Tables of userspace that were full, and what did not fit.
+    pub evicted: Evictions,
     /// Kind → records that could not be decoded.
     pub decode_errors: Vec<(String, u64)>,
     /// Connections tracked now.
@@ -67,7 +68,7 @@ impl Health {
     /// Whether nothing that was to be counted is missing from the counts.
     #[must_use]
     pub fn is_complete(&self) -> bool {
-        self.lost_total() == 0 && self.evicted == 0 && self.decode_errors_total() == 0
+        self.lost_total() == 0 && self.evicted.of_counts() == 0 && self.decode_errors_total() == 0
     }
 }
 
@@ -175,6 +176,7 @@ pub trait Sink {
 mod tests {
     use super::testing;
     use super::*;
+    use crate::bounds::Evicted;
 
     #[test]
     fn an_open_connection_is_not_an_ended_one() {
@@ -188,7 +190,8 @@ mod tests {
         assert!(whole.is_complete());
         let mut lost = whole.clone();
         lost.lost[0].1 = 1;
-        let evicted = Health { evicted: 1, ..whole.clone() };
+        let mut evicted = whole.clone();
+        evicted.evicted.add(Evicted::Keys, 1);
         let mangled = Health { decode_errors: vec![("short".into(), 1)], ..whole };
         assert!(![lost, evicted, mangled].iter().any(Health::is_complete));
     }

@@ -1,6 +1,7 @@
 //! One well-known host, process, connection, total and finding, for the tests of all sinks.
 
 use crate::aggregate::{Key, Peer, PeerTotals, Totals, Who};
+use crate::bounds::Evictions;
 use crate::clock::Clock;
 use crate::connection::{
     Basis, Close, CloseCause, Connection, Initiator, OpenCause, Phase, Role, TcpState, testing,
@@ -35,7 +36,7 @@ pub(crate) fn health() -> Health {
         ],
         tier: "core".into(),
         lost: lost.collect(),
-        evicted: 0,
+        evicted: Evictions::default(),
         decode_errors: Vec::new(),
         connections_tracked: 4,
         late_unjoined: 0,

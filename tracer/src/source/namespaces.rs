@@ -10,6 +10,9 @@ use tracer_ebpf::Conn;
 
 /// Most foreign namespaces walked in one snapshot, in turn: each costs a thread and a walk.
 const WALKS: usize = 16;
+/// Most namespaces remembered from one snapshot, some 20 bytes each. Of connections in others it is
+/// not known whether they are idle, and nothing is said of it.
+const MOST: usize = 4_096;
 
 /// Namespaces met in the last snapshot.
 #[derive(Debug, Default)]
@@ -46,7 +49,9 @@ impl Namespaces {
         let field = |at: usize| bytes.get(at..).and_then(|mut rest| rest.try_get_u32_ne().ok());
         let netns = field(offset_of!(Conn, netns)).filter(|netns| Some(*netns) != self.own);
         let owner = field(offset_of!(Conn, owner_tgid)).filter(|pid| *pid != 0 && !self.is_blind);
-        if let (Some(netns), Some(pid)) = (netns, owner) {
+        if let (Some(netns), Some(pid)) = (netns, owner)
+            && (self.met.len() < MOST || self.met.contains_key(&netns))
+        {
             self.met.insert(netns, pid);
         }
     }
@@ -94,6 +99,15 @@ mod tests {
         let mut namespaces = Namespaces::new(false);
         namespaces.meet(&entry(1, 101));
         assert!(namespaces.due().is_empty());
+    }
+
+    #[test]
+    fn the_number_of_namespaces_remembered_is_bounded() {
+        let mut namespaces = Namespaces::default();
+        for netns in 1..=3 * u32::try_from(MOST).unwrap() {
+            namespaces.meet(&entry(netns, 1));
+        }
+        assert_eq!(namespaces.met.len(), MOST);
     }
 
     #[test]

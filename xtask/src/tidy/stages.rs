@@ -6,8 +6,8 @@ use std::path::Path;
 const STAGES: [&str; 8] =
     ["probe", "source", "decode", "process", "connection", "aggregate", "detect", "sink"];
 
-/// Words and clocks that every stage may use, and that use no stage.
-const SHARED: [&str; 2] = ["clock", "words"];
+/// Words, clocks and counters that every stage may use, and that use no stage.
+const SHARED: [&str; 3] = ["bounds", "clock", "words"];
 
 /// What puts the stages together: may use all of them, and no stage may use it.
 const ASSEMBLY: [&str; 5] = ["pipeline", "cli", "command", "main", "lib"];
@@ -27,7 +27,8 @@ pub(crate) fn faults(name: &str, text: &str) -> Vec<String> {
         let code = line.split("//").next().unwrap_or_default();
         for used in roots(code).into_iter().filter(|used| *used != module) {
             // An item at the root of the crate belongs to lib.rs.
-            if self::rank(used).is_none_or(|used| used >= rank) && rank < ASSEMBLY_RANK {
+            // What is shared may use what is shared.
+            if self::rank(used).is_none_or(|used| used >= rank.max(1)) && rank < ASSEMBLY_RANK {
                 let number = number + 1;
                 faults
                     .push(format!("line {number}: `{module}` uses `{used}`, which is not earlier"));

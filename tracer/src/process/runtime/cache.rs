@@ -39,12 +39,18 @@ impl FileId {
 pub(in crate::process) struct Cache {
     known: HashMap<FileId, Option<Runtime>>,
     looks: usize,
+    passed_over: u64,
 }
 
 impl Cache {
     /// Allows looks for another tick.
     pub(in crate::process) const fn next_tick(&mut self) {
         self.looks = 0;
+    }
+
+    /// Executables that were not looked into because too many were new.
+    pub(in crate::process) const fn passed_over(&self) -> u64 {
+        self.passed_over
     }
 
     /// The runtime of a living process, whose executable is called `exe` within its root.
@@ -55,6 +61,7 @@ impl Cache {
             return known.clone();
         }
         if self.looks == LOOKS_PER_TICK {
+            self.passed_over += 1;
             return None;
         }
         self.looks += 1;
@@ -83,7 +90,7 @@ mod tests {
     #[test]
     fn what_is_over_the_bound_of_a_tick_is_looked_at_in_the_next() {
         let mut cache = Cache { looks: LOOKS_PER_TICK, ..Cache::default() };
-        assert_eq!((own(&mut cache), cache.known.len()), (None, 0));
+        assert_eq!((own(&mut cache), cache.known.len(), cache.passed_over()), (None, 0, 1));
         cache.next_tick();
         own(&mut cache);
         assert_eq!(cache.known.len(), 1);
@@ -93,7 +100,7 @@ mod tests {
     fn the_number_of_executables_remembered_is_bounded() {
         let id = |inode| FileId { device: 1, inode, size: 0, changed: (0, 0) };
         let known = (0..CAPACITY as u64).map(|inode| (id(inode), None)).collect();
-        let mut cache = Cache { known, looks: 0 };
+        let mut cache = Cache { known, ..Cache::default() };
         own(&mut cache);
         assert_eq!(cache.known.len(), 1);
     }

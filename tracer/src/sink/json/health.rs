@@ -7,7 +7,11 @@ pub(super) fn put(line: &mut Line, health: &Health) {
     line.object("tracer.hooks", health.hooks.iter().cloned());
     line.put("tracer.tier", health.tier.as_str());
     line.object("tracer.lost", health.lost.iter().cloned());
-    line.put("tracer.evicted", health.evicted);
+    line.put("tracer.evicted", health.evicted.of_counts());
+    let by_table = health.evicted.iter().map(|(what, count)| (what.name().to_owned(), count));
+    if by_table.clone().next().is_some() {
+        line.object("tracer.evicted_by_table", by_table);
+    }
     line.put("tracer.decode_errors", health.decode_errors_total());
     line.object("tracer.decode_errors_by_kind", health.decode_errors.iter().cloned());
     line.put("tracer.connections_tracked", health.connections_tracked);
@@ -18,6 +22,7 @@ pub(super) fn put(line: &mut Line, health: &Health) {
 
 #[cfg(test)]
 mod tests {
+    use crate::bounds::Evicted;
     use crate::sink::json::line_of;
     use crate::sink::{Item, testing};
 
@@ -29,5 +34,20 @@ mod tests {
             r#"{"table_full":0,"ring_full":0,"late_ring_full":0,"missed":0}"#
         );
         assert_eq!(line["tracer.hooks"]["tcp_connect"], "refused:EPERM");
+    }
+
+    #[test]
+    fn a_table_that_was_full_is_named_and_counts_only_if_counts_lack_it() {
+        let mut health = testing::health();
+        let line = line_of(&Item::Health(&health), &testing::origin());
+        assert_eq!(
+            (&line["tracer.evicted"], line.get("tracer.evicted_by_table")),
+            (&0.into(), None)
+        );
+        health.evicted.add(Evicted::Keys, 3);
+        health.evicted.add(Evicted::Lookups, 9);
+        let line = line_of(&Item::Health(&health), &testing::origin());
+        assert_eq!(line["tracer.evicted"], 3);
+        assert_eq!(line["tracer.evicted_by_table"].to_string(), r#"{"keys":3,"lookups":9}"#);
     }
 }

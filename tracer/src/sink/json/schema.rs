@@ -6,6 +6,7 @@ use serde_json::Value;
 
 use super::line_of;
 use crate::aggregate::{Key, Peer, PeerTotals, Totals, Who};
+use crate::bounds::Evicted;
 use crate::connection::{
     Basis, Close, CloseCause, Connection, Initiator, OpenCause, Phase, Reset, Role,
 };
@@ -170,7 +171,10 @@ fn not_enough_lines() -> Vec<Value> {
 }
 
 fn health_lines() -> Vec<Value> {
-    let broken = Health { decode_errors: vec![("short".into(), 3)], ..testing::health() };
+    let mut broken = Health { decode_errors: vec![("short".into(), 3)], ..testing::health() };
+    for &table in Evicted::ALL {
+        broken.evicted.add(table, 1);
+    }
     lines_of(&[Item::Health(&testing::health()), Item::Health(&broken)])
 }
 
@@ -190,6 +194,12 @@ fn words(key: &str) -> BTreeSet<String> {
     let schema = schema();
     let words = schema["$defs"][key]["enum"].as_array().unwrap();
     words.iter().map(|word| word.as_str().unwrap().to_owned()).collect()
+}
+
+fn tables() -> BTreeSet<String> {
+    let schema = schema();
+    let words = schema["$defs"]["tracer.evicted_by_table"]["propertyNames"]["enum"].clone();
+    serde_json::from_value(words).unwrap()
 }
 
 fn names<T: Copy>(all: &[T], name: fn(T) -> &'static str) -> BTreeSet<String> {
@@ -260,6 +270,7 @@ fn enumerations_of_the_schema_are_those_of_the_code() {
     assert_eq!(words("tracer.finding.state"), names(State::ALL, State::name));
     let runtimes = names(RuntimeKind::ALL, RuntimeKind::name);
     assert_eq!(words("process.runtime.name"), runtimes);
+    assert_eq!(tables(), names(Evicted::ALL, Evicted::name));
 }
 
 #[test]
@@ -270,5 +281,8 @@ fn every_enumerated_value_is_documented() {
         for word in words(key) {
             assert!(DOCUMENT.contains(&format!("\n| {word} | ")), "{word} of {key}");
         }
+    }
+    for table in tables() {
+        assert!(DOCUMENT.contains(&format!("\n| {table} | ")), "{table}");
     }
 }

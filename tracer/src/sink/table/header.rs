@@ -66,9 +66,10 @@ pub(super) fn missing(health: &Health, width: usize, paint: Paint) -> String {
         let verb = if is_bound { "may not be" } else { "is not" };
         line("LOST ", format!("{records} ({why}): what is shown {verb} complete."));
     }
-    if health.evicted > 0 {
-        let evicted = human::counted(health.evicted, "open connection");
-        line("EVICTED ", format!("{evicted}, the table was full: how they end is not counted."));
+    for (what, count) in health.evicted.iter() {
+        let label = if what.touches_counts() { "EVICTED " } else { "FORGOTTEN " };
+        let things = human::counted(count, what.noun());
+        line(label, format!("{things} ({} full): {}.", what.name(), what.consequence()));
     }
     if mangled > 0 {
         let records = human::counted(mangled, "record");

@@ -2,6 +2,7 @@
 
 use super::*;
 use crate::aggregate::Who;
+use crate::bounds::{Evicted, Evictions};
 use crate::connection::{Basis, CloseCause, Role};
 use crate::detect::{Code, Confidence, Severity};
 use crate::process::{ProcessId, Runtime};
@@ -138,10 +139,13 @@ fn a_question_about_a_process_is_answered_by_its_finding() {
 
 #[test]
 fn lost_records_are_loud_and_forbid_an_all_clear() {
+    let mut evicted = Evictions::default();
+    evicted.add(Evicted::Keys, 3);
+    evicted.add(Evicted::Lookups, 40);
     let lost = [("ring_full", 10), ("table_full", 1202), ("late_ring_full", 0)];
     let health = Health {
         lost: lost.map(|(reason, count)| (reason.to_owned(), count)).into(),
-        evicted: 3,
+        evicted,
         decode_errors: vec![("short".into(), 1)],
         ..testing::health()
     };
