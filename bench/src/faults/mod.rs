@@ -18,7 +18,7 @@ pub(crate) use child::{be_killed, dial_once};
 use client::{Client, Kind};
 use fastrand::Rng;
 pub(crate) use server::serve;
-use std::time::{Duration, Instant};
+use std::time::Instant;
 use timeouts::Timeouts;
 
 /// First byte of a request: answer, and expect another request or the end.
@@ -34,7 +34,7 @@ pub(crate) fn main(options: &Faults) -> Result<()> {
     let mut server = Running::start(&["faults-server"])?;
     let [port, port6] = server.numbers()?[..] else { bail!("the server told no two ports") };
     let mut report = Report::begin("faults");
-    let deadline = Instant::now() + Duration::from_secs(options.seconds);
+    let deadline = Instant::now() + options.seconds;
     let mut pace = Pace::new(deadline, Some(options.rate), 1);
     let mut random = Rng::with_seed(options.seed);
     let mut errors = Errors::default();
