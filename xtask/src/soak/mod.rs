@@ -32,6 +32,8 @@ use std::time::{Duration, Instant};
 /// within one it goes up and down with the load.
 const CYCLES: u32 = 8;
 const LONGEST_CYCLE: Duration = Duration::from_secs(30);
+/// How far back findings look by default.
+const WINDOW: Duration = Duration::from_mins(1);
 /// Minutes of the form that is part of the tests.
 const SHORT: f64 = 1.0;
 
@@ -93,10 +95,13 @@ fn soak(workspace: &Workspace, minutes: f64) -> Result<Report> {
     let (tracer, load) = (release.join("tracer"), release.join("load"));
     let place = Place::open(&load)?;
     let before = kernel::Objects::all()?;
-    let mut observer = Observer::start(&tracer, place.number())?;
-
     let time = Duration::from_secs_f64(minutes * 60.0);
     let cycle = (time / CYCLES).min(LONGEST_CYCLE);
+    // What is remembered for the default window of a minute grows for a minute: a short soak has a
+    // short one.
+    let window = (time / CYCLES).min(WINDOW);
+    let mut observer = Observer::start(&tracer, place.number(), window)?;
+
     let mut samples = Samples::begin(&observer)?;
     let mut ends = Ends::default();
     let began = Instant::now();

@@ -43,10 +43,10 @@ pub(super) struct Heard {
 }
 
 impl Observer {
-    /// Starts it and waits until it is attached.
-    pub(super) fn start(tracer: &Path, netns: u32) -> Result<Self> {
+    /// Starts it and waits until it is attached. Findings look back for `window`.
+    pub(super) fn start(tracer: &Path, netns: u32, window: Duration) -> Result<Self> {
         let mut child = Command::new(tracer)
-            .args(["watch", "--output", "json"])
+            .args(["watch", "--output", "json", "--window", &format!("{}s", window.as_secs())])
             .stdin(Stdio::null())
             .stdout(Stdio::piped())
             .spawn()
