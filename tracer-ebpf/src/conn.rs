@@ -128,6 +128,64 @@ impl Conn {
     pub const SIZE: usize = size_of::<Self>();
     /// The same, as its header carries it.
     pub const LEN: u32 = 272;
+
+    /// A record with nothing but its header.
+    #[must_use]
+    pub const fn blank() -> Self {
+        Self {
+            kind: crate::KIND_CONN,
+            abi: crate::ABI_VERSION,
+            len: Self::LEN,
+            cookie: 0,
+            open_ns: 0,
+            established_ns: 0,
+            first_close_ns: 0,
+            end_ns: 0,
+            polled_ns: 0,
+            owner_start_ns: 0,
+            closer_start_ns: 0,
+            owner_cgroup: 0,
+            bytes_acked: 0,
+            bytes_received: 0,
+            sent_after_peer_fin: 0,
+            saddr: [0; 16],
+            daddr: [0; 16],
+            owner_comm: [0; 16],
+            closer_comm: [0; 16],
+            owner_tgid: 0,
+            closer_tgid: 0,
+            netns: 0,
+            exchanges: 0,
+            write_seq: 0,
+            flags: 0,
+            sk_err: 0,
+            connect_errno: 0,
+            unread: 0,
+            unacked: 0,
+            segs_out: 0,
+            data_segs_in: 0,
+            data_segs_out: 0,
+            retransmits: 0,
+            srtt_8us: 0,
+            idle_jiffies: 0,
+            rst_reason: 0,
+            polled_idle_jiffies: 0,
+            polled_write_seq: 0,
+            close_nr: 0,
+            close_task_flags: 0,
+            exit_code: 0,
+            user_timeout_ms: 0,
+            sport: 0,
+            dport: 0,
+            family: 0,
+            state: 0,
+            old_state: 0,
+            opened: 0,
+            first: 0,
+            probes_out: 0,
+            shutdown: 0,
+        }
+    }
 }
 
 const _: () = assert!(Conn::SIZE == Conn::LEN as usize && align_of::<Conn>() == 8);

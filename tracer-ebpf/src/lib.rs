@@ -94,4 +94,6 @@ pub mod names {
     pub const SEED: &str = "seed";
     /// Per-CPU array: [`super::Loss`] → `u64` count.
     pub const LOST: &str = "LOST";
+    /// Per-CPU hash: process → `u64` connections of it in [`LOST`].
+    pub const LOST_OF: &str = "LOST_OF";
 }

@@ -25,6 +25,7 @@ pub mod command;
 pub mod connection;
 pub mod decode;
 pub mod detect;
+mod hash;
 pub mod pipeline;
 pub mod probe;
 pub mod process;

@@ -11,7 +11,7 @@ use aya_ebpf::programs::{FExitContext, ProbeContext, RetProbeContext, SockAddrCo
 use tracer_ebpf::{Conn, flags, opened};
 
 use super::kernel::{AF_INET, AF_INET6, EINPROGRESS, IPPROTO_TCP, tcp};
-use super::maps::{CONNECTING, CONNS, find, refuse, send};
+use super::maps::{CONNECTING, CONNS, find, send};
 use super::sock;
 use super::task::{set_owner, tgid};
 
@@ -62,7 +62,8 @@ pub(super) unsafe fn on_begin(
                 reopened = flags::REOPENED;
             }
         }
-        let Some(conn) = blank() else { return refuse() };
+        // CLOSE → SYN_SENT tries again, and counts it if there is still no room.
+        let Some(conn) = blank() else { return };
         (*conn).opened = opened::ACTIVE;
         (*conn).state = tcp::CLOSE as u8;
         (*conn).flags |= reopened;

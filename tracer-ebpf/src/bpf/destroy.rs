@@ -1,5 +1,7 @@
 //! `tcp_destroy_sock`: the kernel frees the socket. Sends what was not sent, frees the entry.
 
+use core::hint::cold_path;
+
 use aya_ebpf::macros::btf_tracepoint;
 use aya_ebpf::programs::BtfTracePointContext;
 
@@ -29,6 +31,7 @@ fn on_destroy(sk: *const u8) -> i32 {
     if let Some(conn) = find(key) {
         unsafe {
             if (*conn).old_state == 0 {
+                cold_path();
                 if i32::from((*conn).state) == tcp::CLOSE {
                     sock::netns(conn, sk);
                     // The cgroup hook that saw it begin cannot read the task's start.
@@ -83,8 +86,9 @@ unsafe fn missed(conn: *mut Conn, sk: *const u8) {
         }
         (*conn).old_state = (*conn).state;
         (*conn).flags |= flags::END_MISSED;
-        sock::first_close(conn, tp);
-        (*conn).end_ns = sock::now();
+        let now = sock::now();
+        sock::first_close(conn, tp, || now);
+        (*conn).end_ns = now;
         if (*conn).established_ns == 0 {
             sock::local(conn, sk, tp);
         }

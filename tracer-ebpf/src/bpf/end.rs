@@ -1,5 +1,7 @@
 //! How connections end: the FIN states, and CLOSE.
 
+use core::hint::cold_path;
+
 use tracer_ebpf::{Conn, first, flags, off};
 
 use super::kernel::{ECONNABORTED, SEND_SHUTDOWN, SHUTDOWN_MASK, is_ourselves, load, tcp};
@@ -17,21 +19,24 @@ use super::{mptcp, sock};
 #[inline(always)]
 pub(super) unsafe fn closing(sk: *const u8, tp: *const u8, old: i32, new: i32) {
     unsafe {
-        if let Some(conn) = find(sk as u64)
+        let found = find(sk as u64);
+        if let Some(conn) = found
             && (*conn).old_state == 0
             && i32::from((*conn).state) == new
         {
+            cold_path();
             return;
         }
         let state = if old == tcp::SYN_RECV { old } else { new };
-        let Some(conn) = known(sk, tp, state) else { return };
+        let Some(conn) = known(found, sk, tp, state) else { return };
         (*conn).state = new as u8;
         match new {
             tcp::FIN_WAIT1 => {
                 (*conn).first = first::LOCAL;
-                sock::first_close(conn, tp);
+                sock::first_close(conn, tp, sock::now);
                 sock::mark_pending(conn, tp);
                 if load::<u8>(sk, off::SHUTDOWN) == SEND_SHUTDOWN {
+                    cold_path();
                     (*conn).flags |= flags::HALF_CLOSED;
                     if (*conn).flags & flags::WRITE_PENDING == 0 {
                         // Our FIN takes a sequence number and asks for nothing.
@@ -43,7 +48,7 @@ pub(super) unsafe fn closing(sk: *const u8, tp: *const u8, old: i32, new: i32) {
             tcp::CLOSE_WAIT => {
                 (*conn).first = first::PEER;
                 (*conn).sent_after_peer_fin = load(tp, off::BYTES_SENT);
-                sock::first_close(conn, tp);
+                sock::first_close(conn, tp, sock::now);
             }
             tcp::LAST_ACK => {
                 sock::mark_pending(conn, tp);
@@ -60,6 +65,7 @@ pub(super) unsafe fn closing(sk: *const u8, tp: *const u8, old: i32, new: i32) {
 unsafe fn own_and_close(conn: *mut Conn, sk: *const u8, tp: *const u8) {
     unsafe {
         if mptcp::is_subflow(tp) {
+            cold_path();
             // Not by the worker of the kernel that does it now.
             if let Some(holder) = mptcp::closer(sk) {
                 close_by(conn, &*holder);
@@ -77,13 +83,16 @@ unsafe fn close_by(conn: *mut Conn, holder: &Holder) {
         // Our walk over open files held it for a moment, and its process closed it meanwhile: the
         // kernel then finishes that close in our task.
         if holder.is_ourselves() && !is_ourselves((*conn).owner_tgid) {
+            cold_path();
             return;
         }
         holder.close(conn);
         if (*conn).owner_tgid == 0 {
+            cold_path();
             holder.own(conn);
             (*conn).flags |= flags::OWNER_AT_USE;
         } else if lacks_owner_facts(conn) && holder.is((*conn).owner_tgid) {
+            cold_path();
             holder.own(conn);
         }
     }
@@ -96,17 +105,22 @@ unsafe fn close_by(conn: *mut Conn, holder: &Holder) {
 #[inline(always)]
 pub(super) unsafe fn ended(sk: *const u8, tp: *const u8, old: i32) {
     unsafe {
-        if let Some(conn) = find(sk as u64)
+        let found = find(sk as u64);
+        if let Some(conn) = found
             && i32::from((*conn).old_state) == old
             && is_of(conn, sk)
         {
+            cold_path();
             return;
         }
-        let Some(conn) = known(sk, tp, old) else { return };
+        let Some(conn) = known(found, sk, tp, old) else { return };
         (*conn).state = tcp::CLOSE as u8;
         (*conn).old_state = old as u8;
-        sock::first_close(conn, tp);
+        let now = sock::now();
+        (*conn).end_ns = now;
+        sock::first_close(conn, tp, || now);
         if old == tcp::SYN_SENT {
+            cold_path();
             (*conn).write_seq = first_unacked(tp).wrapping_add(1);
         }
         if matches!(old, tcp::ESTABLISHED | tcp::CLOSE_WAIT)
@@ -114,7 +128,6 @@ pub(super) unsafe fn ended(sk: *const u8, tp: *const u8, old: i32) {
         {
             sock::mark_pending(conn, tp);
         }
-        (*conn).end_ns = sock::now();
         if (*conn).established_ns == 0 {
             sock::local(conn, sk, tp);
         }
@@ -126,10 +139,12 @@ pub(super) unsafe fn ended(sk: *const u8, tp: *const u8, old: i32) {
         if task && is_ended_by_call(conn, old) {
             own_and_close(conn, sk, tp);
         } else if task && (*conn).sk_err == ECONNABORTED {
+            cold_path();
             // `ss -K`: not by its owner.
             Holder::current().close(conn);
         }
         if !has_sequel(conn, old) {
+            cold_path();
             send(conn);
         }
     }

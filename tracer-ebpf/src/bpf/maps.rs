@@ -1,7 +1,9 @@
 //! Every map, and how entries come and go.
 
+use core::hint::cold_path;
+
 use aya_ebpf::bindings::{BPF_F_NO_PREALLOC, BPF_RB_NO_WAKEUP};
-use aya_ebpf::btf_maps::{Array, HashMap, LruHashMap, PerCpuArray, RingBuf};
+use aya_ebpf::btf_maps::{Array, HashMap, LruHashMap, LruPerCpuHashMap, PerCpuArray, RingBuf};
 use aya_ebpf::macros::btf_map;
 use tracer_ebpf::{Conn, Late, Loss, flags};
 
@@ -43,6 +45,12 @@ pub(super) static CONNECTING: LruHashMap<u64, u64, 4096> = LruHashMap::new();
 #[btf_map]
 static LOST: PerCpuArray<u64, { Loss::COUNT as usize }> = PerCpuArray::new();
 
+/// Connections in [`LOST`] per process that dialled or used them, 0 for those that nobody is known to
+/// own. Nothing is written here but at a loss. Full, it forgets the oldest: userspace tells what is
+/// then missing from the sum.
+#[btf_map]
+static LOST_OF: LruPerCpuHashMap<u32, u64, 1024> = LruPerCpuHashMap::new();
+
 /// The table's entry for a socket.
 #[inline(always)]
 pub(super) fn find(sk: u64) -> Option<*mut Conn> {
@@ -58,10 +66,23 @@ pub(super) fn lose(why: Loss) {
     }
 }
 
-/// A connection that got no entry.
+/// Counts one loss of a connection of the process `tgid`, 0 if it is not known.
 #[inline(always)]
-pub(super) fn refuse() {
-    lose(Loss::TableFull);
+pub(super) fn lose_of(why: Loss, tgid: u32) {
+    lose(why);
+    if let Some(count) = LOST_OF.get_ptr_mut(&tgid) {
+        unsafe { *count += 1 };
+    } else {
+        // Of this CPU; the others begin at 0.
+        let _evicts = LOST_OF.insert(&tgid, &1, 0);
+    }
+}
+
+/// A connection of the process `tgid`, 0 if it is not known, that got no entry.
+#[inline(always)]
+pub(super) fn refuse(tgid: u32) {
+    cold_path();
+    lose_of(Loss::TableFull, tgid);
 }
 
 /// The kernel said that the table is full (and not, say, that memory was short for a moment).
@@ -90,7 +111,8 @@ pub(super) unsafe fn send(conn: *mut Conn) {
         }
         (*conn).flags |= flags::SENT;
         if RECORDS.output_untyped::<Conn>(&*conn, u64::from(BPF_RB_NO_WAKEUP)).is_err() {
-            lose(Loss::RingFull);
+            cold_path();
+            lose_of(Loss::RingFull, (*conn).owner_tgid);
         }
     }
 }

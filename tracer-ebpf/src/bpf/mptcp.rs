@@ -53,7 +53,7 @@ pub(super) unsafe fn on_state(sk: *const u8, new: i32) {
         return;
     }
     unsafe {
-        let holder = Holder::current();
+        let holder = Holder::current().kept();
         if sock::owned_by_task(sk) && !holder.is_kernel() {
             // Full is no harm: then the oldest goes.
             let _evicts = MPTCP.insert(&Tuple::of(sk), &holder, 0);

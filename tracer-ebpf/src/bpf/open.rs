@@ -1,10 +1,12 @@
 //! How connections begin: dials, and handshakes that others began.
 
+use core::hint::cold_path;
+
 use tracer_ebpf::{Conn, flags, off, opened};
 
 use super::kernel::{load, tcp};
 use super::maps::{find, refuse, send};
-use super::task::{lacks_owner_facts, set_owner, tgid};
+use super::task::{lacks_owner_facts, set_owner, set_owner_facts, tgid};
 use super::{mptcp, sock};
 
 /// CLOSE → SYN_SENT, always in the dialling task. The port is not chosen yet.
@@ -18,6 +20,7 @@ pub(super) unsafe fn dial(sk: *const u8, tp: *const u8) {
         let mut begun = None;
         if let Some(before) = find(sk as u64) {
             if (*before).old_state != 0 {
+                cold_path();
                 // connect(AF_UNSPEC) and failed blocking dials leave a socket, and its cookie, to dial
                 // again. Without it the entry was left by another socket, whose freeing we missed.
                 let cookie = sock::cookie(sk);
@@ -33,16 +36,17 @@ pub(super) unsafe fn dial(sk: *const u8, tp: *const u8) {
         }
         let conn = if let Some(conn) = begun {
             sock::name(conn, sk, tcp::SYN_SENT);
+            set_owner_facts(conn);
             conn
         } else if let Some(conn) = sock::open(sk, opened::ACTIVE, tcp::SYN_SENT, sock::ANY) {
             (*conn).open_ns = sock::now();
+            set_owner(conn);
             conn
         } else {
-            return refuse();
+            return refuse(tgid());
         };
         (*conn).flags |= reopened;
         (*conn).write_seq = load(tp, off::WRITE_SEQ);
-        set_owner(conn);
     }
 }
 
@@ -57,6 +61,7 @@ pub(super) unsafe fn accept(sk: *const u8, tp: *const u8) {
         if conn.is_none()
             && let Some(before) = find(sk as u64)
         {
+            cold_path();
             if (*before).old_state == 0 {
                 let state = i32::from((*before).state);
                 // Both ends dialled at once, so that ours went through SYN_RECV too; or TCP Fast
@@ -85,7 +90,7 @@ pub(super) unsafe fn accept(sk: *const u8, tp: *const u8) {
             sock::local(conn, sk, tp);
             mark_subflow(conn, tp);
         } else {
-            refuse();
+            refuse(0);
         }
     }
 }
@@ -118,9 +123,11 @@ pub(super) unsafe fn established(sk: *const u8, tp: *const u8) {
 pub(super) unsafe fn complete(conn: *mut Conn, sk: *const u8) {
     unsafe {
         if (*conn).netns == 0 {
+            cold_path();
             sock::name(conn, sk, i32::from((*conn).state));
         }
         if lacks_owner_facts(conn) && sock::owned_by_task(sk) && (*conn).owner_tgid == tgid() {
+            cold_path();
             set_owner(conn);
         }
     }
@@ -165,6 +172,7 @@ unsafe fn set_established(conn: *mut Conn, sk: *const u8, tp: *const u8) {
 unsafe fn mark_subflow(conn: *mut Conn, tp: *const u8) {
     unsafe {
         if mptcp::is_subflow(tp) {
+            cold_path();
             (*conn).flags |= flags::MPTCP;
         }
     }

@@ -1,6 +1,8 @@
 //! `tcp_rcv_space_adjust`: runs per application read, in the reader's task, with the socket locked.
 //! It counts exchanges and names the owner of sockets that nobody here dialled.
 
+use core::hint::cold_path;
+
 use aya_ebpf::macros::btf_tracepoint;
 use aya_ebpf::programs::BtfTracePointContext;
 use tracer_ebpf::{Conn, flags, off, opened};
@@ -10,7 +12,7 @@ use super::kernel::{AF_INET, AF_INET6, IPPROTO_TCP, load, tcp};
 use super::maps::{find, refuse, was_full};
 use super::open::{complete, complete_handshake, is_dialling};
 use super::sock;
-use super::task::set_owner;
+use super::task::{set_owner, tgid};
 
 /// Arguments: `struct sock *sk`.
 #[btf_tracepoint(function = "tcp_rcv_space_adjust")]
@@ -46,6 +48,7 @@ unsafe fn on_read(sk: *const u8) {
         }
         complete(conn, sk);
         if is_dialling(conn) {
+            cold_path();
             complete_handshake(conn, sk, tp);
         }
         let first_request = (*conn).opened == opened::PASSIVE && (*conn).exchanges == 0;
@@ -77,7 +80,7 @@ unsafe fn unseen(sk: *const u8, tp: *const u8, written: u32) -> Option<*mut Conn
         let is_new = state == tcp::SYN_RECV;
         let opened = if is_new { opened::PASSIVE } else { opened::PREEXISTING };
         let Some(conn) = sock::open(sk, opened, state, sock::NEW) else {
-            refuse();
+            refuse(tgid());
             return None;
         };
         if is_new {

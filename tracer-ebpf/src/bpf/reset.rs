@@ -46,7 +46,7 @@ unsafe fn unseen(sk: *const u8) -> Option<*mut Conn> {
             return None;
         }
         let state = i32::from(load::<u8>(sk, off::STATE));
-        if is_connection(state) { known(sk, tp, state) } else { None }
+        if is_connection(state) { known(None, sk, tp, state) } else { None }
     }
 }
 

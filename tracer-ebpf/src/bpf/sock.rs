@@ -3,7 +3,7 @@
 use aya_ebpf::helpers::{
     bpf_get_socket_cookie, bpf_jiffies64, bpf_ktime_get_ns, bpf_skc_to_tcp_sock,
 };
-use tracer_ebpf::{ABI_VERSION, Conn, KIND_CONN, first, flags, off};
+use tracer_ebpf::{Conn, first, flags, off};
 
 use super::kernel::{
     AF_INET6, SOCK_DEAD, SOCK_DONE, SOCK_KEEPOPEN, SOCK_LINGER, have_cookie, load, load16, tcp,
@@ -48,23 +48,13 @@ pub(super) const ANY: u64 = 0;
 /// Only if there is none yet.
 pub(super) const NEW: u64 = 1;
 
-/// Adds an empty table entry and returns it; `None` if there is no room, or none that is new. A function
-/// of its own in the kernel too: it needs most of the stack, and its arguments have no type to lose.
-#[inline(never)]
+/// What every entry begins as: a constant of the program, as copying it costs less than making it.
+pub(super) static BLANK: Conn = Conn::blank();
+
+/// Adds an empty table entry and returns it; `None` if there is no room, or none that is new.
+#[inline(always)]
 pub(super) fn blank(key: u64, how: u64) -> Option<*mut Conn> {
-    const WORDS: usize = Conn::SIZE / 8;
-    let mut blank = core::mem::MaybeUninit::<[u64; WORDS]>::uninit();
-    // Word by word and volatile: a plain zeroed() becomes a byte-wise memset, 8 times the work.
-    for word in 0..WORDS {
-        unsafe { blank.as_mut_ptr().cast::<u64>().add(word).write_volatile(0) };
-    }
-    let blank = blank.as_mut_ptr().cast::<Conn>();
-    unsafe {
-        (*blank).kind = KIND_CONN;
-        (*blank).abi = ABI_VERSION;
-        (*blank).len = Conn::LEN;
-    }
-    if let Err(errno) = unsafe { CONNS.insert(&key, &*blank, how) } {
+    if let Err(errno) = CONNS.insert(&key, &BLANK, how) {
         if errno == -E2BIG {
             mark_full();
         }
@@ -96,7 +86,9 @@ pub(super) unsafe fn open(sk: *const u8, opened: u8, state: i32, how: u64) -> Op
 pub(super) unsafe fn name(conn: *mut Conn, sk: *const u8, state: i32) {
     unsafe {
         (*conn).state = state as u8;
-        (*conn).cookie = cookie(sk);
+        if (*conn).cookie == 0 {
+            (*conn).cookie = cookie(sk);
+        }
         netns(conn, sk);
         peer(conn, sk);
     }
@@ -168,7 +160,7 @@ pub(super) unsafe fn local(conn: *mut Conn, sk: *const u8, tp: *const u8) {
 /// # Safety
 /// `conn` valid for writes, `tp` typed.
 #[inline(always)]
-pub(super) unsafe fn first_close(conn: *mut Conn, tp: *const u8) {
+pub(super) unsafe fn first_close(conn: *mut Conn, tp: *const u8, now: impl FnOnce() -> u64) {
     unsafe {
         if (*conn).first_close_ns != 0 {
             return;

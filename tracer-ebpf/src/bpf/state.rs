@@ -1,6 +1,8 @@
 //! `inet_sock_set_state`: the backbone. Tells which transition it is, and makes entries of connections
 //! that were there before us.
 
+use core::hint::cold_path;
+
 use aya_ebpf::macros::btf_tracepoint;
 use aya_ebpf::programs::BtfTracePointContext;
 use aya_log_ebpf::trace;
@@ -8,8 +10,8 @@ use tracer_ebpf::{Conn, off, opened};
 
 use super::copies::{self, Copy, Program};
 use super::end::{closing, ended};
-use super::kernel::{AF_INET, AF_INET6, IPPROTO_MPTCP, IPPROTO_TCP, load, tcp};
-use super::maps::{find, refuse, send, was_full};
+use super::kernel::{IPPROTO_MPTCP, load, tcp};
+use super::maps::{refuse, send, was_full};
 use super::open::{accept, complete, complete_handshake, dial, established, is_dialling};
 use super::{mptcp, sock};
 
@@ -51,18 +53,12 @@ unsafe fn on_state(sk: *const u8, old: i32, new: i32) {
     }
     unsafe {
         let tp = sock::tcp_sock(sk);
-        // NULL for anything but a full TCP socket.
+        // NULL for anything but a full socket whose protocol is TCP.
         if tp.is_null() {
+            cold_path();
             if load::<u16>(sk, off::PROTOCOL) == IPPROTO_MPTCP {
                 mptcp::on_state(sk, new);
             }
-            return;
-        }
-        if load::<u16>(sk, off::PROTOCOL) != IPPROTO_TCP {
-            return;
-        }
-        let family: u16 = load(sk, off::FAMILY);
-        if family != AF_INET && family != AF_INET6 {
             return;
         }
         match new {
@@ -95,30 +91,39 @@ pub(super) fn is_connection(state: i32) -> bool {
     )
 }
 
-/// The entry of a connection, made now if it was there before us.
+/// The entry of a connection, made now if it was there before us: `found` is what the table has for
+/// it, since a lookup costs more than all that is done here.
 ///
 /// # Safety
-/// `sk` and `tp` typed.
+/// `found` from [`super::maps::find`], `sk` and `tp` typed.
 #[inline(always)]
-pub(super) unsafe fn known(sk: *const u8, tp: *const u8, state: i32) -> Option<*mut Conn> {
+pub(super) unsafe fn known(
+    found: Option<*mut Conn>,
+    sk: *const u8,
+    tp: *const u8,
+    state: i32,
+) -> Option<*mut Conn> {
     unsafe {
-        if let Some(conn) = find(sk as u64) {
+        if let Some(conn) = found {
             if (*conn).old_state == 0 {
                 complete(conn, sk);
                 if state != tcp::SYN_SENT && is_dialling(conn) {
+                    cold_path();
                     complete_handshake(conn, sk, tp);
                 }
                 return Some(conn);
             }
+            cold_path();
             // Left by a socket whose freeing we missed: this is another one at the same address.
             send(conn);
         } else if was_full() {
             return None;
         }
+        cold_path();
         // A handshake that is over had an entry, if it was made while we watched.
         let opened = if state == tcp::SYN_RECV { opened::PASSIVE } else { opened::PREEXISTING };
         let Some(conn) = sock::open(sk, opened, state, sock::ANY) else {
-            refuse();
+            refuse(0);
             return None;
         };
         if opened == opened::PASSIVE {

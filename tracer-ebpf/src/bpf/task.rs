@@ -43,6 +43,7 @@ fn leader() -> (u64, [u8; 16]) {
 #[derive(Clone, Copy)]
 pub(super) struct Holder {
     start_ns: u64,
+    /// 0 if it is the current process's: asked for only if it is to be the owner.
     cgroup: u64,
     comm: [u8; 16],
     tgid: u32,
@@ -62,7 +63,7 @@ impl Holder {
         let mut holder = Self {
             start_ns,
             comm,
-            cgroup: unsafe { bpf_get_current_cgroup_id() },
+            cgroup: 0,
             tgid: tgid(),
             nr: 0,
             task_flags: 0,
@@ -78,6 +79,13 @@ impl Holder {
             holder.exit_code = unsafe { *code };
         }
         holder
+    }
+
+    /// The same, to be kept until another task acts for it.
+    #[inline(always)]
+    pub(super) fn kept(mut self) -> Self {
+        self.cgroup = unsafe { bpf_get_current_cgroup_id() };
+        self
     }
 
     /// Whether it is tracer.
@@ -121,7 +129,8 @@ impl Holder {
         unsafe {
             (*conn).owner_tgid = self.tgid;
             (*conn).owner_start_ns = self.start_ns;
-            (*conn).owner_cgroup = self.cgroup;
+            (*conn).owner_cgroup =
+                if self.cgroup == 0 { bpf_get_current_cgroup_id() } else { self.cgroup };
             (*conn).owner_comm = self.comm;
         }
     }
@@ -168,11 +177,22 @@ pub(super) unsafe fn exit_code(task: *const u8) -> i32 {
 /// `conn` must be valid for writes.
 #[inline(always)]
 pub(super) unsafe fn set_owner(conn: *mut Conn) {
-    let (start, comm) = leader();
     unsafe {
         (*conn).owner_tgid = tgid();
-        (*conn).owner_start_ns = start;
         (*conn).owner_cgroup = bpf_get_current_cgroup_id();
+        set_owner_facts(conn);
+    }
+}
+
+/// Tells of the owner, which is the current process, what its number and control group do not.
+///
+/// # Safety
+/// `conn` must be valid for writes.
+#[inline(always)]
+pub(super) unsafe fn set_owner_facts(conn: *mut Conn) {
+    let (start, comm) = leader();
+    unsafe {
+        (*conn).owner_start_ns = start;
         (*conn).owner_comm = comm;
     }
 }

@@ -277,7 +277,7 @@ impl Build {
     /// We reset the other end, for this reason.
     pub(crate) fn resets(mut self, reason: Option<&str>) -> Self {
         self.close.rst = Some(Reset::Sent);
-        self.close.rst_reason = reason.map(str::to_owned);
+        self.close.rst_reason = reason.map(Into::into);
         self
     }
 

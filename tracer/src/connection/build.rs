@@ -2,6 +2,7 @@
 
 use std::net::{IpAddr, Ipv4Addr, Ipv6Addr, SocketAddr};
 
+use compact_str::CompactString;
 use tracer_ebpf::{Conn, Late, first, flags, opened};
 
 use super::close::{self, Context};
@@ -132,10 +133,10 @@ pub fn owner(conn: &Conn) -> Option<ProcessId> {
 
 /// Its `comm`, empty if it is not known.
 #[must_use]
-pub fn owner_comm(conn: &Conn) -> String {
+pub fn owner_comm(conn: &Conn) -> CompactString {
     let bytes = conn.owner_comm;
     let len = bytes.iter().position(|byte| *byte == 0).unwrap_or(bytes.len());
-    String::from_utf8_lossy(&bytes[..len]).into_owned()
+    CompactString::from_utf8_lossy(&bytes[..len])
 }
 
 pub(super) fn address(family: u16, bytes: [u8; 16], port: u16) -> SocketAddr {

@@ -4,6 +4,7 @@
 //! initiator (never the context alone), and a received reset is reported before the end, except
 //! that the kernel also calls `tcp_reset()` on itself when data arrives after our close.
 
+use compact_str::CompactString;
 use tracer_ebpf::{Conn, Late, first, flags, opened};
 
 use super::how;
@@ -46,7 +47,7 @@ pub(super) struct Context<'a> {
     /// Which end we are of connections that were there before us.
     pub(super) served: &'a Served,
     /// Kernel reset reasons by number.
-    pub(super) reset_reasons: &'a dyn Fn(u32) -> Option<String>,
+    pub(super) reset_reasons: &'a dyn Fn(u32) -> Option<CompactString>,
 }
 
 /// The end of an ended connection. `late`: data arrived for it after its record was out.

@@ -1,5 +1,6 @@
 //! By which call, signal or exit a process let go of a connection.
 
+use compact_str::{CompactString, ToCompactString, format_compact};
 use nix::sys::signal::Signal;
 use syscalls::Sysno;
 use tracer_ebpf::{Conn, first, flags, opened};
@@ -13,10 +14,10 @@ const SEND_SHUTDOWN: u8 = 2;
 
 /// The name of the way, or `None` if this kernel does not let us see it. `sees_close`: the
 /// `tcp_close` hook is attached.
-pub(super) fn name(conn: &Conn, sees_close: bool) -> Option<String> {
+pub(super) fn name(conn: &Conn, sees_close: bool) -> Option<CompactString> {
     let half = conn.flags & flags::HALF_CLOSED != 0;
     if conn.flags & flags::EXITING != 0 {
-        return Some(format!("exit:{}", exit(conn.exit_code)));
+        return Some(format_compact!("exit:{}", exit(conn.exit_code)));
     }
     if conn.flags & flags::TASK_FACTS == 0 {
         // Only shutdown() closes one half, and only it closes both without tcp_close having run;
@@ -40,11 +41,11 @@ pub(super) fn name(conn: &Conn, sees_close: bool) -> Option<String> {
 }
 
 /// Signal name, or exit status.
-fn exit(code: i32) -> String {
+fn exit(code: i32) -> CompactString {
     match code & 0x7f {
-        0 => ((code >> 8) & 0xff).to_string(),
+        0 => ((code >> 8) & 0xff).to_compact_string(),
         number => Signal::try_from(number)
-            .map_or_else(|_| format!("signal-{number}"), |signal| signal.as_str().to_owned()),
+            .map_or_else(|_| format_compact!("signal-{number}"), |signal| signal.as_str().into()),
     }
 }
 
@@ -76,7 +77,7 @@ const HOLDERS: &[&str] = &[
 ];
 
 /// `None` for a call that cannot have closed a socket: a 32-bit task has other numbers.
-fn call(number: i32, shut: u8, half: bool) -> Option<String> {
+fn call(number: i32, shut: u8, half: bool) -> Option<CompactString> {
     let call = usize::try_from(number).ok().and_then(Sysno::new)?;
     Some(match call.name() {
         "shutdown" => "shutdown".into(),
@@ -86,7 +87,7 @@ fn call(number: i32, shut: u8, half: bool) -> Option<String> {
         "dup2" | "dup3" => "dup2".into(),
         // With AF_UNSPEC. As the last holder of a socket that another thread closed it shuts it down.
         "connect" if shut & SEND_SHUTDOWN == 0 => "connect".into(),
-        other if HOLDERS.contains(&other) => format!("lastref:{other}"),
+        other if HOLDERS.contains(&other) => format_compact!("lastref:{other}"),
         _ => return None,
     })
 }
@@ -98,7 +99,7 @@ mod tests {
 
     const PF_EXITING: u32 = 0x0000_0004;
 
-    fn named(task_flags: u32, nr: Sysno, exit_code: i32) -> Option<String> {
+    fn named(task_flags: u32, nr: Sysno, exit_code: i32) -> Option<CompactString> {
         let mut conn = blank();
         conn.flags = flags::TASK_FACTS;
         if task_flags & PF_EXITING != 0 {

@@ -6,6 +6,7 @@
 mod build;
 mod close;
 mod how;
+mod id;
 mod open;
 mod overdue;
 mod plain;

@@ -3,10 +3,10 @@
 //! A sweep over one interval in time order. It needs no event per open: every connection of the
 //! interval is known at its end, whether it ended or lives.
 
-use std::collections::HashMap;
 use std::net::SocketAddr;
 
 use super::record::{CloseCause, Connection, OpenCause, Phase, Role};
+use crate::hash::Map;
 use crate::process::ProcessId;
 
 /// How long the last close towards a destination is remembered: past that, a dial is a first one.
@@ -28,7 +28,7 @@ type Pool = (Option<ProcessId>, u32, SocketAddr);
 /// Remembers the last close of each pool between intervals.
 #[derive(Debug, Default)]
 pub(super) struct Openings {
-    last_close: HashMap<Pool, (u64, CloseCause)>,
+    last_close: Map<Pool, (u64, CloseCause)>,
     /// When the memory was given up.
     forgot_ns: Option<u64>,
     /// Closes that were forgotten too early.
@@ -41,7 +41,7 @@ enum Step {
     Close(CloseCause),
     IdleEnd,
     IdleStart,
-    Open(usize),
+    Open { arrival: u32, place: u32, is_named: bool },
 }
 
 /// What is open in a pool at one moment of the sweep.
@@ -51,34 +51,54 @@ struct Now {
     idle: usize,
 }
 
+/// The connections of one interval, each with what it contributes.
+#[derive(Default)]
+pub(super) struct Sweep {
+    pools: Map<Pool, Vec<(u64, Step)>>,
+    places: u32,
+}
+
+impl Sweep {
+    /// Adds a connection. Every one that was open at any time of the interval must be added. Of dials
+    /// at one moment the one with the lower `arrival` comes first, then the one added first.
+    pub(super) fn add(&mut self, arrival: u32, connection: &Connection) {
+        if connection.role != Some(Role::Server) {
+            let pool = (connection.owner, connection.netns, connection.peer);
+            let is_named = connection.open_cause != OpenCause::Unknown;
+            let open = Step::Open { arrival, place: self.places, is_named };
+            steps(open, connection, self.pools.entry(pool).or_default());
+        }
+        self.places += 1;
+    }
+}
+
 impl Openings {
     /// Closes that were forgotten because there were too many.
     pub(super) const fn forgotten(&self) -> u64 {
         self.forgotten
     }
 
-    /// Names the open cause of each connection in `all` that was dialled after `since_ns` and has
-    /// none yet. `all` must hold every connection that was open at any time since then.
-    pub(super) fn name(&mut self, all: &mut [Connection], since_ns: u64, now_ns: u64) {
-        let mut pools: HashMap<Pool, Vec<(u64, Step)>> = HashMap::new();
-        for (index, connection) in all.iter().enumerate() {
-            if connection.role != Some(Role::Server) {
-                let pool = (connection.owner, connection.netns, connection.peer);
-                steps(index, connection, pools.entry(pool).or_default());
-            }
-        }
-        for (pool, mut steps) in pools {
-            steps.sort_unstable();
+    /// The open cause of each connection of the interval since `since_ns` that was dialled in it and
+    /// has none yet, with the number of connections that were added before it.
+    pub(super) fn name(
+        &mut self,
+        sweep: Sweep,
+        since_ns: u64,
+        now_ns: u64,
+    ) -> Vec<(usize, OpenCause)> {
+        let mut names = Vec::new();
+        for (pool, mut steps) in sweep.pools {
+            // By one process most come in order.
+            steps.sort();
             let mut now = Now::default();
             let mut last = self.last_close.get(&pool).copied();
             for (at_ns, step) in steps {
                 match step {
-                    Step::Open(index) => {
-                        let connection = &mut all[index];
-                        if connection.open_cause == OpenCause::Unknown && at_ns > since_ns {
+                    Step::Open { place, is_named, .. } => {
+                        if !is_named && at_ns > since_ns {
                             let is_whole =
                                 self.forgot_ns.is_none_or(|forgot| at_ns > forgot + MEMORY_NS);
-                            connection.open_cause = cause(&now, last, at_ns, is_whole);
+                            names.push((place as usize, cause(&now, last, at_ns, is_whole)));
                         }
                         now.open += 1;
                     }
@@ -101,13 +121,14 @@ impl Openings {
             self.last_close.clear();
             self.forgot_ns = Some(now_ns);
         }
+        names
     }
 }
 
 /// Adds what `connection` contributes. One that was there before us was open all the time.
-fn steps(index: usize, connection: &Connection, steps: &mut Vec<(u64, Step)>) {
+fn steps(open: Step, connection: &Connection, steps: &mut Vec<(u64, Step)>) {
     let opened_ns = connection.opened_ns.unwrap_or(0);
-    steps.push((opened_ns, Step::Open(index)));
+    steps.push((opened_ns, open));
     let shut = match &connection.phase {
         Phase::Closed(close) => Some((close.at_ns, close.cause)),
         // One side has closed it: not open to reuse any more.
@@ -169,8 +190,18 @@ mod tests {
 
     const S: u64 = 1_000_000_000;
 
+    fn name(openings: &mut Openings, all: &mut [Connection], since_ns: u64, now_ns: u64) {
+        let mut sweep = Sweep::default();
+        for (arrival, connection) in (0..).zip(&*all) {
+            sweep.add(arrival, connection);
+        }
+        for (place, cause) in openings.name(sweep, since_ns, now_ns) {
+            all[place].open_cause = cause;
+        }
+    }
+
     fn named(mut all: Vec<Connection>) -> Vec<OpenCause> {
-        Openings::default().name(&mut all, 0, 100 * S);
+        name(&mut Openings::default(), &mut all, 0, 100 * S);
         all.into_iter().map(|connection| connection.open_cause).collect()
     }
 
@@ -222,11 +253,11 @@ mod tests {
     #[test]
     fn the_last_close_is_remembered_between_intervals_and_then_forgotten() {
         let mut openings = Openings::default();
-        openings.name(&mut [closed(S, 2 * S, CloseCause::ResetByPeer)], 0, 3 * S);
+        name(&mut openings, &mut [closed(S, 2 * S, CloseCause::ResetByPeer)], 0, 3 * S);
         let mut next = [live(4 * S)];
-        openings.name(&mut next, 3 * S, 5 * S);
+        name(&mut openings, &mut next, 3 * S, 5 * S);
         assert_eq!(next[0].open_cause, OpenCause::AfterReset);
-        openings.name(&mut [], 5 * S, 200 * S);
+        name(&mut openings, &mut [], 5 * S, 200 * S);
         assert!(openings.last_close.is_empty());
     }
 
@@ -243,10 +274,10 @@ mod tests {
         let mut leaked = live(S);
         leaked.phase = Phase::Open { state: TcpState::CloseWait, peer_fin_ns: Some(2 * S) };
         let mut first = [leaked.clone(), closed(3 * S, 4 * S, CloseCause::LocalClose)];
-        openings.name(&mut first, 0, 5 * S);
+        name(&mut openings, &mut first, 0, 5 * S);
         leaked.open_cause = OpenCause::First;
         let mut second = [leaked, live(6 * S)];
-        openings.name(&mut second, 5 * S, 7 * S);
+        name(&mut openings, &mut second, 5 * S, 7 * S);
         assert_eq!(second[1].open_cause, OpenCause::AfterLocalClose);
     }
 
@@ -260,14 +291,14 @@ mod tests {
                 one
             })
             .collect();
-        openings.name(&mut storm, 0, 3 * S);
+        name(&mut openings, &mut storm, 0, 3 * S);
         assert!(openings.last_close.is_empty());
         assert_eq!(openings.forgotten(), CAPACITY as u64 + 1);
         let mut next = [live(4 * S)];
-        openings.name(&mut next, 3 * S, 5 * S);
+        name(&mut openings, &mut next, 3 * S, 5 * S);
         assert_eq!(next[0].open_cause, OpenCause::Unknown);
         let mut later = [live(90 * S)];
-        openings.name(&mut later, 5 * S, 91 * S);
+        name(&mut openings, &mut later, 5 * S, 91 * S);
         assert_eq!(later[0].open_cause, OpenCause::First);
     }
 }

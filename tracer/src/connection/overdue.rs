@@ -25,13 +25,14 @@ pub(super) struct Overdue {
 }
 
 impl Overdue {
-    /// Whether an entry of the snapshot of `now_ns` is one to take.
-    pub(super) fn take(&mut self, entry: &Conn, now_ns: u64) -> bool {
-        let has = |flag: u32| entry.flags & flag != 0;
-        let is_late = entry.end_ns.saturating_add(LATE_NS) <= now_ns;
-        if entry.old_state == 0 || has(flags::SENT) || !is_late {
-            return false;
-        }
+    /// Whether an entry of the snapshot of `now_ns` is one to take, if its record is not here.
+    pub(super) const fn is_due(entry: &Conn, now_ns: u64) -> bool {
+        let is_sent = entry.flags & flags::SENT != 0;
+        entry.old_state != 0 && !is_sent && entry.end_ns.saturating_add(LATE_NS) <= now_ns
+    }
+
+    /// Takes an entry that is due; `false` if it was taken before.
+    pub(super) fn take(&mut self, entry: &Conn) -> bool {
         if self.taken.len() >= CAPACITY {
             self.forgotten += self.taken.len() as u64;
             self.taken.clear();
@@ -68,9 +69,10 @@ mod tests {
     #[test]
     fn an_ended_entry_whose_record_waits_is_taken_once() {
         let mut overdue = Overdue::default();
-        assert!(!overdue.take(&waiting(), LATE_NS), "its record may be under way");
-        assert!(overdue.take(&waiting(), NOW));
-        assert!(!overdue.take(&waiting(), NOW), "in the next snapshot");
+        assert!(!Overdue::is_due(&waiting(), LATE_NS), "its record may be under way");
+        assert!(Overdue::is_due(&waiting(), NOW));
+        assert!(overdue.take(&waiting()));
+        assert!(!overdue.take(&waiting()), "in the next snapshot");
         let record = Conn { cookie: 7, flags: flags::PLAIN | flags::SENT, ..waiting() };
         assert!(overdue.was_taken(&record), "with what was learned since");
         assert!(!overdue.was_taken(&record));
@@ -80,7 +82,7 @@ mod tests {
     fn what_is_remembered_is_bounded_and_what_is_forgotten_counted() {
         let mut overdue = Overdue::default();
         for open_ns in 1..=CAPACITY as u64 + 1 {
-            overdue.take(&Conn { open_ns, ..waiting() }, NOW);
+            overdue.take(&Conn { open_ns, ..waiting() });
         }
         assert_eq!((overdue.taken.len(), overdue.forgotten()), (1, CAPACITY as u64));
     }
@@ -88,8 +90,9 @@ mod tests {
     #[test]
     fn nothing_else_is_taken() {
         let mut overdue = Overdue::default();
-        assert!(!overdue.take(&Conn { old_state: 0, ..waiting() }, NOW), "open");
-        assert!(!overdue.take(&Conn { flags: flags::PLAIN | flags::SENT, ..waiting() }, NOW));
+        assert!(!Overdue::is_due(&Conn { old_state: 0, ..waiting() }, NOW), "open");
+        let sent = Conn { flags: flags::PLAIN | flags::SENT, ..waiting() };
+        assert!(!Overdue::is_due(&sent, NOW));
         assert!(!overdue.was_taken(&waiting()));
     }
 }

@@ -5,6 +5,7 @@
 //! go, whether the kernel freed the socket within the same call, and who was current where only a
 //! task can be. What that leaves open is `unknown`, or the vaguer of two names.
 
+use compact_str::CompactString;
 use tracer_ebpf::{Conn, Late, first, flags};
 
 use super::close::{Context, initiator};
@@ -229,7 +230,7 @@ const fn freed_at_once(conn: &Conn) -> bool {
 
 /// By which call, as far as the order of events tells. The holder who lets go may have called any of
 /// `close()`, `dup2()` or `execve()`, or held it last in another call.
-fn how(conn: &Conn, sees: Sees) -> Option<String> {
+fn how(conn: &Conn, sees: Sees) -> Option<CompactString> {
     let has = |flag: u32| conn.flags & flag != 0;
     if has(flags::EXITING) {
         return Some("exit:unknown".into());

@@ -4,6 +4,8 @@
 
 use std::net::SocketAddr;
 
+use compact_str::CompactString;
+
 use crate::process::ProcessId;
 use crate::words::words;
 
@@ -205,13 +207,13 @@ pub struct Close {
     pub cause: CloseCause,
     /// `close`, `shutdown`, `exit:SIGKILL`, `exit:0`, `exec`, `lastref:recvfrom`, `kernel`; `None`
     /// if no local call took part or it is not known.
-    pub how: Option<String>,
+    pub how: Option<CompactString>,
     /// Who ended it.
     pub initiator: Initiator,
     /// Reset that took part.
     pub rst: Option<Reset>,
     /// Kernel's name of the reason of a reset we sent, where the kernel gives one.
-    pub rst_reason: Option<String>,
+    pub rst_reason: Option<CompactString>,
     /// Positive errno the socket ended with.
     pub errno: Option<u32>,
     /// The peer's FIN had come before the end.
@@ -262,7 +264,7 @@ pub struct Connection {
     /// Process it belongs to: the dialler, or the first user of an accepted socket.
     pub owner: Option<ProcessId>,
     /// `comm` of the owner at that time, empty if the owner is unknown.
-    pub owner_comm: String,
+    pub owner_comm: CompactString,
     /// Control group (version 2) of the owner at that time, by its inode number.
     pub owner_cgroup: Option<u64>,
     /// Dial or accept; `None` if it was there before us.

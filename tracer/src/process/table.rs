@@ -1,13 +1,14 @@
 //! Identities by process, bounded. Looked up in /proc once per process, at a tick, never per
 //! connection; on replay they come from the recorded file.
 
-use std::collections::{HashMap, VecDeque};
+use std::collections::VecDeque;
 
 use procfs::process::Process;
 
 use super::runtime::Cache;
 use super::{Identity, ProcessId};
 use crate::bounds::{Evicted, Evictions};
+use crate::hash::Map;
 
 /// Most identities kept; the oldest go first. About 200 bytes each.
 const CAPACITY: usize = 16_384;
@@ -37,7 +38,7 @@ pub enum Lookup {
 #[derive(Debug)]
 pub struct Table {
     lookup: Lookup,
-    known: HashMap<ProcessId, Identity>,
+    known: Map<ProcessId, Identity>,
     order: VecDeque<ProcessId>,
     budget: usize,
     runtimes: Cache,
@@ -50,7 +51,7 @@ impl Table {
     pub fn new(lookup: Lookup) -> Self {
         Self {
             lookup,
-            known: HashMap::new(),
+            known: Map::default(),
             order: VecDeque::new(),
             budget: LOOKUPS_PER_TICK,
             runtimes: Cache::default(),
@@ -64,15 +65,16 @@ impl Table {
         self.runtimes.next_tick();
     }
 
-    /// Makes sure that `id` is known. Returns its identity if that is news.
-    pub fn observe(&mut self, id: ProcessId, comm: &str) -> Option<&Identity> {
+    /// Makes sure that `id` is known; asks for its `comm` if it is not. Returns its identity if that is
+    /// news.
+    pub fn observe(&mut self, id: ProcessId, comm: impl FnOnce() -> String) -> Option<&Identity> {
         if self.known.contains_key(&id) {
             return None;
         }
         let mut identity = Identity {
             id,
             vpid: None,
-            comm: comm.to_owned(),
+            comm: comm(),
             exe: None,
             command: None,
             cgroup: None,
@@ -177,8 +179,11 @@ mod tests {
     fn a_living_process_is_found_with_its_executable() {
         let mut table = Table::new(Lookup::Proc { commands: false });
         let exe = std::env::current_exe().unwrap();
-        assert_eq!(table.observe(me(), "test").unwrap().exe.as_deref(), Some(exe.as_path()));
-        assert_eq!(table.observe(me(), "test"), None, "known already");
+        assert_eq!(
+            table.observe(me(), || "test".into()).unwrap().exe.as_deref(),
+            Some(exe.as_path())
+        );
+        assert_eq!(table.observe(me(), || "test".into()), None, "known already");
         assert_eq!(table.get(me()).unwrap().comm, "test");
     }
 
@@ -186,7 +191,7 @@ mod tests {
     fn a_command_line_is_kept_only_if_asked_for() {
         let command = |commands| {
             let mut table = Table::new(Lookup::Proc { commands });
-            table.observe(me(), "test").unwrap().command.clone()
+            table.observe(me(), || "test".into()).unwrap().command.clone()
         };
         assert_eq!(command(false), None);
         let own: Vec<String> = std::env::args().collect();
@@ -197,7 +202,10 @@ mod tests {
     fn another_process_with_the_same_pid_is_not_mistaken_for_it() {
         let earlier = ProcessId { start_ns: USER_TICK_NS, ..me() };
         assert_eq!(
-            Table::new(Lookup::Proc { commands: false }).observe(earlier, "gone").unwrap().exe,
+            Table::new(Lookup::Proc { commands: false })
+                .observe(earlier, || "gone".into())
+                .unwrap()
+                .exe,
             None
         );
     }
@@ -206,7 +214,7 @@ mod tests {
     fn replay_and_a_foreign_proc_look_nothing_up() {
         for lookup in [Lookup::Recorded, Lookup::Foreign] {
             let mut table = Table::new(lookup);
-            let identity = table.observe(me(), "test").unwrap();
+            let identity = table.observe(me(), || "test".into()).unwrap();
             assert_eq!((identity.exe.as_ref(), identity.cgroup.as_ref()), (None, None));
             assert_eq!(identity.comm, "test");
         }
@@ -218,14 +226,14 @@ mod tests {
         let pid = innermost(&own).unwrap();
         let mut table = Table::new(Lookup::Proc { commands: false });
         let expected = (pid != std::process::id()).then_some(pid);
-        assert_eq!(table.observe(me(), "test").unwrap().vpid, expected);
+        assert_eq!(table.observe(me(), || "test".into()).unwrap().vpid, expected);
     }
 
     #[test]
     fn the_table_is_bounded() {
         let mut table = Table::new(Lookup::Recorded);
         for pid in 1..=u32::try_from(CAPACITY).unwrap() + 5 {
-            table.observe(ProcessId { pid, start_ns: 1 }, "x");
+            table.observe(ProcessId { pid, start_ns: 1 }, || "x".into());
         }
         assert_eq!((table.known.len(), table.order.len()), (CAPACITY, CAPACITY));
         assert!(table.get(ProcessId { pid: 1, start_ns: 1 }).is_none());
@@ -238,13 +246,13 @@ mod tests {
         let gone = |pid: u32| ProcessId { pid: 0x7000_0000 + pid, start_ns: 1 };
         for _ in 0..3 {
             for pid in 0..2_000 {
-                table.observe(gone(pid), "x");
+                table.observe(gone(pid), || "x".into());
             }
         }
         assert_eq!(table.budget, 0);
         assert_eq!(table.evicted().of(Evicted::Lookups), 1_000, "what was not found is known too");
         table.next_tick();
-        table.observe(gone(0), "x");
+        table.observe(gone(0), || "x".into());
         assert_eq!(table.budget, LOOKUPS_PER_TICK, "nor is it looked up again");
     }
 

@@ -6,8 +6,8 @@ use std::path::Path;
 const STAGES: [&str; 8] =
     ["probe", "source", "decode", "process", "connection", "aggregate", "detect", "sink"];
 
-/// Words, clocks and counters that every stage may use, and that use no stage.
-const SHARED: [&str; 3] = ["bounds", "clock", "words"];
+/// Words, clocks, counters and hash tables that every stage may use, and that use no stage.
+const SHARED: [&str; 4] = ["bounds", "clock", "hash", "words"];
 
 /// What puts the stages together: may use all of them, and no stage may use it.
 const ASSEMBLY: [&str; 5] = ["pipeline", "cli", "command", "main", "lib"];

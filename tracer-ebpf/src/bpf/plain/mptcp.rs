@@ -18,7 +18,7 @@ static MPTCP_CLOSERS: LruHashMap<Tuple, Holder, 4096> = LruHashMap::new();
 pub(super) fn on_state(ends: &Tuple, new: i32) {
     if matches!(new, tcp::FIN_WAIT1 | tcp::LAST_ACK | tcp::CLOSE) {
         // The first is the application's; later ones may be the kernel's.
-        let holder = Holder::current();
+        let holder = Holder::current().kept();
         let _is_there = MPTCP_CLOSERS.insert(ends, &holder, u64::from(BPF_NOEXIST));
     }
 }

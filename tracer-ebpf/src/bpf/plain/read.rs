@@ -9,7 +9,7 @@ use tracer_ebpf::{Conn, at, flags, opened};
 use super::super::kernel::tcp;
 use super::super::maps::{refuse, was_full};
 use super::super::sock::now;
-use super::super::task::set_owner;
+use super::super::task::{set_owner, tgid};
 use super::event::Event;
 use super::table::{self, Tuple, find};
 
@@ -58,7 +58,7 @@ unsafe fn unseen(event: Event, sk: u64) -> Option<*mut Conn> {
         return None;
     }
     let Some(conn) = table::open(sk, opened::PREEXISTING, tcp::ESTABLISHED) else {
-        refuse();
+        refuse(tgid());
         return None;
     };
     let ends = [at::READ_SADDR, at::READ_DADDR, at::READ_SPORT, at::READ_DPORT];

@@ -78,7 +78,7 @@ unsafe fn dial(ends: &Tuple, sk: u64) {
             (*conn).open_ns = now();
             conn
         } else {
-            return refuse();
+            return refuse(tgid());
         };
         (*conn).flags |= reopened;
         ends.write_to(conn);
@@ -103,7 +103,7 @@ unsafe fn accept(ends: &Tuple, sk: u64) {
             }
         }
         let Some(conn) = table::open(sk, opened::PASSIVE, tcp::ESTABLISHED) else {
-            return refuse();
+            return refuse(0);
         };
         (*conn).open_ns = now();
         (*conn).established_ns = (*conn).open_ns;
@@ -145,7 +145,7 @@ unsafe fn known(ends: &Tuple, sk: u64, old: i32) -> Option<*mut Conn> {
         // A handshake that is over had an entry, if it was made while we watched.
         let opened = if old == tcp::SYN_RECV { opened::PASSIVE } else { opened::PREEXISTING };
         let Some(conn) = table::open(sk, opened, old) else {
-            refuse();
+            refuse(0);
             return None;
         };
         if opened == opened::PASSIVE {

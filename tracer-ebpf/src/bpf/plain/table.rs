@@ -1,22 +1,18 @@
 //! The table of the plain tier, and what leads from one hook to another.
 
-use aya_ebpf::btf_maps::{Array, HashMap, LruHashMap, PerCpuArray};
+use aya_ebpf::btf_maps::{HashMap, LruHashMap, PerCpuArray};
 use aya_ebpf::macros::btf_map;
-use tracer_ebpf::{ABI_VERSION, Conn, KIND_CONN, flags};
+use tracer_ebpf::{Conn, flags};
 
 use super::super::kernel::{AF_INET, AF_INET6};
 use super::super::maps::mark_full;
-use super::super::sock::now;
+use super::super::sock::{BLANK, now};
 use super::event::Event;
 
 /// `struct sock *` → the connection it carries now, as [`super::super::maps::CONNS`]. Allocated at
 /// once: before 6.1 the kernel warns of tracepoint programs whose table grows on demand.
 #[btf_map]
 static PLAIN_CONNS: HashMap<u64, Conn, 262_144> = HashMap::new();
-
-/// An empty entry, never written: to insert from. Clearing one on the stack takes longer.
-#[btf_map]
-static BLANK: Array<Conn, 1> = Array::new();
 
 /// Where a connection meets the report of its error, which names it by its addresses only.
 #[btf_map]
@@ -137,8 +133,7 @@ const E2BIG: i32 = 7;
 /// Adds an entry in place of any other and returns it; `None` if there is no room.
 #[inline(always)]
 pub(super) fn open(sk: u64, opened: u8, state: i32) -> Option<*mut Conn> {
-    let blank = BLANK.get_ptr(0)?;
-    if let Err(errno) = PLAIN_CONNS.insert(&sk, unsafe { &*blank }, 0) {
+    if let Err(errno) = PLAIN_CONNS.insert(&sk, &BLANK, 0) {
         if errno == -E2BIG {
             mark_full();
         }
@@ -146,9 +141,6 @@ pub(super) fn open(sk: u64, opened: u8, state: i32) -> Option<*mut Conn> {
     }
     let conn = find(sk)?;
     unsafe {
-        (*conn).kind = KIND_CONN;
-        (*conn).abi = ABI_VERSION;
-        (*conn).len = Conn::LEN;
         (*conn).opened = opened;
         (*conn).state = state as u8;
         (*conn).flags = flags::PLAIN;

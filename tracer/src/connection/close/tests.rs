@@ -16,7 +16,7 @@ fn named(conn: &Conn, late: Option<&Late>) -> Close {
         sees_close: false,
         sees: plain::Sees::default(),
         served: &Served::default(),
-        reset_reasons: &|reason| Some(format!("reason-{reason}")),
+        reset_reasons: &|reason| Some(format!("reason-{reason}").into()),
     };
     close(conn, late, &context)
 }

@@ -27,7 +27,7 @@ fn named(conn: &Conn, late: Option<&Late>, sees: Sees) -> Close {
         sees_close: false,
         sees,
         served: &Served::default(),
-        reset_reasons: &|reason| Some(format!("reason-{reason}")),
+        reset_reasons: &|reason| Some(format!("reason-{reason}").into()),
     };
     // As the stage calls it.
     crate::connection::close::close(conn, late, &context)

@@ -113,7 +113,7 @@ fn different_programs_are_not_a_loop() {
     }
     let mut history = commands(40, 200, |build| build);
     for (tool, connection) in history.iter_mut().enumerate() {
-        connection.owner_comm = format!("tool{tool}");
+        connection.owner_comm = format!("tool{tool}").into();
     }
     assert!(judge(&history, 10, &identities).findings(0).is_empty());
 }

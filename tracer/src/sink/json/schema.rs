@@ -54,7 +54,7 @@ fn connection_lines() -> Vec<Value> {
         peer: "[2001:db8::1]:443".parse().unwrap(),
         netns: 0,
         owner: None,
-        owner_comm: String::new(),
+        owner_comm: "".into(),
         owner_cgroup: None,
         opened_ns: None,
         established_ns: None,

@@ -34,7 +34,7 @@ fn connections() -> Vec<Connection> {
         Connection {
             role: Some(Role::Server),
             owner: None,
-            owner_comm: String::new(),
+            owner_comm: "".into(),
             exchanges: 1204,
             bytes_sent: None,
             phase: Phase::Closed(killed),
