@@ -16,8 +16,8 @@ use crate::support::{tool, wait};
 
 const CONNECTIONS: usize = 2_000;
 const FORKS: usize = 1_000;
-/// Files of one look-up at most: its folder, `stat`, `status`, `cgroup` and `maps` in it.
-const LOOKUP: usize = 5;
+/// Files of one look-up at most: its folder, `stat`, `status`, `cgroup`, `maps` and others in it.
+const LOOKUP: usize = 10;
 
 /// A trace of what a process opens.
 struct Opens {
