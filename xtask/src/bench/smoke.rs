@@ -23,6 +23,7 @@ const ROUNDS: u32 = 7;
 const SECONDS: u32 = 1;
 /// What a machine that does other things too can make, and any build can read.
 const RATE: u32 = 2000;
+const PACED_SECONDS: u32 = 3;
 /// How far the number of runs may be from that of as many empty programs.
 const RUNS_APART: f64 = 0.02;
 
@@ -39,9 +40,11 @@ struct Found {
 /// Measures, and fails if anything is beyond its bound.
 pub(crate) fn main(tools: &Tools) -> Result<()> {
     let contenders = [Contender::Floor, Contender::FloorCopies, Contender::Tracer];
-    let load = Load::Churn { seconds: SECONDS, rate: Some(RATE) };
-    let slices = play(tools, &contenders, load, ROUNDS)?;
-    let turn = Turn::take(tools, Contender::Tracer, load)?;
+    // At full speed caches are as warm as they become, which differs least from slice to slice.
+    let full_speed = Load::Churn { seconds: SECONDS, rate: None };
+    let slices = play(tools, &contenders, full_speed, ROUNDS)?;
+    let paced = Load::Churn { seconds: PACED_SECONDS, rate: Some(RATE) };
+    let turn = Turn::take(tools, Contender::Tracer, paced)?;
     let told = turn.told.context("tracer told nothing")?;
     let found = Found {
         times_floor: times(&slices, Contender::Floor, Slice::ns_per_connection)
