@@ -4,6 +4,8 @@
 mod selection;
 
 use std::collections::BTreeMap;
+use std::sync::Arc;
+use std::sync::atomic::{AtomicU64, Ordering};
 use std::time::Duration;
 
 use tracer_ebpf::{Conn, Loss};
@@ -123,6 +125,8 @@ pub struct Pipeline {
     decode_errors: BTreeMap<&'static str, u64>,
     lost: Lost,
     dropped: Dropped,
+    /// Lines of output that were dropped.
+    unwritten: Arc<AtomicU64>,
     tracked: u64,
 }
 
@@ -172,6 +176,7 @@ impl Pipeline {
             decode_errors: BTreeMap::new(),
             lost: Lost::default(),
             dropped: Dropped::default(),
+            unwritten: Arc::default(),
             tracked: 0,
         }
     }
@@ -187,6 +192,17 @@ impl Pipeline {
     /// Also counts accepted connections per peer address, from the next tick on.
     pub fn count_peers(&mut self) {
         self.peers = Some(Peers::new(self.setting.start_ns, MOST_PEERS));
+    }
+
+    /// Tells with the health how many lines of output were dropped, as whoever writes them counts.
+    pub fn count_unwritten(&mut self, lines: Arc<AtomicU64>) {
+        self.unwritten = lines;
+    }
+
+    /// Lines of output that were dropped so far: no loss to what is counted and judged.
+    #[must_use]
+    pub fn unwritten(&self) -> u64 {
+        self.unwritten.load(Ordering::Relaxed)
     }
 
     /// Judges something short that is over as if it went on, for the whole life of a command.
@@ -320,6 +336,7 @@ impl Pipeline {
                 .chain(Dropped::NAMES.into_iter().zip(self.dropped.counts()))
                 .map(|(why, count)| (why.to_owned(), count))
                 .collect(),
+            unwritten: self.unwritten(),
             evicted: self.evicted(),
             decode_errors: self
                 .decode_errors

@@ -1,6 +1,7 @@
 //! `tracer record`: what the kernel tells, to a file.
 
 use std::fs::OpenOptions;
+use std::io::Seek as _;
 
 use super::observe::{Observation, Progress};
 use super::{Error, Outcome, terminal};
@@ -15,9 +16,12 @@ pub(super) fn run(args: &Record) -> Result<Outcome, Error> {
     let mut observation =
         Observation::start(&args.tracing, Selection::default(), Thresholds::default())?;
     let file = OpenOptions::new().write(true).create_new(true).open(&args.file).map_err(failed)?;
+    // Another handle of the same file, with the same place in it.
+    let mut place = file.try_clone().map_err(failed)?;
     let meta = observation.pipeline.setting().to_json();
     let mut writer = Writer::new(file, &meta).map_err(failed)?;
     terminal::say(&format!("recording to {}, Ctrl-C ends it", args.file.display()));
+    let mut whole = Whole { bytes: place.stream_position().map_err(failed)?, records: 0 };
     let mut records = 0_u64;
     observation.run(args.duration, &mut |_, progress| {
         let result = match progress {
@@ -27,9 +31,19 @@ pub(super) fn run(args: &Record) -> Result<Outcome, Error> {
                 records += u64::from(matches!(input, Input::Record(_)));
                 writer.write(input)
             }
-            Progress::Tick(_) => Ok(()),
+            Progress::Tick(_) => {
+                // It has been flushed.
+                let place = place.stream_position();
+                place.map(|bytes| whole = Whole { bytes, records })
+            }
         };
-        result.map_err(failed)
+        result.map_err(|error| {
+            let cut = place.set_len(whole.bytes);
+            let path = args.file.display().to_string();
+            let (kept, lost) = (whole.records, records - whole.records);
+            let error = cut.err().unwrap_or(error);
+            Error::CutShort { path, error, kept, lost }
+        })
     })?;
     let lost = observation.pipeline.lost();
     terminal::say(&format!(
@@ -37,4 +51,11 @@ pub(super) fn run(args: &Record) -> Result<Outcome, Error> {
         args.file.display()
     ));
     Ok(if args.strict && lost > 0 { Outcome::Lost } else { Outcome::Fine })
+}
+
+/// How far the file is whole: up to its last tick.
+#[derive(Clone, Copy)]
+struct Whole {
+    bytes: u64,
+    records: u64,
 }

@@ -39,6 +39,8 @@ pub struct Health {
     /// What the thread that reads the ring runs at: `realtime`, `normal` or `refused:<errno>`; `None` if
     /// a recording does not tell.
     pub reader: Option<String>,
+    /// Lines of this output that were dropped, for they were not read or written in time.
+    pub unwritten: u64,
     /// Reason → records that could not be kept or delivered; zeros too, they were counted.
     pub lost: Vec<(String, u64)>,
     /// Tables of userspace that were full, and what did not fit.
@@ -66,6 +68,12 @@ impl Health {
     #[must_use]
     pub fn decode_errors_total(&self) -> u64 {
         self.decode_errors.iter().map(|(_, count)| count).sum()
+    }
+
+    /// Whether nothing is missing, neither from the counts nor from what was printed.
+    #[must_use]
+    pub fn is_whole(&self) -> bool {
+        self.is_complete() && self.unwritten == 0
     }
 
     /// Whether nothing that was to be counted is missing from the counts.

@@ -38,6 +38,7 @@ pub(crate) fn health() -> Health {
         ],
         tier: "core".into(),
         reader: Some("realtime".into()),
+        unwritten: 0,
         lost: lost.collect(),
         evicted: Evictions::default(),
         decode_errors: Vec::new(),

@@ -66,6 +66,13 @@ pub(super) fn missing(health: &Health, width: usize, paint: Paint) -> String {
         let verb = if is_bound { "may not be" } else { "is not" };
         line("LOST ", format!("{records} ({why}): what is shown {verb} complete."));
     }
+    if health.unwritten > 0 {
+        let lines = human::counted(health.unwritten, "line");
+        let sentence = format!(
+            "{lines} (output): not read or written in time. Counts and verdicts are whole."
+        );
+        line("NOT PRINTED ", sentence);
+    }
     for (what, count) in health.evicted.iter() {
         let label = if what.touches_counts() { "EVICTED " } else { "FORGOTTEN " };
         let things = human::counted(count, what.noun());
