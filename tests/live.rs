@@ -24,6 +24,8 @@ mod exec;
 mod go;
 #[path = "live/namespaces.rs"]
 mod namespaces;
+#[path = "live/overload.rs"]
+mod overload;
 #[path = "live/owners.rs"]
 mod owners;
 #[path = "live/peers.rs"]

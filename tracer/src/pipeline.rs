@@ -15,7 +15,7 @@ use crate::bounds::{Evicted, Evictions};
 use crate::clock::Clock;
 use crate::connection::{self, Connections, Facts, Sees, Served, Tick};
 use crate::decode::{self, Event};
-use crate::detect::{Rolling, Thresholds};
+use crate::detect::{Coverage, Rolling, Thresholds};
 use crate::probe::hook::Kind;
 use crate::probe::plain::{ERROR_REPORT, RELEASE};
 use crate::probe::{Attached, Ports, Status};
@@ -128,6 +128,8 @@ pub struct Pipeline {
     /// Lines of output that were dropped.
     unwritten: Arc<AtomicU64>,
     tracked: u64,
+    /// Ended connections whose records could be read.
+    seen: u64,
 }
 
 /// What feeding an input led to.
@@ -178,6 +180,7 @@ impl Pipeline {
             dropped: Dropped::default(),
             unwritten: Arc::default(),
             tracked: 0,
+            seen: 0,
         }
     }
 
@@ -216,6 +219,7 @@ impl Pipeline {
             Input::Record(bytes) => match decode::decode(bytes) {
                 Ok(Event::Conn(mut conn)) => {
                     let met = self.meet(&mut conn);
+                    self.seen += 1;
                     self.connections.ended(*conn);
                     return met;
                 }
@@ -243,6 +247,7 @@ impl Pipeline {
                 let mut tick = self.connections.tick(now_ns, is_last);
                 self.tracked = tick.live.len() as u64;
                 self.selection.narrow(&mut tick, &self.processes);
+                self.judge.cover(self.coverage());
                 self.judge.fold(&tick, &self.processes);
                 if let Some(peers) = &mut self.peers {
                     peers.fold(&tick);
@@ -309,6 +314,20 @@ impl Pipeline {
         on_the_way + here.of(Evicted::Records) + here.of(Evicted::Open)
     }
 
+    /// How much was seen. Every record is received or counted as lost where it was, so this is of all
+    /// connections that the kernel side has had.
+    fn coverage(&self) -> Coverage {
+        let here = self.connections.evicted();
+        let here = here.of(Evicted::Records) + here.of(Evicted::Open);
+        let in_kernel: u64 =
+            [Loss::TableFull, Loss::RingFull].iter().map(|why| self.lost[*why as usize]).sum();
+        Coverage {
+            seen: self.seen,
+            lost_connections: in_kernel + self.dropped.connections + here,
+            lost: self.lost(),
+        }
+    }
+
     /// Which bounds were met.
     fn evicted(&self) -> Evictions {
         let mut evicted = self.processes.evicted();
@@ -336,6 +355,7 @@ impl Pipeline {
                 .chain(Dropped::NAMES.into_iter().zip(self.dropped.counts()))
                 .map(|(why, count)| (why.to_owned(), count))
                 .collect(),
+            seen_share: self.coverage().seen_share(),
             unwritten: self.unwritten(),
             evicted: self.evicted(),
             decode_errors: self

@@ -111,7 +111,7 @@ pub(super) fn news(
     ledger: &mut Ledger,
     at_ns: u64,
 ) -> Result<(), Error> {
-    let findings = pipeline.judge().findings(pipeline.lost());
+    let findings = pipeline.judge().findings();
     for Notice { state, finding } in &ledger.update(findings, at_ns) {
         let identity = identity(pipeline, &finding.key.who);
         let verdict = Verdict { at_ns, state: Some(*state), finding, identity };
@@ -144,13 +144,13 @@ pub(super) fn close(
             write(sink, Item::Peer(PeerSummary { at_ns, window_s, peer }))?;
         }
     }
-    let findings = pipeline.judge().findings(pipeline.lost());
+    let findings = pipeline.judge().findings();
     for finding in &findings {
         let identity = identity(pipeline, &finding.key.who);
         write(sink, Item::Finding(Verdict { at_ns, state: None, finding, identity }))?;
     }
     if explain != Explain::Never {
-        for lack in &pipeline.judge().not_enough(pipeline.lost()) {
+        for lack in &pipeline.judge().not_enough() {
             let identity = identity(pipeline, &lack.key.who);
             write(sink, Item::NotEnough(NotEnough { at_ns, lack, identity }))?;
         }

@@ -28,7 +28,7 @@ pub struct Origin {
 }
 
 /// How well the observation itself goes.
-#[derive(Clone, Debug, PartialEq, Eq)]
+#[derive(Clone, Debug, PartialEq)]
 pub struct Health {
     /// When this was read, monotonic nanoseconds.
     pub at_ns: u64,
@@ -39,6 +39,8 @@ pub struct Health {
     /// What the thread that reads the ring runs at: `realtime`, `normal` or `refused:<errno>`; `None` if
     /// a recording does not tell.
     pub reader: Option<String>,
+    /// Share of the connections that was seen; `None` if none was lost.
+    pub seen_share: Option<f64>,
     /// Lines of this output that were dropped, for they were not read or written in time.
     pub unwritten: u64,
     /// Reason → records that could not be kept or delivered; zeros too, they were counted.

@@ -9,6 +9,7 @@ pub(super) fn put(line: &mut Line, health: &Health) {
     line.known("tracer.reader", health.reader.as_deref());
     let output = ("output".to_owned(), health.unwritten);
     line.object("tracer.lost", health.lost.iter().cloned().chain([output]));
+    line.number("tracer.seen_share", health.seen_share);
     line.put("tracer.evicted", health.evicted.of_counts());
     let by_table = health.evicted.iter().map(|(what, count)| (what.name().to_owned(), count));
     if by_table.clone().next().is_some() {
