@@ -8,6 +8,7 @@ use std::process::{Child, Command, Stdio};
 use std::thread::{self, JoinHandle};
 use std::time::Duration;
 
+use procfs::process::Process;
 use rustix::process::{Pid, Signal, kill_process};
 use serde_json::Value;
 
@@ -16,7 +17,7 @@ use crate::support::tracer::{Tracer, binary, run};
 use crate::support::{tool, wait};
 
 /// Runs what follows its script with a small disk at `/mnt`, that nobody else sees.
-const SMALL_DISK: &str = "mount -t tmpfs -o size=256k none /mnt && \"$0\" record -d 600s /mnt/it; \
+const SMALL_DISK: &str = "mount -t tmpfs -o size=4m none /mnt && \"$0\" record -d 600s /mnt/it; \
      code=$?; \"$0\" replay /mnt/it; exit $code";
 
 /// A server that answers one byte with one.
@@ -56,7 +57,7 @@ impl Answering {
 }
 
 /// A `tracer diagnose` that writes each connection to a pipe nobody reads yet.
-fn unread() -> (Child, BufReader<impl std::io::Read>) {
+fn unread() -> (Child, Value, BufReader<impl std::io::Read>) {
     let mut child = Command::new(binary())
         .args(["diagnose", "--output", "json", "--connections", "-d", "600s"])
         .args(["--queue-mib", "1024"])
@@ -67,8 +68,15 @@ fn unread() -> (Child, BufReader<impl std::io::Read>) {
     let mut stdout = BufReader::new(child.stdout.take().expect("a pipe"));
     let mut attached = String::new();
     stdout.read_line(&mut attached).expect("its first line");
-    assert!(attached.contains("tracer.health"), "{attached}");
-    (child, stdout)
+    let attached = serde_json::from_str(&attached).expect("JSON");
+    (child, attached, stdout)
+}
+
+/// CPU time that a process has used, in ticks of 10 ms.
+fn cpu_ticks(child: &Child) -> u64 {
+    let pid = i32::try_from(child.id()).expect("a pid");
+    let stat = Process::new(pid).and_then(|process| process.stat()).expect("it runs");
+    stat.utime + stat.stime
 }
 
 fn stop(child: &Child) {
@@ -114,19 +122,26 @@ fn a_ring_that_overflows_is_told_by_its_reason_and_verdicts_say_what_they_rest_o
 #[ignore = "needs root"]
 fn a_pipe_that_nobody_reads_loses_lines_of_output_and_no_count() {
     const ASKED: usize = 12_000;
-    let (mut child, stdout) = unread();
+    let (mut child, attached, stdout) = unread();
     let server = Answering::start(ASKED);
     let port = server.at.port();
     server.ask(ASKED);
     server.end();
-    // Blocked all the time, and for two intervals more.
-    thread::sleep(Duration::from_secs(3));
+    // Blocked all the time, until everything is judged.
+    let mut used = cpu_ticks(&child);
+    for _ in 0..60 {
+        thread::sleep(Duration::from_secs(1));
+        let before = std::mem::replace(&mut used, cpu_ticks(&child));
+        if used - before <= 5 {
+            break;
+        }
+    }
     stop(&child);
-    let lines: Vec<Value> = stdout
+    let rest = stdout
         .lines()
         .map(|line| line.expect("UTF-8"))
-        .map(|line| serde_json::from_str(&line).unwrap_or_else(|_| panic!("cut: {line}")))
-        .collect();
+        .map(|line| serde_json::from_str(&line).unwrap_or_else(|_| panic!("cut: {line}")));
+    let lines: Vec<Value> = std::iter::once(attached).chain(rest).collect();
     let status = wait::until("its end", || child.try_wait().expect("wait"));
     assert_eq!(status.code(), Some(0));
     let report = Report::read(lines);
@@ -148,7 +163,7 @@ fn a_pipe_that_nobody_reads_loses_lines_of_output_and_no_count() {
 #[ignore = "needs root"]
 fn a_report_that_nobody_reads_is_waited_for_until_a_second_signal() {
     const ASKED: usize = 500;
-    let (mut child, stdout) = unread();
+    let (mut child, _, stdout) = unread();
     let server = Answering::start(ASKED);
     server.ask(ASKED);
     server.end();
@@ -171,8 +186,8 @@ fn a_recording_whose_disk_is_full_says_what_is_kept_and_can_be_judged() {
     let mut command = Command::new(tool::path("unshare"));
     command.args(["--mount", "sh", "-c", SMALL_DISK]).arg(binary());
     let load = thread::spawn(|| {
-        // The recording need not have begun: it is full in a moment.
-        for _ in 0..5 {
+        // The recording need not have begun: it takes a few of these.
+        for _ in 0..12 {
             let server = Answering::start(ASKED);
             server.ask(ASKED);
             server.end();
@@ -184,6 +199,7 @@ fn a_recording_whose_disk_is_full_says_what_is_kept_and_can_be_judged() {
     let said = String::from_utf8_lossy(&output.stderr);
     assert_eq!(output.status.code(), Some(2), "{said}");
     assert!(said.contains("No space left") && said.contains("records are in it"), "{said}");
+    assert!(!said.contains("; 0 records"), "{said}");
     assert!(said.contains("cut off"), "the replay: {said}");
     let told = String::from_utf8_lossy(&output.stdout);
     assert!(told.contains("UNREADABLE"), "{told}");

@@ -23,7 +23,7 @@ pub(super) fn run(args: &Record) -> Result<Outcome, Error> {
     terminal::say(&format!("recording to {}, Ctrl-C ends it", args.file.display()));
     let mut whole = Whole { bytes: place.stream_position().map_err(failed)?, records: 0 };
     let mut records = 0_u64;
-    observation.run(args.duration, &mut |_, progress| {
+    let observed = observation.run(args.duration, &mut |_, progress| {
         let result = match progress {
             // Before the record that made it known, so that replay has it in time.
             Progress::Met(identity) => writer.write(Input::Identity(&identity.to_json())),
@@ -37,14 +37,16 @@ pub(super) fn run(args: &Record) -> Result<Outcome, Error> {
                 place.map(|bytes| whole = Whole { bytes, records })
             }
         };
-        result.map_err(|error| {
-            let cut = place.set_len(whole.bytes);
-            let path = args.file.display().to_string();
-            let (kept, lost) = (whole.records, records - whole.records);
-            let error = cut.err().unwrap_or(error);
-            Error::CutShort { path, error, kept, lost }
-        })
-    })?;
+        result.map_err(failed)
+    });
+    if let Err(Error::File { path, error }) = observed {
+        // What it still has does not fit either.
+        drop(writer);
+        let error = place.set_len(whole.bytes).err().unwrap_or(error);
+        let (kept, lost) = (whole.records, records - whole.records);
+        return Err(Error::CutShort { path, error, kept, lost });
+    }
+    observed?;
     let lost = observation.pipeline.lost();
     terminal::say(&format!(
         "{records} records written, {lost} lost: judge them with `tracer replay {}`",
