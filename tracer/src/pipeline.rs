@@ -370,3 +370,6 @@ impl Pipeline {
         }
     }
 }
+
+#[cfg(test)]
+mod tests;
