@@ -293,6 +293,12 @@ impl Pipeline {
         on_the_way + here.of(Evicted::Records) + here.of(Evicted::Open)
     }
 
+    /// Records that wait for the end of their interval.
+    #[must_use]
+    pub const fn waiting(&self) -> usize {
+        self.connections.waiting()
+    }
+
     /// Which bounds were met.
     fn evicted(&self) -> Evictions {
         let mut evicted = self.processes.evicted();
