@@ -200,7 +200,7 @@ impl Pipeline {
             Input::Record(bytes) => match decode::decode(bytes) {
                 Ok(Event::Conn(mut conn)) => {
                     let met = self.meet(&mut conn);
-                    self.connections.ended(*conn);
+                    self.connections.ended(conn);
                     return met;
                 }
                 Ok(Event::Late(late)) => self.connections.late(late),
@@ -209,7 +209,7 @@ impl Pipeline {
             Input::Live(bytes) => match decode::decode(bytes) {
                 Ok(Event::Conn(mut conn)) => {
                     let met = self.meet(&mut conn);
-                    self.connections.live(*conn);
+                    self.connections.live(conn);
                     return met;
                 }
                 Ok(Event::Late(_)) => self.count_error(decode::Error::UnknownKind),
