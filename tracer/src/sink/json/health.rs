@@ -7,7 +7,9 @@ pub(super) fn put(line: &mut Line, health: &Health) {
     line.object("tracer.hooks", pairs(&health.hooks));
     line.put("tracer.tier", health.tier.as_str());
     line.known("tracer.reader", health.reader.as_deref());
-    line.object("tracer.lost", pairs(&health.lost));
+    let output = [("output", &health.unwritten)];
+    line.object("tracer.lost", pairs(&health.lost).chain(output));
+    line.number("tracer.seen_share", health.seen_share);
     line.put("tracer.evicted", health.evicted.of_counts());
     let by_table = health.evicted.iter().map(|(what, count)| (what.name(), count));
     if by_table.clone().next().is_some() {
@@ -38,7 +40,7 @@ mod tests {
             line["tracer.lost"].to_string(),
             concat!(
                 r#"{"table_full":0,"ring_full":0,"late_ring_full":0,"missed":0,"#,
-                r#""queue_full":0,"late_queue_full":0}"#
+                r#""queue_full":0,"late_queue_full":0,"output":0}"#
             )
         );
         assert_eq!(line["tracer.hooks"]["tcp_connect"], "refused:EPERM");
