@@ -314,6 +314,12 @@ impl Pipeline {
         on_the_way + here.of(Evicted::Records) + here.of(Evicted::Open)
     }
 
+    /// Records that wait for the end of their interval.
+    #[must_use]
+    pub const fn waiting(&self) -> usize {
+        self.connections.waiting()
+    }
+
     /// How much was seen. Every record is received or counted as lost where it was, so this is of all
     /// connections that the kernel side has had.
     fn coverage(&self) -> Coverage {
