@@ -67,7 +67,7 @@ unsafe fn own_and_close(conn: *mut Conn, sk: *const u8, tp: *const u8) {
         if mptcp::is_subflow(tp) {
             cold_path();
             // Not by the worker of the kernel that does it now.
-            if let Some(holder) = mptcp::closer(sk) {
+            if let Some(holder) = mptcp::closer(tp) {
                 close_by(conn, &*holder);
             }
         } else if sock::owned_by_task(sk) {

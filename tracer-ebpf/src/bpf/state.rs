@@ -106,7 +106,7 @@ pub(super) unsafe fn known(
     unsafe {
         if let Some(conn) = found {
             if (*conn).old_state == 0 {
-                complete(conn, sk);
+                complete(conn, sk, tp);
                 if state != tcp::SYN_SENT && is_dialling(conn) {
                     cold_path();
                     complete_handshake(conn, sk, tp);
@@ -122,7 +122,7 @@ pub(super) unsafe fn known(
         cold_path();
         // A handshake that is over had an entry, if it was made while we watched.
         let opened = if state == tcp::SYN_RECV { opened::PASSIVE } else { opened::PREEXISTING };
-        let Some(conn) = sock::open(sk, opened, state, sock::ANY) else {
+        let Some(conn) = sock::open(sk, tp, opened, state, sock::ANY) else {
             refuse(0);
             return None;
         };
