@@ -2,6 +2,7 @@
 
 use core::hint::cold_path;
 
+use aya_ebpf::helpers::bpf_get_current_cgroup_id;
 use tracer_ebpf::{Conn, flags, off, opened};
 
 use super::kernel::{load, tcp};
@@ -36,17 +37,18 @@ pub(super) unsafe fn dial(sk: *const u8, tp: *const u8) {
         }
         let conn = if let Some(conn) = begun {
             sock::name(conn, sk, tp, tcp::SYN_SENT);
-            set_owner_facts(conn);
             conn
         } else if let Some(conn) = sock::open(sk, tp, opened::ACTIVE, tcp::SYN_SENT, sock::ANY) {
             (*conn).open_ns = sock::now();
-            set_owner(conn);
+            (*conn).owner_tgid = tgid();
+            (*conn).owner_cgroup = bpf_get_current_cgroup_id();
             conn
         } else {
             return refuse(tgid());
         };
         (*conn).flags |= reopened;
         (*conn).write_seq = load(tp, off::WRITE_SEQ);
+        set_owner_facts(conn);
     }
 }
 

@@ -9,7 +9,7 @@ use aya_log_ebpf::trace;
 use tracer_ebpf::{Conn, off, opened};
 
 use super::copies::{self, Copy, Program};
-use super::end::{closing, ended};
+use super::end::leaves;
 use super::kernel::{IPPROTO_MPTCP, load, tcp};
 use super::maps::{refuse, send, was_full};
 use super::open::{accept, complete, complete_handshake, dial, established, is_dialling};
@@ -65,11 +65,14 @@ unsafe fn on_state(sk: *const u8, old: i32, new: i32) {
             tcp::SYN_SENT => dial(sk, tp),
             tcp::ESTABLISHED if old == tcp::SYN_RECV => accept(sk, tp),
             tcp::ESTABLISHED => established(sk, tp),
-            tcp::FIN_WAIT1 | tcp::CLOSE_WAIT | tcp::LAST_ACK | tcp::CLOSING | tcp::FIN_WAIT2 => {
-                closing(sk, tp, old, new);
-            }
             // From LISTEN there is no connection to end.
-            tcp::CLOSE if is_connection(old) => ended(sk, tp, old),
+            tcp::CLOSE if !is_connection(old) => {}
+            tcp::FIN_WAIT1
+            | tcp::CLOSE_WAIT
+            | tcp::LAST_ACK
+            | tcp::CLOSING
+            | tcp::FIN_WAIT2
+            | tcp::CLOSE => leaves(sk, tp, old, new),
             _ => {}
         }
     }
