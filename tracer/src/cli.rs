@@ -212,6 +212,14 @@ pub struct Tracing {
     /// Buffer for ended connections, MiB, a power of two [default: by CPUs and memory]
     #[arg(long, value_name = "MIB", value_parser = ring_mib)]
     pub ring_mib: Option<u32>,
+    /// Memory for records that wait to be judged, MiB; taken only while there are any
+    #[arg(long, value_name = "MIB", default_value_t = 64,
+          value_parser = clap::value_parser!(u32).range(1..=65_536))]
+    pub queue_mib: u32,
+    /// Priority of the thread that reads the buffer: before all normal threads if the kernel allows
+    /// it (`CAP_SYS_NICE`), or as they
+    #[arg(long, value_enum, default_value_t = ReaderPriority::Realtime)]
+    pub reader_priority: ReaderPriority,
     /// Also tell the command lines of processes, in JSON and recordings: they may hold secrets
     #[arg(long)]
     pub command_lines: bool,
@@ -221,6 +229,15 @@ pub struct Tracing {
     /// Leave fentry out, to try what a kernel without it does
     #[arg(long, hide = true)]
     pub no_fentry: bool,
+}
+
+/// What the thread that reads the ring asks for.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
+pub enum ReaderPriority {
+    /// `SCHED_RR` at its lowest; normal where that is refused, which is told.
+    Realtime,
+    /// As all other threads.
+    Normal,
 }
 
 /// Format of what goes to stdout.

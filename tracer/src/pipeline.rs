@@ -19,7 +19,7 @@ use crate::probe::plain::{ERROR_REPORT, RELEASE};
 use crate::probe::{Attached, Ports, Status};
 use crate::process::{Identity, Lookup, ProcessId, Scan, Table};
 use crate::sink::{Health, Origin};
-use crate::source::{Input, Lost};
+use crate::source::{Dropped, Input, Lost, Priority};
 
 pub use selection::{Family, Selection};
 
@@ -38,6 +38,8 @@ pub struct Setting {
     pub hooks: Vec<(String, String)>,
     /// Name of the tier.
     pub tier: String,
+    /// What the thread that reads the ring runs at, if that is told.
+    pub reader: Option<String>,
     /// Which end we are of connections that were there before.
     pub served: Served,
     /// What our own network namespace can dial from.
@@ -49,7 +51,7 @@ pub struct Setting {
 impl Setting {
     /// The setting of a live observation that begins now.
     #[must_use]
-    pub fn live(attached: &Attached, sockets: Scan) -> Self {
+    pub fn live(attached: &Attached, priority: &Priority, sockets: Scan) -> Self {
         let system = rustix::system::uname();
         let text = |part: &std::ffi::CStr| part.to_string_lossy().into_owned();
         // Walks, and hooks on control groups, belong to both tiers.
@@ -73,6 +75,7 @@ impl Setting {
                 (false, false) => "btf",
             }
             .into(),
+            reader: Some(priority.name()),
             served: served(sockets, attached.knows_starts),
             ports: Ports::read(),
             reset_reasons: attached.reset_reasons.clone(),
@@ -119,6 +122,7 @@ pub struct Pipeline {
     peers: Option<Peers>,
     decode_errors: BTreeMap<&'static str, u64>,
     lost: Lost,
+    dropped: Dropped,
     tracked: u64,
 }
 
@@ -167,6 +171,7 @@ impl Pipeline {
             processes: Table::new(lookup),
             decode_errors: BTreeMap::new(),
             lost: Lost::default(),
+            dropped: Dropped::default(),
             tracked: 0,
         }
     }
@@ -211,6 +216,7 @@ impl Pipeline {
                 Err(error) => self.count_error(error),
             },
             Input::Lost(lost) => self.lost = lost,
+            Input::Dropped(dropped) => self.dropped = dropped,
             Input::Identity(json) => match Identity::from_json(json) {
                 Some(identity) => {
                     self.processes.insert(identity);
@@ -279,11 +285,12 @@ impl Pipeline {
         self.processes.get(id)
     }
 
-    /// Records and connections that were lost, in the kernel or here.
+    /// Records and connections that were lost, in the kernel, on the way from there, or here.
     #[must_use]
     pub fn lost(&self) -> u64 {
         let here = self.connections.evicted();
-        self.lost.iter().sum::<u64>() + here.of(Evicted::Records) + here.of(Evicted::Open)
+        let on_the_way: u64 = self.lost.iter().chain(&self.dropped.counts()).sum();
+        on_the_way + here.of(Evicted::Records) + here.of(Evicted::Open)
     }
 
     /// Which bounds were met.
@@ -305,10 +312,13 @@ impl Pipeline {
             at_ns,
             hooks: setting.hooks.clone(),
             tier: setting.tier.clone(),
+            reader: setting.reader.clone(),
             lost: Loss::ALL
                 .iter()
+                .map(|why| why.name())
                 .zip(self.lost)
-                .map(|(why, count)| (why.name().to_owned(), count))
+                .chain(Dropped::NAMES.into_iter().zip(self.dropped.counts()))
+                .map(|(why, count)| (why.to_owned(), count))
                 .collect(),
             evicted: self.evicted(),
             decode_errors: self

@@ -12,6 +12,7 @@ use crate::probe::plain::PLAIN_LACKS;
 use crate::probe::{self, Capacity, Host, Settings, Survey};
 use crate::process::{Lookup, Scan};
 use crate::sink::table::Explain;
+use crate::source::Priority;
 
 const SETTINGS: Settings = Settings {
     // Small: nothing is observed.
@@ -24,7 +25,8 @@ const SETTINGS: Settings = Settings {
 /// Attaches everything, says what became of it, and detaches.
 pub(super) fn run(args: &Check) -> Result<Outcome, Error> {
     if args.output == Output::Json {
-        let setting = Setting::live(&probe::attach(&SETTINGS)?, Scan::default());
+        let setting =
+            Setting::live(&probe::attach(&SETTINGS)?.0, &Priority::survey(), Scan::default());
         let mut sink = report::sink(Output::Json, Explain::Never, &setting);
         let (selection, thresholds) = (Selection::default(), Thresholds::default());
         let pipeline = Pipeline::new(setting, Lookup::Recorded, selection, thresholds);
@@ -63,6 +65,16 @@ fn print(survey: &Survey) -> io::Result<()> {
         let status = paint(style, &format!("{:<22}", status.to_string()));
         writeln!(out, "{:<26}{status}{need:<12}{}", hook.name, hook.gives)?;
     }
+    let reader = Priority::survey();
+    let (style, gives) = match reader {
+        Priority::Refused(_) => (
+            anstyle::AnsiColor::Yellow.on_default(),
+            "nothing is lost where all CPUs are taken: that takes CAP_SYS_NICE",
+        ),
+        _ => (anstyle::AnsiColor::Green.on_default(), "nothing is lost where all CPUs are taken"),
+    };
+    let status = paint(style, &format!("{:<22}", reader.name()));
+    writeln!(out, "{:<26}{status}{:<12}{gives}", "priority of the reader", "optional")?;
     let missing = hooks.iter().filter(|(_, status)| !status.is_attached());
     let (required, optional): (Vec<_>, Vec<_>) =
         missing.partition(|(hook, _)| hook.need == Need::Required);

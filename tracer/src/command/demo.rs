@@ -7,7 +7,7 @@ use std::time::Duration;
 
 use super::observe::{Observation, Progress};
 use super::{Error, Outcome, report, terminal, written};
-use crate::cli::{Demo, DemoPart, Output, Part, Report, Tracing};
+use crate::cli::{Demo, DemoPart, Output, Part, ReaderPriority, Report, Tracing};
 use crate::clock::Clock;
 use crate::detect::Thresholds;
 use crate::pipeline::Selection;
@@ -32,6 +32,8 @@ pub(super) fn run(args: &Demo) -> Result<Outcome, Error> {
     let tracing = Tracing {
         max_connections: Some(65_536),
         ring_mib: Some(8),
+        queue_mib: 8,
+        reader_priority: ReaderPriority::Normal,
         command_lines: false,
         kernel_log: false,
         no_fentry: false,

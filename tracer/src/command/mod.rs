@@ -48,9 +48,9 @@ pub enum Error {
     /// The kernel does not let us trace.
     #[error(transparent)]
     Probe(#[from] probe::Error),
-    /// A map could not be read.
-    #[error("the kernel's table of connections could not be read ({0}); run tracer again")]
-    Map(#[from] aya::maps::MapError),
+    /// What the kernel tells could not be read.
+    #[error(transparent)]
+    Kernel(#[from] source::KernelError),
     /// A PID of nobody.
     #[error("no process has PID {0}: list those with connections with `ss -tp`")]
     NoSuchPid(u32),

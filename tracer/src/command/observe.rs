@@ -1,28 +1,25 @@
-//! The live loop: drains the kernel's buffer on a timer, ends an interval about every second, stops
-//! at the deadline or at a signal.
+//! The live loop: judges what the reader has read, ends an interval about every second, stops at the
+//! deadline or at a signal. Nothing that it does, or waits for, keeps the reader from the ring.
 
 use std::future::Future;
 use std::io;
-use std::time::{Duration, Instant};
+use std::time::Duration;
 
 use tokio::runtime::{Builder, Runtime};
 use tokio::signal::unix::{Signal, SignalKind, signal};
-use tokio::time::{MissedTickBehavior, interval, sleep};
+use tokio::time::{Instant, sleep, sleep_until};
 
 use super::exec::Group;
 use super::{Error, terminal};
-use crate::cli;
+use crate::cli::{self, ReaderPriority};
 use crate::clock::Clock;
 use crate::connection::Tick;
 use crate::detect::Thresholds;
 use crate::pipeline::{Fed, Pipeline, Selection, Setting};
 use crate::probe::{self, Capacity, Host};
 use crate::process::{self, Identity, Lookup, Scan};
-use crate::source::{Chunk, Input, Kernel};
+use crate::source::{Input, Kernel, Reading};
 
-/// How often the buffer is drained. Kernel-side wakeups cost more than all hooks together; this
-/// costs an idle host 20 short wakeups a second, and 16 MiB hold a million records a second.
-const DRAIN: Duration = Duration::from_millis(50);
 /// Shortest interval between snapshots of the open connections.
 const TICK: Duration = Duration::from_secs(1);
 /// One in this many parts of the time may go into snapshots: with very many connections they come
@@ -59,7 +56,8 @@ impl Observation {
         // Before anything is printed: a script may send its signal at the first line.
         let runtime = Builder::new_current_thread().enable_all().build().map_err(Error::Runtime)?;
         let signals = Signals::listen(&runtime).map_err(Error::Runtime)?;
-        let mut attached = probe::attach(&settings(args))?;
+        let settings = settings(args);
+        let (mut attached, records) = probe::attach(&settings)?;
         // After the hooks are in place, so that nothing falls between.
         let listeners = attached.seed().unwrap_or_else(|error| {
             tracing::warn!(%error, "connections that were open before are not known");
@@ -69,14 +67,11 @@ impl Observation {
             || process::scan(process::sees_kernel_pids()),
             |listeners| Scan { listeners, ..Scan::default() },
         );
-        let setting = Setting::live(&attached, sockets);
+        let sees_pids = process::sees_kernel_pids();
+        let kernel = Kernel::start((attached, records), reading(args, &settings), sees_pids)?;
+        let setting = Setting::live(kernel.attached(), kernel.priority(), sockets);
         let pipeline = Pipeline::new(setting, lookup(args), selection, thresholds);
-        Ok(Self {
-            runtime,
-            signals,
-            kernel: Kernel::new(attached, process::sees_kernel_pids()),
-            pipeline,
-        })
+        Ok(Self { runtime, signals, kernel, pipeline })
     }
 
     /// Lets verdicts look back this far at most.
@@ -103,8 +98,7 @@ impl Observation {
         on: &mut dyn FnMut(&Pipeline, Progress<'_>) -> Result<(), Error>,
     ) -> Result<T, Error> {
         let Self { runtime, signals, kernel, pipeline } = self;
-        let inputs = Chunk::default();
-        runtime.block_on(Loop { kernel, pipeline, group, inputs }.until(stop(signals), on))
+        runtime.block_on(Loop { kernel, pipeline, group }.until(stop(signals), on))
     }
 
     /// Waits for something without observing.
@@ -118,8 +112,6 @@ struct Loop<'a> {
     kernel: &'a mut Kernel,
     pipeline: &'a mut Pipeline,
     group: Option<&'a Group>,
-    /// Of one drain or snapshot.
-    inputs: Chunk,
 }
 
 impl Loop<'_> {
@@ -129,55 +121,72 @@ impl Loop<'_> {
         on: &mut dyn FnMut(&Pipeline, Progress<'_>) -> Result<(), Error>,
     ) -> Result<T, Error> {
         let mut stop = std::pin::pin!(stop);
-        let mut drain = interval(DRAIN);
-        drain.set_missed_tick_behavior(MissedTickBehavior::Delay);
         let mut due = Instant::now() + TICK;
         loop {
             tokio::select! {
-                done = &mut stop => return self.tick(true, on).map(|()| done),
-                _ = drain.tick() => {}
-            }
-            if Instant::now() < due {
-                self.kernel.drain(&mut |input| self.inputs.push(input));
-                self.feed(on)?;
-            } else {
-                let began = Instant::now();
-                self.tick(false, on)?;
-                due = began + (began.elapsed() * SNAPSHOT_SHARE).clamp(TICK, LONGEST_TICK);
+                done = &mut stop => return self.tick(true, on).map(|_| done),
+                () = sleep_until(due) => {
+                    let began = Instant::now();
+                    let taken = self.tick(false, on)?;
+                    due = began + (taken * SNAPSHOT_SHARE).clamp(TICK, LONGEST_TICK);
+                }
+                () = self.kernel.filled() => {
+                    self.admit();
+                    let pipeline = &mut *self.pipeline;
+                    self.kernel.take(&mut |input| feed(pipeline, input, on))?;
+                }
             }
         }
     }
 
+    /// Ends an interval; how long its snapshot took.
     fn tick(
         &mut self,
         is_last: bool,
         on: &mut dyn FnMut(&Pipeline, Progress<'_>) -> Result<(), Error>,
-    ) -> Result<(), Error> {
-        let now_ns = Clock::monotonic_ns();
-        self.kernel.snapshot(&mut |input| self.inputs.push(input))?;
-        self.inputs.push(Input::Tick { now_ns, is_last });
-        self.feed(on)
+    ) -> Result<Duration, Error> {
+        let (began, now_ns) = (Instant::now(), Clock::monotonic_ns());
+        self.admit();
+        let pipeline = &mut *self.pipeline;
+        self.kernel.snapshot(&mut |input| feed(pipeline, input, on))?;
+        let taken = began.elapsed();
+        self.admit();
+        let pipeline = &mut *self.pipeline;
+        self.kernel.settle(&mut |input| feed(pipeline, input, on))?;
+        feed(self.pipeline, Input::Tick { now_ns, is_last }, on).map(|()| taken)
     }
 
-    fn feed(
-        &mut self,
-        on: &mut dyn FnMut(&Pipeline, Progress<'_>) -> Result<(), Error>,
-    ) -> Result<(), Error> {
+    /// Takes in control groups that were made since.
+    fn admit(&mut self) {
         if let Some(group) = self.group {
             self.pipeline.admit(group.numbers());
         }
-        for input in self.inputs.inputs() {
-            let fed = self.pipeline.feed(input);
-            if let Fed::Met(identity) = &fed {
-                on(self.pipeline, Progress::Met(identity))?;
-            }
-            on(self.pipeline, Progress::Input(input))?;
-            if let Fed::Tick(tick) = &fed {
-                on(self.pipeline, Progress::Tick(tick))?;
-            }
-        }
-        self.inputs.clear();
-        Ok(())
+    }
+}
+
+/// Feeds one input, and tells what it led to.
+fn feed(
+    pipeline: &mut Pipeline,
+    input: Input<'_>,
+    on: &mut dyn FnMut(&Pipeline, Progress<'_>) -> Result<(), Error>,
+) -> Result<(), Error> {
+    let fed = pipeline.feed(input);
+    if let Fed::Met(identity) = &fed {
+        on(pipeline, Progress::Met(identity))?;
+    }
+    on(pipeline, Progress::Input(input))?;
+    if let Fed::Tick(tick) = &fed {
+        on(pipeline, Progress::Tick(tick))?;
+    }
+    Ok(())
+}
+
+/// How the reader is asked to read.
+fn reading(args: &cli::Tracing, settings: &probe::Settings) -> Reading {
+    Reading {
+        ring_bytes: (settings.capacity.ring_mib as usize) << 20,
+        queue_bytes: (args.queue_mib as usize) << 20,
+        real_time: args.reader_priority == ReaderPriority::Realtime,
     }
 }
 

@@ -32,6 +32,7 @@ impl Setting {
             "version": self.version,
             "hooks": self.hooks,
             "tier": self.tier,
+            "reader": self.reader,
             "listeners": self.served.listeners,
             "dial_ports": [self.served.dial_ports.start(), self.served.dial_ports.end()],
             "ports": ports_json(&self.ports),
@@ -70,6 +71,7 @@ impl Setting {
                 .map(|pair| Some((pair[0].as_str()?.to_owned(), pair[1].as_str()?.to_owned())))
                 .collect::<Option<_>>()?,
             tier: text("tier")?,
+            reader: text("reader"),
             served: Served {
                 listeners: pairs("listeners")
                     .iter()
@@ -164,6 +166,7 @@ mod tests {
             version: "0".into(),
             hooks: vec![("tcp_close".into(), "attached:fentry".into())],
             tier: "full".into(),
+            reader: Some("refused:EPERM".into()),
             served: Served {
                 listeners: [(1, 80)].into(),
                 dial_ports: 5..=6,

@@ -2,7 +2,7 @@
 
 use std::collections::HashMap;
 
-use aya::maps::{PerCpuArray, RingBuf};
+use aya::maps::PerCpuArray;
 use aya::{Btf as AttachBtf, Ebpf, EbpfLoader};
 use aya_log::EbpfLogger;
 use tracer_ebpf::{FIELD_COUNT, names};
@@ -10,7 +10,7 @@ use tracer_ebpf::{FIELD_COUNT, names};
 use super::attach::attach_program;
 use super::format::Formats;
 use super::hook::{HOOKS, Hook, Kind, Need};
-use super::loader::{Attached, HookStatus, Settings, Survey, Table};
+use super::loader::{Attached, HookStatus, Records, Settings, Survey, Table};
 use super::plain::{ERROR_REPORT, PLAIN_HOOKS};
 use super::status::Status;
 use super::{Error, preemption, preflight};
@@ -125,7 +125,7 @@ impl Attempt {
         mut self,
         reset_reasons: HashMap<u32, String>,
         settings: &Settings,
-    ) -> Result<Attached, Error> {
+    ) -> Result<(Attached, Records), Error> {
         let log = settings
             .kernel_log
             .then(|| EbpfLogger::init(&mut self.programs))
@@ -135,8 +135,7 @@ impl Attempt {
         let conns = if self.is_plain { names::PLAIN_CONNS } else { names::CONNS };
         let (records, table) = (map(names::RECORDS)?, map(conns)?);
         let lost = map(names::LOST)?;
-        Ok(Attached {
-            records: RingBuf::try_from(records)?,
+        let attached = Attached {
             table: Table::try_from(table)?,
             knows_starts: self.knows_starts,
             max_connections: if self.is_plain {
@@ -150,7 +149,8 @@ impl Attempt {
             log,
             reset_reasons,
             programs: self.programs,
-        })
+        };
+        Ok((attached, Records::try_from(records)?))
     }
 }
 

@@ -31,13 +31,14 @@ pub struct Settings {
 /// The kernel's table of connections, as raw records by socket address.
 pub type Table = BpfHashMap<MapData, u64, [u8; Conn::SIZE]>;
 
+/// The ring of ended connections, for the thread that reads it.
+pub type Records = RingBuf<MapData>;
+
 /// A hook, and what became of it.
 pub type HookStatus = (&'static Hook, Status);
 
 /// Attached programs and their maps. Dropping it detaches everything.
 pub struct Attached {
-    /// Ended connections.
-    pub records: RingBuf<MapData>,
     /// Connections that are open, or whose socket is not freed yet.
     pub table: Table,
     /// Records carry the start times of processes.
@@ -69,7 +70,7 @@ pub struct Survey {
 ///
 /// # Errors
 /// If the process lacks a capability, or a required hook of both tiers cannot be attached.
-pub fn attach(settings: &Settings) -> Result<Attached, Error> {
+pub fn attach(settings: &Settings) -> Result<(Attached, Records), Error> {
     match best_attempt(settings)? {
         Ok((attempt, reasons)) => attempt.into_attached(reasons, settings),
         Err(survey) => Err(attempt::error(&survey.hooks)),

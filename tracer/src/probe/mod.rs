@@ -19,7 +19,7 @@ mod status;
 mod walk;
 
 pub use capacity::{Capacity, Host};
-pub use loader::{Attached, HookStatus, Settings, Survey, Table, attach, survey};
+pub use loader::{Attached, HookStatus, Records, Settings, Survey, Table, attach, survey};
 pub use ports::{Ports, Reuse};
 pub use preflight::lockdown;
 pub use status::Status;

@@ -36,7 +36,10 @@ pub struct Health {
     pub hooks: Vec<(String, String)>,
     /// Name of the tier that the attached hooks make up.
     pub tier: String,
-    /// Reason → records the kernel could not keep or deliver; zeros too, they were counted.
+    /// What the thread that reads the ring runs at: `realtime`, `normal` or `refused:<errno>`; `None` if
+    /// a recording does not tell.
+    pub reader: Option<String>,
+    /// Reason → records that could not be kept or delivered; zeros too, they were counted.
     pub lost: Vec<(String, u64)>,
     /// Tables of userspace that were full, and what did not fit.
     pub evicted: Evictions,

@@ -11,6 +11,7 @@ use crate::detect::{
 };
 use crate::process::{Identity, ProcessId, Runtime};
 use crate::sink::{Health, Origin};
+use crate::source::Dropped;
 
 /// Monotonic time 0 is 2023-11-14 22:13:20 UTC.
 pub(crate) fn origin() -> Origin {
@@ -26,7 +27,8 @@ pub(crate) fn origin() -> Origin {
 
 pub(crate) fn health() -> Health {
     let hook = |name: &str, status: &str| (name.to_owned(), status.to_owned());
-    let lost = tracer_ebpf::Loss::ALL.iter().map(|loss| (loss.name().to_owned(), 0));
+    let reasons = tracer_ebpf::Loss::ALL.iter().map(|loss| loss.name());
+    let lost = reasons.chain(Dropped::NAMES).map(|name| (name.to_owned(), 0));
     Health {
         at_ns: 5_000_000_000,
         hooks: vec![
@@ -35,6 +37,7 @@ pub(crate) fn health() -> Health {
             hook("tcp_close", "unsupported"),
         ],
         tier: "core".into(),
+        reader: Some("realtime".into()),
         lost: lost.collect(),
         evicted: Evictions::default(),
         decode_errors: Vec::new(),

@@ -51,6 +51,7 @@ impl Chunk {
 
 #[cfg(test)]
 mod tests {
+    use super::super::Dropped;
     use super::*;
 
     #[test]
@@ -60,6 +61,7 @@ mod tests {
             Input::Live(&[]),
             Input::Identity("{}"),
             Input::Lost([7, 0, u64::MAX, 9]),
+            Input::Dropped(Dropped { connections: 1, late: u64::MAX }),
             Input::Tick { now_ns: 5, is_last: false },
             Input::Record(&[4]),
             Input::Tick { now_ns: u64::MAX, is_last: true },

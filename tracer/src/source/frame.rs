@@ -5,7 +5,7 @@ use std::io::{self, Write};
 
 use bytes::Buf;
 
-use super::{Input, Lost};
+use super::{Dropped, Input, Lost};
 
 /// What a file begins with: no input.
 pub(super) const META: u8 = 1;
@@ -14,6 +14,7 @@ const LIVE: u8 = 3;
 const IDENTITY: u8 = 4;
 const LOST: u8 = 5;
 const TICK: u8 = 6;
+const DROPPED: u8 = 7;
 
 /// Bytes before the payload.
 pub(super) const HEAD: usize = 5;
@@ -43,6 +44,12 @@ pub(super) fn put_input(out: &mut impl Write, input: Input<'_>) -> io::Result<()
             }
             put(out, LOST, &bytes)
         }
+        Input::Dropped(Dropped { connections, late }) => {
+            let mut bytes = [0; 16];
+            bytes[..8].copy_from_slice(&connections.to_le_bytes());
+            bytes[8..].copy_from_slice(&late.to_le_bytes());
+            put(out, DROPPED, &bytes)
+        }
         Input::Tick { now_ns, is_last } => {
             let mut bytes = [u8::from(is_last); 9];
             bytes[..8].copy_from_slice(&now_ns.to_le_bytes());
@@ -65,6 +72,11 @@ pub(super) fn input(kind: u8, payload: &[u8]) -> Option<Input<'_>> {
                 *count = buf.get_u64_le();
             }
             buf.is_empty().then_some(Input::Lost(lost))
+        }
+        DROPPED => {
+            let connections = buf.try_get_u64_le().ok()?;
+            let late = buf.try_get_u64_le().ok()?;
+            buf.is_empty().then_some(Input::Dropped(Dropped { connections, late }))
         }
         TICK => {
             let now_ns = buf.try_get_u64_le().ok()?;

@@ -1,18 +1,18 @@
 //! The attached programs' maps as a source.
 
+use std::io;
 use std::mem::offset_of;
 
-use aya::maps::{MapData, MapError, RingBuf};
+use aya::maps::MapError;
 use bytes::Buf as _;
 use tracer_ebpf::{Conn, Loss, flags, opened};
 
+use super::drain::{Drain, Reading};
 use super::namespaces::Namespaces;
-use super::{Input, Lost};
+use super::{Input, Lost, Priority};
 use crate::clock::Clock;
-use crate::probe::Attached;
+use crate::probe::{Attached, Records};
 
-/// Table entries between two drains of the ring buffer: a few milliseconds.
-const DRAIN_EVERY: usize = 4096;
 const ESTABLISHED: u8 = 1;
 /// How long an accepted connection may wait for its first use before its owner is looked up.
 const UNUSED_NS: u64 = 1_000_000_000;
@@ -41,15 +41,22 @@ fn is_unowned(bytes: &[u8], now_ns: u64) -> bool {
         && word(offset_of!(Conn, flags)).is_some_and(|bits| bits & flags::SEEDED == 0)
 }
 
-fn drain(records: &mut RingBuf<MapData>, yield_input: &mut dyn FnMut(Input<'_>)) {
-    while let Some(record) = records.next() {
-        yield_input(Input::Record(&record));
-    }
+/// Why the kernel could not be read (further).
+#[derive(Debug, thiserror::Error)]
+pub enum Error {
+    /// A map was refused.
+    #[error("the kernel's table of connections could not be read ({0}); run tracer again")]
+    Map(#[from] MapError),
+    /// No thread could be started.
+    #[error("the reader of the ring buffer could not be started: {0}")]
+    Thread(#[from] io::Error),
 }
 
-/// Reads what the attached programs write.
+/// Reads what the attached programs write: a thread drains the ring, and whoever holds this takes
+/// what it has read, and snapshots of the table.
 pub struct Kernel {
     attached: Attached,
+    drain: Drain,
     namespaces: Namespaces,
     /// The last snapshot showed accepted connections whose owner is not known.
     has_unowned: bool,
@@ -58,9 +65,17 @@ pub struct Kernel {
 impl Kernel {
     /// Takes over attached programs; dropping it detaches them. `sees_pids`: /proc has the processes
     /// that the kernel tells, under the same numbers.
-    #[must_use]
-    pub fn new(attached: Attached, sees_pids: bool) -> Self {
-        Self { attached, namespaces: Namespaces::new(sees_pids), has_unowned: false }
+    ///
+    /// # Errors
+    /// If no thread can be started.
+    pub fn start(
+        (attached, records): (Attached, Records),
+        reading: Reading,
+        sees_pids: bool,
+    ) -> Result<Self, Error> {
+        let drain = Drain::start(records, reading)?;
+        let namespaces = Namespaces::new(sees_pids);
+        Ok(Self { attached, drain, namespaces, has_unowned: false })
     }
 
     /// What is attached.
@@ -69,20 +84,44 @@ impl Kernel {
         &self.attached
     }
 
-    /// Yields every record that is in the ring buffer now.
-    pub fn drain(&mut self, yield_input: &mut dyn FnMut(Input<'_>)) {
+    /// What the thread that drains the ring runs at.
+    #[must_use]
+    pub const fn priority(&self) -> &Priority {
+        self.drain.priority()
+    }
+
+    /// Waits until there may be something to take.
+    pub async fn filled(&self) {
+        self.drain.queue().filled().await;
+    }
+
+    /// Yields the records that wait now.
+    ///
+    /// # Errors
+    /// Those of `on`.
+    pub fn take<E>(&mut self, on: &mut dyn FnMut(Input<'_>) -> Result<(), E>) -> Result<(), E> {
         if let Some(log) = &mut self.attached.log {
             log.flush();
         }
-        drain(&mut self.attached.records, yield_input);
+        let queue = self.drain.queue();
+        let mut used = None;
+        // The reader goes on meanwhile: what it adds is for the next time.
+        for _ in 0..queue.len() {
+            let Some(chunk) = queue.take(used.take()) else { break };
+            chunk.inputs().try_for_each(&mut *on)?;
+            used = Some(chunk);
+        }
+        Ok(())
     }
 
-    /// Yields a snapshot of all open connections, then the records of those that ended before it
-    /// was complete, then the losses.
+    /// Yields a snapshot of all open connections.
     ///
     /// # Errors
-    /// If the kernel refuses to read a map.
-    pub fn snapshot(&mut self, yield_input: &mut dyn FnMut(Input<'_>)) -> Result<(), MapError> {
+    /// If the kernel refuses to read a map, and those of `on`.
+    pub fn snapshot<E: From<Error>>(
+        &mut self,
+        on: &mut dyn FnMut(Input<'_>) -> Result<(), E>,
+    ) -> Result<(), E> {
         if let Err(error) = self.attached.poll(&self.namespaces.due()) {
             tracing::warn!(%error, "open connections could not be checked for idleness");
         }
@@ -94,33 +133,39 @@ impl Kernel {
         }
         self.namespaces.begin();
         let now_ns = Clock::monotonic_ns();
-        let Attached { table, records, max_connections, .. } = &mut self.attached;
         // The walk begins anew where its place was deleted; entries it yields twice count once.
-        let most = 2 * *max_connections as usize;
-        for (nth, entry) in table.iter().enumerate().take(most) {
-            let (_, bytes) = entry?;
+        let most = 2 * self.attached.max_connections as usize;
+        for entry in self.attached.table.iter().take(most) {
+            let (_, bytes) = entry.map_err(Error::Map)?;
             if is_being_made(&bytes) {
                 continue;
             }
             self.namespaces.meet(&bytes);
             self.has_unowned |= is_unowned(&bytes, now_ns);
-            yield_input(Input::Live(&bytes));
-            // The walk may take longer than the ring buffer lasts.
-            if nth % DRAIN_EVERY == 0 {
-                drain(records, yield_input);
-            }
+            on(Input::Live(&bytes))?;
         }
-        // An entry that was gone when the snapshot came to it had sent its record before.
-        self.drain(yield_input);
-        yield_input(Input::Lost(self.lost()?));
         Ok(())
     }
 
-    /// Kernel-side losses so far, over all CPUs.
+    /// Yields all records that are in the ring by now, then the losses. After a snapshot: an entry
+    /// that was gone when it came to it had sent its record before.
     ///
     /// # Errors
-    /// If the kernel refuses to read the map.
-    pub fn lost(&self) -> Result<Lost, MapError> {
+    /// As [`Self::snapshot`].
+    pub fn settle<E: From<Error>>(
+        &mut self,
+        on: &mut dyn FnMut(Input<'_>) -> Result<(), E>,
+    ) -> Result<(), E> {
+        if !self.drain.queue().all() {
+            self.drain.end();
+        }
+        self.take(on)?;
+        on(Input::Lost(self.lost().map_err(Error::Map)?))?;
+        on(Input::Dropped(self.drain.queue().dropped()))
+    }
+
+    /// Kernel-side losses so far, over all CPUs.
+    fn lost(&self) -> Result<Lost, MapError> {
         let mut lost = Lost::default();
         for (count, why) in lost.iter_mut().zip(Loss::ALL) {
             *count = match why {

@@ -2,19 +2,50 @@
 //! same inputs, so that the same bytes give the same findings.
 
 mod chunk;
+mod drain;
 mod file;
 mod frame;
 mod kernel;
 mod namespaces;
+mod pace;
+mod priority;
+mod queue;
 
 pub use chunk::Chunk;
+pub use drain::Reading;
 pub use file::{Error as FileError, Reader, Writer};
-pub use kernel::Kernel;
+pub use kernel::{Error as KernelError, Kernel};
+pub use priority::Priority;
 
 use tracer_ebpf::Loss;
 
 /// Kernel-side losses so far, by [`Loss`].
 pub type Lost = [u64; Loss::COUNT as usize];
+
+/// What tracer itself could not keep up with so far, in userspace.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct Dropped {
+    /// Ended connections for whose records the queue to the judge had no room.
+    pub connections: u64,
+    /// The same of facts that came after a connection's record.
+    pub late: u64,
+}
+
+impl Dropped {
+    /// Stable names of its counts, in the order of [`Self::counts`].
+    pub const NAMES: [&str; 2] = ["queue_full", "late_queue_full"];
+
+    /// Its counts.
+    #[must_use]
+    pub const fn counts(self) -> [u64; 2] {
+        [self.connections, self.late]
+    }
+
+    fn add(&mut self, other: Self) {
+        self.connections += other.connections;
+        self.late += other.late;
+    }
+}
 
 /// One thing a source yields, in the order in which the next stages need it: within an interval,
 /// records and snapshot entries in any order, then losses and identities, then the tick.
@@ -28,6 +59,8 @@ pub enum Input<'a> {
     Live(&'a [u8]),
     /// Kernel-side losses so far.
     Lost(Lost),
+    /// Losses of tracer itself so far; a recording without them knows of none.
+    Dropped(Dropped),
     /// A process first seen in this interval, as a JSON object: recorded files only.
     Identity(&'a str),
     /// The interval ends.

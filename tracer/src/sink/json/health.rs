@@ -6,6 +6,7 @@ use crate::sink::Health;
 pub(super) fn put(line: &mut Line, health: &Health) {
     line.object("tracer.hooks", health.hooks.iter().cloned());
     line.put("tracer.tier", health.tier.as_str());
+    line.known("tracer.reader", health.reader.as_deref());
     line.object("tracer.lost", health.lost.iter().cloned());
     line.put("tracer.evicted", health.evicted.of_counts());
     let by_table = health.evicted.iter().map(|(what, count)| (what.name().to_owned(), count));
@@ -31,7 +32,10 @@ mod tests {
         let line = line_of(&Item::Health(&testing::health()), &testing::origin());
         assert_eq!(
             line["tracer.lost"].to_string(),
-            r#"{"table_full":0,"ring_full":0,"late_ring_full":0,"missed":0}"#
+            concat!(
+                r#"{"table_full":0,"ring_full":0,"late_ring_full":0,"missed":0,"#,
+                r#""queue_full":0,"late_queue_full":0}"#
+            )
         );
         assert_eq!(line["tracer.hooks"]["tcp_connect"], "refused:EPERM");
     }

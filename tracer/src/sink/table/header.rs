@@ -79,6 +79,18 @@ pub(super) fn missing(health: &Health, width: usize, paint: Paint) -> String {
     text
 }
 
+/// That the ring is read at a lower priority than was asked for; nothing if it is not.
+pub(super) fn reader(health: &Health, width: usize, paint: Paint) -> String {
+    let refused = health.reader.as_deref().and_then(|reader| reader.strip_prefix("refused:"));
+    let Some(why) = refused else { return String::new() };
+    let text = format!(
+        "normal priority, real time was refused ({}): where all CPUs are taken, records may be lost; \
+         CAP_SYS_NICE allows it.",
+        escape(why)
+    );
+    paint.paint(DIM, hang("Reader: ", &text, width).trim_end()) + "\n"
+}
+
 /// Hooks this kernel lacks or refuses; nothing if all are there.
 pub(super) fn not_attached(health: &Health, width: usize, paint: Paint) -> String {
     let mut by_status: Vec<(&str, Vec<&str>)> = Vec::new();

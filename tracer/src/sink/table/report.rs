@@ -83,6 +83,7 @@ impl<W: io::Write> Table<W> {
                 &header::observed(health, &self.origin, self.observed_s(), &seen, self.look.width);
             text += &header::missing(health, self.look.width, paint);
             text += &header::not_attached(health, self.look.width, paint);
+            text += &header::reader(health, self.look.width, paint);
         }
         text.push('\n');
         if self.findings.is_empty() {
