@@ -21,6 +21,8 @@ pub struct Entry<M> {
     pub(super) last_ns: u64,
     /// Number of the tick that last brought a connection.
     pub(super) tick: u64,
+    /// Nothing was there in its last interval, and no more time changes anything.
+    is_at_rest: bool,
     comm: String,
     runtime: Common<RuntimeKind>,
     runtime_version: Common<String>,
@@ -31,6 +33,23 @@ pub struct Entry<M> {
 impl<M: Memory> Entry<M> {
     /// Takes in one interval.
     pub(super) fn observe(&mut self, slice: &Slice<'_>, rules: &M::Rules) {
+        self.is_at_rest = false;
+        self.count(slice);
+        self.memory.observe(slice, rules);
+    }
+
+    /// Takes in an interval in which nothing was there.
+    pub(super) fn rest(&mut self, slice: &Slice<'_>, rules: &M::Rules) {
+        if self.is_at_rest {
+            return;
+        }
+        self.live = Totals::default();
+        self.memory.observe(slice, rules);
+        self.is_at_rest = !slice.is_first() && self.memory.is_at_rest();
+    }
+
+    /// The totals of one interval, without the memory of the next stage.
+    pub(super) fn count(&mut self, slice: &Slice<'_>) {
         self.live = Totals::default();
         for connection in slice.live {
             self.live.count(connection, slice.start_ns);
@@ -41,7 +60,6 @@ impl<M: Memory> Entry<M> {
             self.record_duration(connection);
         }
         self.peak = self.peak.max(peak(slice.all(), slice.previous_ns));
-        self.memory.observe(slice, rules);
         if self.comm.is_empty()
             && let Some(named) = slice.all().find(|connection| !connection.owner_comm.is_empty())
         {

@@ -1,12 +1,16 @@
-//! The table of all keys: routes the connections of a tick to them and keeps their number bounded.
+//! The table of all keys: takes the connections of a tick to them and keeps their number bounded.
 
 use std::collections::BTreeMap;
+use std::ops::Deref;
+
+use foldhash::fast::RandomState;
+use indexmap::IndexMap;
 
 use super::group::{Group, GroupKey};
 use super::races::Races;
+use super::route::{Part, Place, Routed, ordered};
 use super::{Entry, Identities, Key, Memory, Slice, Totals, Who};
 use crate::connection::{Connection, Tick};
-use crate::process::ProcessId;
 
 /// Bounds of the table.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -23,23 +27,78 @@ impl Default for Limits {
     }
 }
 
-/// The connections of one key in one tick.
+/// What all groups of one tick are folded with.
+struct Round<'a, M: Memory> {
+    start_ns: u64,
+    previous_ns: u64,
+    now_ns: u64,
+    tick: u64,
+    races: &'a Races,
+    rules: &'a M::Rules,
+    identities: &'a dyn Identities,
+    limits: Limits,
+}
+
+impl<M: Memory> Round<'_, M> {
+    const fn slice<'a>(
+        &'a self,
+        ended: &'a [&'a Connection],
+        live: &'a [&'a Connection],
+    ) -> Slice<'a> {
+        Slice {
+            start_ns: self.start_ns,
+            previous_ns: self.previous_ns,
+            now_ns: self.now_ns,
+            ended,
+            live,
+            races: self.races,
+        }
+    }
+}
+
+/// What goes beyond the bound.
 #[derive(Default)]
-struct Part<'a> {
+struct Beyond<'a> {
     ended: Vec<&'a Connection>,
     live: Vec<&'a Connection>,
 }
 
-impl<'a> Part<'a> {
-    fn all(&self) -> impl Iterator<Item = &'a Connection> {
-        self.ended.iter().chain(&self.live).copied()
+/// One entry to look at: as it is kept, or several put together.
+#[derive(Debug)]
+pub enum Shown<'a, M> {
+    /// As it is kept.
+    One(&'a Entry<M>),
+    /// Several together.
+    Together(Box<Entry<M>>),
+}
+
+impl<M> Deref for Shown<'_, M> {
+    type Target = Entry<M>;
+
+    fn deref(&self) -> &Entry<M> {
+        match self {
+            Self::One(entry) => entry,
+            Self::Together(entry) => entry,
+        }
+    }
+}
+
+impl<M: Memory> Shown<'_, M> {
+    fn merge(&mut self, other: &Entry<M>) {
+        match self {
+            Self::One(entry) => {
+                let mut together = Box::new((*entry).clone());
+                together.merge(other);
+                *self = Self::Together(together);
+            }
+            Self::Together(entry) => entry.merge(other),
+        }
     }
 
-    /// The same order whatever order they came in.
-    fn sort(&mut self) {
-        let end_ns = |connection: &Connection| connection.close().map(|close| close.at_ns);
-        self.ended.sort_by_key(|c| (end_ns(c), c.opened_ns, c.cookie, c.local, c.exchanges));
-        self.live.sort_by_key(|c| (c.opened_ns, c.cookie, c.local, c.exchanges));
+    fn set_processes(&mut self, processes: u64) {
+        if let Self::Together(entry) = self {
+            entry.processes = processes;
+        }
     }
 }
 
@@ -50,10 +109,11 @@ pub struct Aggregate<M> {
     start_ns: u64,
     previous_ns: u64,
     tick: u64,
-    groups: BTreeMap<GroupKey, Group<M>>,
+    /// In the order they came; shown in the order of their keys.
+    groups: IndexMap<GroupKey, Group<M>, RandomState>,
     /// Members and folds over all groups.
     keys: usize,
-    other: Entry<M>,
+    other: Box<Entry<M>>,
 }
 
 impl<M: Memory> Aggregate<M> {
@@ -65,9 +125,9 @@ impl<M: Memory> Aggregate<M> {
             start_ns,
             previous_ns: start_ns,
             tick: 0,
-            groups: BTreeMap::new(),
+            groups: IndexMap::default(),
             keys: 0,
-            other: Entry::default(),
+            other: Box::default(),
         }
     }
 
@@ -93,75 +153,57 @@ impl<M: Memory> Aggregate<M> {
     pub fn fold(&mut self, tick: &Tick, identities: &dyn Identities, rules: &M::Rules) {
         self.tick += 1;
         let now_ns = tick.now_ns.max(self.previous_ns);
-        let races = Races::of(tick);
-        let mut other = Part::default();
-        for (group_key, parts) in route(tick) {
-            let slice = (now_ns, &races, rules);
-            self.fold_group(group_key, parts, &mut other, identities, slice);
-        }
-        self.fold_untouched(now_ns, &races, rules);
-        other.sort();
-        self.other.observe(&self.slice(&other, &races, now_ns), rules);
-        self.previous_ns = now_ns;
-    }
-
-    const fn slice<'a>(&self, part: &'a Part<'a>, races: &'a Races, now_ns: u64) -> Slice<'a> {
-        Slice {
+        let (races, routed) = (Races::of(tick), Routed::of(tick));
+        let round = Round {
             start_ns: self.start_ns,
             previous_ns: self.previous_ns,
             now_ns,
-            ended: part.ended.as_slice(),
-            live: part.live.as_slice(),
-            races,
-        }
-    }
-
-    fn fold_group<'a>(
-        &mut self,
-        group_key: GroupKey,
-        parts: BTreeMap<Option<ProcessId>, Part<'a>>,
-        other: &mut Part<'a>,
-        identities: &dyn Identities,
-        (now_ns, races, rules): (u64, &Races, &M::Rules),
-    ) {
-        // Taken out so that the rest of the table stays within reach; put back below.
-        let mut group = self.groups.remove(&group_key).unwrap_or_default();
-        let mut connections = Vec::new();
-        for (id, mut part) in parts {
-            part.sort();
-            if !group.members.contains_key(&id) && self.keys >= self.limits.keys {
-                other.ended.append(&mut part.ended);
-                other.live.append(&mut part.live);
-                continue;
+            tick: self.tick,
+            races: &races,
+            rules,
+            identities,
+            limits: self.limits,
+        };
+        let mut beyond = Beyond::default();
+        // Who finds room must not depend on the order within the tick: those that need some come in
+        // the order of their keys.
+        let mut newcomers = Vec::new();
+        for parts in routed.groups() {
+            match self.groups.get_full_mut(&parts[0].place) {
+                Some((_, key, group)) if parts.iter().all(|part| group.has(part.owner)) => {
+                    self.keys =
+                        fold_group(&round, (key, group), (&routed, parts), self.keys, &mut beyond);
+                }
+                _ => newcomers.push(parts),
             }
-            let identity = id.and_then(|id| identities.identity(id));
-            identity.inspect(|identity| group.learn(identity));
-            let before = group.len();
-            let entry = group.members.entry(id).or_default();
-            identity.inspect(|identity| entry.learn(identity));
-            entry.processes = u64::from(id.is_some());
-            entry.tick = self.tick;
-            entry.observe(&self.slice(&part, races, now_ns), rules);
-            connections.extend(part.all().map(|connection| (id, connection)));
-            group.shrink(&group_key);
-            self.keys = (self.keys + group.len()).saturating_sub(before);
         }
-        group.observe_peak(&connections, self.previous_ns);
-        if group.len() > 0 {
-            self.groups.insert(group_key, group);
+        newcomers.sort_unstable_by(|left, right| left[0].place.cmp(&right[0].place));
+        for parts in newcomers {
+            let place = parts[0].place;
+            let index = match self.groups.get_index_of(&place) {
+                Some(index) => index,
+                None => self.groups.insert_full(place.to_key(), Group::default()).0,
+            };
+            if let Some((key, group)) = self.groups.get_index_mut(index) {
+                self.keys =
+                    fold_group(&round, (key, group), (&routed, parts), self.keys, &mut beyond);
+            }
         }
+        self.fold_untouched(&round);
+        let (ended, live) = ordered(beyond.ended, beyond.live);
+        self.other.count(&round.slice(&ended, &live));
+        self.previous_ns = now_ns;
     }
 
     /// Lets keys without any connection in this tick know that time has passed, and drops those
     /// that never had one end: their connections have since found their owner.
-    fn fold_untouched(&mut self, now_ns: u64, races: &Races, rules: &M::Rules) {
-        let nothing = Part::default();
-        let (tick, slice) = (self.tick, self.slice(&nothing, races, now_ns));
+    fn fold_untouched(&mut self, round: &Round<'_, M>) {
+        let slice = round.slice(&[], &[]);
         let mut keys = 0;
         self.groups.retain(|_, group| {
             group.members.retain(|_, entry| {
-                if entry.tick != tick {
-                    entry.observe(&slice, rules);
+                if entry.tick != round.tick {
+                    entry.rest(&slice, round.rules);
                 }
                 entry.connections() > 0
             });
@@ -173,27 +215,28 @@ impl<M: Memory> Aggregate<M> {
 
     /// Every key with its entry, small processes folded, in the order of the keys.
     #[must_use]
-    pub fn entries(&self) -> BTreeMap<Key, Entry<M>> {
-        let mut entries: BTreeMap<Key, Entry<M>> = BTreeMap::new();
+    pub fn entries(&self) -> BTreeMap<Key, Shown<'_, M>> {
+        let mut groups: Vec<_> = self.groups.iter().collect();
+        groups.sort_unstable_by_key(|(key, _)| Place::of_key(key));
+        let mut entries: BTreeMap<Key, Shown<'_, M>> = BTreeMap::new();
         // One process can be in two groups: its executable may become known late, or change.
-        let mut show = |key: Key, entry: Entry<M>| match entries.get_mut(&key) {
-            Some(present) => {
-                let processes = present.processes.max(entry.processes);
-                present.merge(&entry);
-                if matches!(key.who, Who::Process(_)) {
-                    present.processes = processes;
+        for (key, group) in groups {
+            group.view(key, &mut |key: Key, entry: Shown<'_, M>| match entries.get_mut(&key) {
+                Some(present) => {
+                    let processes = present.processes.max(entry.processes);
+                    present.merge(&entry);
+                    if matches!(key.who, Who::Process(_)) {
+                        present.set_processes(processes);
+                    }
                 }
-            }
-            None => {
-                entries.insert(key, entry);
-            }
-        };
-        for (key, group) in &self.groups {
-            group.view(key, &mut show);
+                None => {
+                    entries.insert(key, entry);
+                }
+            });
         }
         if self.other.connections() > 0 {
             let key = Key { who: Who::Other, role: None, destination: None, netns: 0 };
-            show(key, self.other.clone());
+            entries.insert(key, Shown::One(&self.other));
         }
         entries
     }
@@ -205,33 +248,37 @@ impl<M: Memory> Aggregate<M> {
     }
 }
 
-type Parts<'a> = BTreeMap<Option<ProcessId>, Part<'a>>;
-
-/// Sorts the connections of a tick by group and process.
-fn route(tick: &Tick) -> BTreeMap<GroupKey, Parts<'_>> {
-    let mut parts: BTreeMap<_, Part<'_>> = BTreeMap::new();
-    for connection in tick.ended.iter().chain(&tick.live) {
-        let comm = connection.owner_comm.as_str();
-        let (destination, netns) = (connection.destination(), connection.netns);
-        let program = (comm, connection.owner_cgroup);
-        let key = (connection.owner, program, connection.role, destination, netns);
-        let part = parts.entry(key).or_default();
-        match connection.close() {
-            Some(_) => part.ended.push(connection),
-            None => part.live.push(connection),
+/// Takes the parts of one group in; `keys` are those of the whole table, before and after.
+fn fold_group<'a, M: Memory>(
+    round: &Round<'_, M>,
+    (key, group): (&GroupKey, &mut Group<M>),
+    (routed, parts): (&Routed<'a>, &[Part<'a>]),
+    mut keys: usize,
+    beyond: &mut Beyond<'a>,
+) -> usize {
+    let mut taken = Vec::with_capacity(parts.len());
+    for part in parts {
+        let id = part.owner;
+        let (ended, live) = (routed.ended(part), routed.live(part));
+        if !group.has(id) && keys >= round.limits.keys {
+            beyond.ended.extend(ended);
+            beyond.live.extend(live);
+            continue;
         }
+        let identity = id.and_then(|id| round.identities.identity(id));
+        identity.inspect(|identity| group.learn(identity));
+        let before = group.len();
+        let entry = group.members.entry(id).or_default();
+        identity.inspect(|identity| entry.learn(identity));
+        entry.processes = u64::from(id.is_some());
+        entry.tick = round.tick;
+        entry.observe(&round.slice(ended, live), round.rules);
+        taken.push(part);
+        group.shrink(key);
+        keys = (keys + group.len()).saturating_sub(before);
     }
-    let mut groups: BTreeMap<GroupKey, Parts<'_>> = BTreeMap::new();
-    for ((owner, (comm, cgroup), role, destination, netns), mut part) in parts {
-        let is_known = owner.is_some() && !comm.is_empty();
-        let program = is_known.then(|| (comm.to_owned(), cgroup));
-        let key = GroupKey { program, role, destination, netns };
-        // A process that changes its name still is one process.
-        let whole = groups.entry(key).or_default().entry(owner).or_default();
-        whole.ended.append(&mut part.ended);
-        whole.live.append(&mut part.live);
-    }
-    groups
+    group.observe_peak((routed, &taken), round.previous_ns);
+    keys
 }
 
 #[cfg(test)]

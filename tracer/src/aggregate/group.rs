@@ -6,12 +6,17 @@
 //! Processes with more connections always stay on their own.
 
 use std::collections::BTreeMap;
+use std::hash::{Hash, Hasher};
 use std::net::SocketAddr;
+
+use indexmap::Equivalent;
 
 use super::common::Common;
 use super::concurrency::peak;
+use super::fold::Shown;
+use super::route::{Part, Place, Routed};
 use super::{Entry, Key, Memory, Who};
-use crate::connection::{Connection, Role};
+use crate::connection::Role;
 use crate::process::{Identity, ProcessId};
 
 /// One request and one retry or redirect: whoever opens more could have kept the first.
@@ -24,7 +29,7 @@ const FEW: u64 = 5;
 const KEPT: usize = 64;
 
 /// What the processes of a group have in common.
-#[derive(Clone, Debug, PartialEq, Eq, Hash, PartialOrd, Ord)]
+#[derive(Clone, Debug, PartialEq, Eq)]
 pub(super) struct GroupKey {
     /// `comm` and control group number, which the kernel told at dial, so that a process that was
     /// gone before it was looked up falls into the same group; `None` if not known: never folded.
@@ -32,6 +37,18 @@ pub(super) struct GroupKey {
     pub(super) role: Option<Role>,
     pub(super) destination: SocketAddr,
     pub(super) netns: u32,
+}
+
+impl Equivalent<GroupKey> for Place<'_> {
+    fn equivalent(&self, key: &GroupKey) -> bool {
+        *self == Place::of_key(key)
+    }
+}
+
+impl Hash for GroupKey {
+    fn hash<H: Hasher>(&self, state: &mut H) {
+        Place::of_key(self).hash(state);
+    }
 }
 
 impl GroupKey {
@@ -44,9 +61,9 @@ impl GroupKey {
 #[derive(Clone, Debug)]
 pub(super) struct Group<M> {
     /// By process; `None` is nobody known.
-    pub(super) members: BTreeMap<Option<ProcessId>, Entry<M>>,
+    pub(super) members: BTreeMap<Option<ProcessId>, Box<Entry<M>>>,
     /// Those merged for good.
-    folded: Option<Entry<M>>,
+    folded: Option<Box<Entry<M>>>,
     /// Path of the executable, of those that could be looked up.
     exe: Common<String>,
     /// Path of the control group, the same way.
@@ -74,6 +91,11 @@ impl<M: Memory> Group<M> {
     /// Keys it takes up.
     pub(super) fn len(&self) -> usize {
         self.members.len() + usize::from(self.folded.is_some())
+    }
+
+    /// Whether a process is a member.
+    pub(super) fn has(&self, id: Option<ProcessId>) -> bool {
+        self.members.contains_key(&id)
     }
 
     /// Takes what is known of a member.
@@ -113,21 +135,21 @@ impl<M: Memory> Group<M> {
     /// Takes the common peak of the small processes from one interval's connections.
     pub(super) fn observe_peak(
         &mut self,
-        connections: &[(Option<ProcessId>, &Connection)],
+        (routed, parts): (&Routed<'_>, &[&Part<'_>]),
         previous_ns: u64,
     ) {
-        let small = connections
-            .iter()
-            .filter(|(id, _)| {
-                // One that is not a member any more was small when it was merged.
-                self.members.get(id).is_none_or(|entry| Self::is_small(entry))
-            })
-            .map(|(_, connection)| *connection);
-        self.small_peak = self.small_peak.max(peak(small, previous_ns));
+        // One that is not a member any more was small when it was merged.
+        let is_small = |id| self.members.get(id).is_none_or(|entry| Self::is_small(entry));
+        let small: Vec<_> = parts.iter().filter(|part| is_small(&part.owner)).collect();
+        if small.is_empty() {
+            return;
+        }
+        let all = small.iter().flat_map(|part| routed.ended(part).iter().chain(routed.live(part)));
+        self.small_peak = self.small_peak.max(peak(all.copied(), previous_ns));
     }
 
     /// The keys to show, small processes folded.
-    pub(super) fn view(&self, key: &GroupKey, show: &mut impl FnMut(Key, Entry<M>)) {
+    pub(super) fn view<'a>(&'a self, key: &GroupKey, show: &mut impl FnMut(Key, Shown<'a, M>)) {
         let few = self.members.values().filter(|entry| Self::is_small(entry)).count() as u64
             + self.folded.as_ref().map_or(0, |folded| folded.processes);
         let program = key.program.as_ref().filter(|_| few >= FEW);
@@ -136,7 +158,7 @@ impl<M: Memory> Group<M> {
             match (&mut together, program) {
                 (Some(together), Some(_)) if Self::is_small(entry) => together.merge(entry),
                 (None, Some(_)) if Self::is_small(entry) => together = Some(entry.clone()),
-                _ => show(key.key(id.map_or(Who::Unknown, Who::Process)), entry.clone()),
+                _ => show(key.key(id.map_or(Who::Unknown, Who::Process)), Shown::One(entry)),
             }
         }
         if let (Some(mut together), Some((comm, _))) = (together, &key.program) {
@@ -144,7 +166,7 @@ impl<M: Memory> Group<M> {
             together.peak = together.peak.max(self.small_peak).min(together.connections());
             let name = self.exe.get().unwrap_or(comm).clone();
             let who = Who::Executable { name, cgroup: self.cgroup.get().cloned() };
-            show(key.key(who), together);
+            show(key.key(who), Shown::Together(together));
         }
     }
 }

@@ -14,6 +14,7 @@ mod key;
 mod peer_redials;
 mod peers;
 mod races;
+mod route;
 #[cfg(test)]
 pub(crate) mod support;
 mod tick;
@@ -21,7 +22,7 @@ mod totals;
 
 pub use distribution::Distribution;
 pub use entry::Entry;
-pub use fold::{Aggregate, Limits};
+pub use fold::{Aggregate, Limits, Shown};
 pub use key::{Key, Who};
 pub use peer_redials::REDIAL_NS;
 pub use peers::{MOST_PEERS, Peer, PeerTotals, Peers};

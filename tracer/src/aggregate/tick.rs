@@ -48,13 +48,6 @@ pub struct Slice<'a> {
 }
 
 impl<'a> Slice<'a> {
-    /// Nothing but open connections, for tests.
-    #[cfg(test)]
-    pub(crate) fn of_live(now_ns: u64, live: &'a [&'a Connection]) -> Self {
-        static NONE: std::sync::LazyLock<Races> = std::sync::LazyLock::new(Races::default);
-        Self { start_ns: 0, previous_ns: 0, now_ns, ended: &[], live, races: &NONE }
-    }
-
     /// Whether this is the first interval of the observation.
     #[must_use]
     pub const fn is_first(&self) -> bool {
@@ -96,9 +89,12 @@ pub trait Memory: Clone + Default {
     /// What it needs to know to observe.
     type Rules;
 
-    /// Takes in one interval of one key; called for every key at every tick, also with empty
-    /// slices.
+    /// Takes in one interval of one key; called for every key at every tick, also with empty slices
+    /// as long as it is not at rest.
     fn observe(&mut self, slice: &Slice<'_>, rules: &Self::Rules);
+
+    /// Whether, after an empty slice, another one would change nothing.
+    fn is_at_rest(&self) -> bool;
 
     /// Takes over what was remembered of another process of the same executable.
     fn merge(&mut self, other: &Self);
@@ -107,5 +103,8 @@ pub trait Memory: Clone + Default {
 impl Memory for () {
     type Rules = ();
     fn observe(&mut self, _: &Slice<'_>, (): &()) {}
+    fn is_at_rest(&self) -> bool {
+        true
+    }
     fn merge(&mut self, (): &Self) {}
 }

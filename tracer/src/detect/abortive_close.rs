@@ -10,11 +10,12 @@
 //! process. A proxy that aborts towards its servers to spare `TIME_WAIT` loses nothing as long as
 //! all was acknowledged: information.
 
+use super::interval::Interval;
 use super::one_shot::is_exit;
 use super::sample::Sample;
 use super::view::share;
 use super::{Code, Confidence, Detector, Finding, Severity, Thresholds, View};
-use crate::aggregate::{Distribution, Slice, Who};
+use crate::aggregate::{Distribution, Who};
 use crate::connection::{CloseCause, Connection, Role};
 
 /// Memory of one key.
@@ -44,7 +45,7 @@ fn carried(connection: &Connection) -> bool {
 }
 
 impl Detector for AbortiveClose {
-    fn observe(&mut self, slice: &Slice<'_>, _: &Thresholds) {
+    fn observe(&mut self, slice: &Interval<'_>, _: &Thresholds) {
         for connection in slice.ended {
             let Some(close) = connection.close() else { continue };
             let is_abort = close.cause == CloseCause::LocalAbortLinger0;

@@ -12,13 +12,14 @@
 //! (Ctrl-C on a subscription); hedged requests, whose losers are few and wait for various times. On
 //! TLS ports idle HTTP/2 connections look unanswered: only short waits count, after the handshake.
 
-use super::last_seen::LastSeen;
+use super::interval::Interval;
 use super::one_shot::is_exit;
 use super::sample::Sample;
+use super::silence::Silence;
 use super::timer::{is_steady, typical};
 use super::view::{human, share};
 use super::{Code, Confidence, Detector, Finding, Severity, Thresholds, View, handshake};
-use crate::aggregate::{Distribution, Slice, Who};
+use crate::aggregate::{Distribution, Who};
 use crate::connection::{Close, CloseCause, Connection, Initiator, Role, seconds};
 
 const ADVICE_CALLERS: &str = "Those who wanted the answers went away: look at their timeouts, at \
@@ -77,7 +78,6 @@ pub(super) struct CancelledExchange {
     set_up: u64,
     by_exit: u64,
     farewells: u64,
-    last_seen: LastSeen,
 }
 
 /// Whether our own call ended it while a request was outstanding.
@@ -112,13 +112,19 @@ fn is_answered_yet(connection: &Connection, close: &Close, thresholds: &Threshol
 }
 
 impl CancelledExchange {
-    fn end(&mut self, connection: &Connection, close: &Close, thresholds: &Thresholds) {
+    fn end(
+        &mut self,
+        connection: &Connection,
+        close: &Close,
+        (silence, thresholds): (&Silence, &Thresholds),
+    ) {
         self.ended += 1;
         self.answered.count(connection, thresholds);
         if !is_cancelled(connection, close) {
             return;
         }
-        let Some(wait_s) = self.last_seen.silent_s(connection, close) else { return };
+        // The alert written at a TLS close would hide how long.
+        let Some(wait_s) = silence.waited_s(connection, close) else { return };
         if is_exit(close) {
             self.by_exit += 1;
         } else if wait_s < thresholds.cancelled_min_wait_s {
@@ -134,20 +140,18 @@ impl CancelledExchange {
 }
 
 impl Detector for CancelledExchange {
-    fn observe(&mut self, slice: &Slice<'_>, thresholds: &Thresholds) {
+    fn observe(&mut self, slice: &Interval<'_>, thresholds: &Thresholds) {
         let is_client = |connection: &Connection| connection.role == Some(Role::Client);
         for connection in slice.ended.iter().filter(|connection| is_client(connection)) {
             let close = connection.close().filter(|close| !close.cause.is_failed_dial());
             if let Some(close) = close {
-                self.end(connection, close, thresholds);
+                self.end(connection, close, (&slice.before.silence, thresholds));
             }
         }
         self.answered_live = Answered::default();
         for connection in slice.live.iter().filter(|connection| is_client(connection)) {
             self.answered_live.count(connection, thresholds);
         }
-        // Of one that waits: the alert written at a TLS close would hide how long.
-        self.last_seen.observe(slice.live, slice.now_ns, |c| is_client(c) && c.unanswered);
     }
 
     fn merge(&mut self, other: &Self) {

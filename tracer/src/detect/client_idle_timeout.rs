@@ -12,9 +12,9 @@
 
 use super::ends::{is_own_close, is_waiting};
 use super::idle_timeout::{IdleTimeouts, Rules, Timer};
+use super::interval::Interval;
 use super::view::{human, share};
 use super::{Code, Confidence, Detector, Finding, Severity, Thresholds, View};
-use crate::aggregate::Slice;
 use crate::connection::{Close, Connection};
 
 /// Memory of one key.
@@ -37,7 +37,7 @@ const fn rules(thresholds: &Thresholds) -> Rules {
 }
 
 impl Detector for ClientIdleTimeout {
-    fn observe(&mut self, slice: &Slice<'_>, thresholds: &Thresholds) {
+    fn observe(&mut self, slice: &Interval<'_>, thresholds: &Thresholds) {
         self.0.observe(slice, (rules(thresholds), thresholds), is_timed_out);
     }
 

@@ -12,14 +12,15 @@
 //! transfer, where a connection is one piece of work.
 
 use super::ends::{is_farewell_likely, is_own_close, is_peer_close, is_waiting};
+use super::interval::Interval;
 use super::moments::Moments;
-use super::quiet::Quiet;
-use super::redials::{Redials, closes_and_dials};
+use super::redials::{Redials, closes};
 use super::sample::Sample;
+use super::silence::Silence;
 use super::steady::Steady;
 use super::view::{human, share};
 use super::{Code, Confidence, Detector, Finding, Severity, Thresholds, View, handshake};
-use crate::aggregate::{Distribution, Slice};
+use crate::aggregate::Distribution;
 use crate::connection::{Basis, Close, Connection, OpenCause};
 
 /// Memory of one key.
@@ -37,7 +38,6 @@ pub(super) struct ClientRecycles {
     redials: Redials,
     exchanges: Distribution,
     age: Distribution,
-    quiet: Quiet,
     is_bound: bool,
 }
 
@@ -49,13 +49,18 @@ enum After {
 }
 
 impl ClientRecycles {
-    fn ended(&mut self, connection: &Connection, close: &Close, thresholds: &Thresholds) -> bool {
+    fn ended(
+        &mut self,
+        connection: &Connection,
+        close: &Close,
+        (silence, thresholds): (&Silence, &Thresholds),
+    ) -> bool {
         if !connection.start_known() || connection.exchanges == 0 {
             return false;
         }
         self.carried += 1;
         self.by_peer += u64::from(is_peer_close(close));
-        let idle_s = self.quiet.idle_s(connection, close);
+        let idle_s = silence.idle_s(connection, close);
         let is_dropped = is_own_close(close)
             && !is_waiting(connection)
             && !is_farewell_likely(connection.destination())
@@ -99,11 +104,12 @@ impl ClientRecycles {
 }
 
 impl Detector for ClientRecycles {
-    fn observe(&mut self, slice: &Slice<'_>, thresholds: &Thresholds) {
-        let (closes, dials) =
-            closes_and_dials(slice, |connection, close| self.ended(connection, close, thresholds));
-        self.redials.observe(&closes, &dials, thresholds.client_recycles_max_redial_s);
-        self.quiet.observe(slice);
+    fn observe(&mut self, slice: &Interval<'_>, thresholds: &Thresholds) {
+        let closes = closes(slice, |connection, close| {
+            self.ended(connection, close, (&slice.before.silence, thresholds))
+        });
+        let dials = (&slice.before.dials, slice.dials.as_slice());
+        self.redials.observe(&closes, dials, thresholds.client_recycles_max_redial_s);
     }
 
     fn merge(&mut self, other: &Self) {

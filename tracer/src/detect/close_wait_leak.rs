@@ -10,10 +10,11 @@
 //! while: unless connections go on being opened, the confidence is medium.
 
 use super::growth::Growth;
+use super::interval::Interval;
 use super::sample::Sample;
 use super::view::human;
 use super::{Code, Confidence, Detector, Finding, Severity, Thresholds, View};
-use crate::aggregate::{Slice, Who};
+use crate::aggregate::Who;
 use crate::connection::{Connection, Phase, Role, TcpState, seconds};
 
 /// The soft limit of open files that most systems set.
@@ -51,7 +52,7 @@ fn is_answered_still(connection: &Connection, fin_ns: u64) -> bool {
 }
 
 impl Detector for CloseWaitLeak {
-    fn observe(&mut self, slice: &Slice<'_>, thresholds: &Thresholds) {
+    fn observe(&mut self, slice: &Interval<'_>, thresholds: &Thresholds) {
         let opened_ns = slice.opened().map(|(opened_ns, _)| opened_ns).max();
         self.last_opened_ns = self.last_opened_ns.max(opened_ns.unwrap_or(0));
         self.sample = Sample::default();

@@ -8,10 +8,10 @@
 //! outage that is over is information. A name with two addresses, IPv6 and IPv4, of which one is
 //! not served (`localhost` most often) costs a refused dial each time but no request: information.
 
+use super::interval::Interval;
 use super::sample::Sample;
 use super::view::{human, share};
 use super::{Code, Confidence, Detector, Finding, Severity, Thresholds, View};
-use crate::aggregate::Slice;
 use crate::connection::{CloseCause, Role, seconds};
 
 const ADVICE_OTHER_VERSION: &str = "Let the service listen on both IPv4 and IPv6, or let the client \
@@ -25,7 +25,7 @@ pub(super) struct ConnectRefused {
 }
 
 impl Detector for ConnectRefused {
-    fn observe(&mut self, slice: &Slice<'_>, _: &Thresholds) {
+    fn observe(&mut self, slice: &Interval<'_>, _: &Thresholds) {
         for connection in slice.all().filter(|c| c.role == Some(Role::Client)) {
             let refused = |close: &_| matches!(close, CloseCause::ConnectRefused);
             if let Some(opened_ns) = connection.opened_ns.filter(|at_ns| *at_ns > slice.start_ns)

@@ -11,6 +11,7 @@
 //! over is information. Where the same port answers under the other IP version requests are late,
 //! not failed: a warning.
 
+use super::interval::Interval;
 use super::sample::Sample;
 use super::timer::typical;
 use super::view::{human, share};
@@ -77,7 +78,7 @@ impl ConnectTimeout {
 }
 
 impl Detector for ConnectTimeout {
-    fn observe(&mut self, slice: &Slice<'_>, thresholds: &Thresholds) {
+    fn observe(&mut self, slice: &Interval<'_>, thresholds: &Thresholds) {
         let bound_s = thresholds.timeout_min_wait_s;
         let is_client = |connection: &&Connection| connection.role == Some(Role::Client);
         for connection in slice.ended.iter().copied().filter(is_client) {
@@ -112,6 +113,9 @@ impl Detector for ConnectTimeout {
 
     fn judge(&self, view: &View<'_>) -> Option<Finding> {
         let thresholds = view.thresholds;
+        if self.ended.connections == 0 && self.hanging.connections == 0 {
+            return None;
+        }
         let mut all = self.ended.clone();
         all.merge(&self.hanging);
         let found = all.connections >= thresholds.timeout_min_dials.max(1)

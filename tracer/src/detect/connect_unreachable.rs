@@ -9,10 +9,10 @@
 //! works, costs a failed dial each time but no request: information. An outage that is over is
 //! information.
 
+use super::interval::Interval;
 use super::sample::Sample;
 use super::view::{human, share};
 use super::{Code, Confidence, Detector, Finding, Severity, Thresholds, View};
-use crate::aggregate::Slice;
 use crate::connection::{CloseCause, Connection, Role, seconds};
 
 const ADVICE_ICMP: &str = "A router, a firewall or this host itself answers that the host cannot be \
@@ -46,7 +46,7 @@ fn never_left(connection: &Connection) -> bool {
 }
 
 impl Detector for ConnectUnreachable {
-    fn observe(&mut self, slice: &Slice<'_>, _: &Thresholds) {
+    fn observe(&mut self, slice: &Interval<'_>, _: &Thresholds) {
         for connection in slice.all().filter(|c| c.role == Some(Role::Client)) {
             let opened_ns = connection.opened_ns.filter(|at_ns| *at_ns > slice.start_ns);
             let Some((opened_ns, close)) = opened_ns.zip(connection.close()) else { continue };

@@ -11,6 +11,7 @@ use super::connect_unreachable::ConnectUnreachable;
 use super::dial_cancelled::DialCancelled;
 use super::dials::Dials;
 use super::hoard::Hoard;
+use super::interval::{Before, Interval};
 use super::one_shot::OneShot;
 use super::peer_closes_each::PeerClosesEach;
 use super::peer_idle_timeout::PeerIdleTimeout;
@@ -25,11 +26,12 @@ use super::stale_reuse::StaleReuse;
 use super::unread_close::UnreadClose;
 use super::{Finding, Thresholds, View};
 use crate::aggregate::{Memory, Slice};
+use crate::connection::Role;
 
 /// The memory of one kind of verdict about one key, of bounded size.
-pub trait Detector: Clone + Default {
+pub(super) trait Detector: Clone + Default {
     /// Takes in one interval.
-    fn observe(&mut self, slice: &Slice<'_>, thresholds: &Thresholds);
+    fn observe(&mut self, slice: &Interval<'_>, thresholds: &Thresholds);
 
     /// Takes over the memory of another process of the same executable.
     fn merge(&mut self, other: &Self);
@@ -39,16 +41,31 @@ pub trait Detector: Clone + Default {
 }
 
 macro_rules! detectors {
-    ($($field:ident: $detector:ty,)*) => {
+    ($($field:ident: $detector:ty, $of:ident;)*) => {
         /// The memory of all detectors about one key.
         #[derive(Clone, Debug, Default)]
-        pub struct Detectors { $($field: $detector,)* }
+        pub struct Detectors {
+            before: Before,
+            $($field: $detector,)*
+        }
 
         impl Memory for Detectors {
             type Rules = Thresholds;
 
             fn observe(&mut self, slice: &Slice<'_>, thresholds: &Thresholds) {
-                $(Detector::observe(&mut self.$field, slice, thresholds);)*
+                // All connections of a key are of one role.
+                let is_server = slice.all().next().is_some_and(|c| c.role == Some(Role::Server));
+                let interval = Interval::new(slice, &self.before);
+                $(if Of::$of == Of::Any || !is_server {
+                    Detector::observe(&mut self.$field, &interval, thresholds);
+                })*
+                let Interval { dials, needed, .. } = interval;
+                self.before.observe(slice, &dials, &needed);
+            }
+
+            fn is_at_rest(&self) -> bool {
+                // The others forget at once what was open.
+                self.port_pressure.sources.is_empty()
             }
 
             fn merge(&mut self, other: &Self) {
@@ -65,29 +82,38 @@ macro_rules! detectors {
     };
 }
 
+/// Which keys a detector can ever say something about.
+#[derive(Clone, Copy, PartialEq, Eq)]
+enum Of {
+    /// All.
+    Any,
+    /// Those whose connections we dialled, or of which that is not known.
+    Client,
+}
+
 detectors! {
-    one_shot: OneShot,
-    unread_close: UnreadClose,
-    pool_too_small: PoolTooSmall,
-    hoard: Hoard,
-    cancelled_exchange: CancelledExchange,
-    short_lived_process: ShortLivedProcess,
-    close_wait_leak: CloseWaitLeak,
-    connect_refused: ConnectRefused,
-    peer_closes_each: PeerClosesEach,
-    peer_recycles: PeerRecycles,
-    peer_idle_timeout: PeerIdleTimeout,
-    client_idle_timeout: ClientIdleTimeout,
-    connect_timeout: ConnectTimeout,
-    connect_unreachable: ConnectUnreachable,
-    dial_cancelled: DialCancelled,
-    resets_received: ResetsReceived,
-    resets_sent: ResetsSent,
-    abortive_close: AbortiveClose,
-    stale_reuse: StaleReuse,
-    client_recycles: ClientRecycles,
-    port_pressure: PortPressure,
-    dials: Dials,
+    one_shot: OneShot, Client;
+    unread_close: UnreadClose, Client;
+    pool_too_small: PoolTooSmall, Client;
+    hoard: Hoard, Client;
+    cancelled_exchange: CancelledExchange, Client;
+    short_lived_process: ShortLivedProcess, Client;
+    close_wait_leak: CloseWaitLeak, Any;
+    connect_refused: ConnectRefused, Client;
+    peer_closes_each: PeerClosesEach, Client;
+    peer_recycles: PeerRecycles, Client;
+    peer_idle_timeout: PeerIdleTimeout, Client;
+    client_idle_timeout: ClientIdleTimeout, Client;
+    connect_timeout: ConnectTimeout, Client;
+    connect_unreachable: ConnectUnreachable, Client;
+    dial_cancelled: DialCancelled, Client;
+    resets_received: ResetsReceived, Client;
+    resets_sent: ResetsSent, Any;
+    abortive_close: AbortiveClose, Any;
+    stale_reuse: StaleReuse, Client;
+    client_recycles: ClientRecycles, Client;
+    port_pressure: PortPressure, Client;
+    dials: Dials, Client;
 }
 
 impl Detectors {

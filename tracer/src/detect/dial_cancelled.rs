@@ -10,12 +10,13 @@
 //! Eyeballs), given up when the other has answered; a shutdown, or one cancelled request (all at one
 //! moment); the end of the process; a few requests that end before they have a connection.
 
+use super::interval::Interval;
 use super::one_shot::is_exit;
 use super::sample::Sample;
 use super::timer::{is_steady, typical};
 use super::view::{human, share};
 use super::{Code, Confidence, Detector, Finding, Severity, Thresholds, View};
-use crate::aggregate::{Distribution, Slice, Who};
+use crate::aggregate::{Distribution, Who};
 use crate::connection::{CloseCause, Connection, Role, seconds};
 
 const ADVICE_OTHER_VERSION: &str = "The other IP version works: let the service answer on both, or \
@@ -37,7 +38,7 @@ pub(super) struct DialCancelled {
 }
 
 impl Detector for DialCancelled {
-    fn observe(&mut self, slice: &Slice<'_>, thresholds: &Thresholds) {
+    fn observe(&mut self, slice: &Interval<'_>, thresholds: &Thresholds) {
         for connect_s in slice.established().filter_map(Connection::connect_s) {
             self.answers.record_seconds(connect_s);
         }

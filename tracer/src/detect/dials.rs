@@ -4,8 +4,8 @@
 use std::collections::BTreeMap;
 use std::net::SocketAddr;
 
+use super::interval::Interval;
 use super::{Detector, Finding, Thresholds, View};
-use crate::aggregate::Slice;
 use crate::connection::{Connection, Phase, Role, TcpState, seconds};
 
 /// The newest answers remembered: a minute of them, for those that come closer together than
@@ -46,7 +46,7 @@ fn keep_newest<T: Ord>(moments: &mut Vec<T>, most: usize) {
 }
 
 impl Detector for Dials {
-    fn observe(&mut self, slice: &Slice<'_>, thresholds: &Thresholds) {
+    fn observe(&mut self, slice: &Interval<'_>, thresholds: &Thresholds) {
         let is_client = |connection: &&Connection| connection.role == Some(Role::Client);
         let answers = slice.established().filter(is_client);
         self.answer(answers.filter_map(|connection| connection.established_ns));

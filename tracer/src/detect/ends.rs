@@ -10,7 +10,9 @@ use crate::connection::{Close, CloseCause, Connection};
 
 /// Ports of protocols in which the client says that it is done and the server closes: FTP (21), SMTP
 /// (25, 465, 587), POP3 (110, 995), NNTP (119), IMAP (143, 993).
-const FAREWELL_PORTS: &[u16] = &[21, 25, 110, 119, 143, 465, 587, 993, 995];
+const fn has_farewell(port: u16) -> bool {
+    matches!(port, 21 | 25 | 110 | 119 | 143 | 465 | 587 | 993 | 995)
+}
 
 /// Whether our own call ended it, before anything came from the peer. The end of the process is none.
 pub(super) fn is_own_close(close: &Close) -> bool {
@@ -59,6 +61,6 @@ pub(super) fn was_waiting_at_fin(connection: &Connection, close: &Close) -> bool
 }
 
 /// Whether on `destination` the peer usually closes because it was asked to.
-pub(super) fn is_farewell_likely(destination: SocketAddr) -> bool {
-    FAREWELL_PORTS.contains(&destination.port())
+pub(super) const fn is_farewell_likely(destination: SocketAddr) -> bool {
+    has_farewell(destination.port())
 }

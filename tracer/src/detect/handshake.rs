@@ -1,9 +1,12 @@
 //! How many exchanges one request can look like: logging in, a TLS handshake and saying goodbye are
 //! made of exchanges too. Told by the destination's port; what is said cannot be seen.
 
+mod by_port;
+
 use std::net::SocketAddr;
 
 use super::Thresholds;
+use by_port::BY_PORT;
 
 /// Where TLS may be on a connection.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -163,7 +166,8 @@ const PROTOCOLS: &[Protocol] = &[
 
 impl Protocol {
     fn of(destination: SocketAddr) -> Option<&'static Self> {
-        PROTOCOLS.iter().find(|protocol| protocol.ports.contains(&destination.port()))
+        let number = BY_PORT[usize::from(destination.port())];
+        usize::from(number).checked_sub(1).and_then(|index| PROTOCOLS.get(index))
     }
 
     /// Most exchanges before the first request, or after the last.

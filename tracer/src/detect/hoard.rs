@@ -12,10 +12,10 @@
 //! and no answered request shows that one was there to be reused.
 
 use super::growth::Growth;
+use super::interval::Interval;
 use super::sample::Sample;
 use super::view::{human, share};
 use super::{Code, Confidence, Detector, Finding, Severity, Thresholds, View, handshake};
-use crate::aggregate::Slice;
 use crate::connection::{Connection, OpenCause, Phase, Role, TcpState, seconds};
 
 /// Memory of one key.
@@ -47,7 +47,7 @@ const fn is_established(connection: &Connection) -> bool {
 }
 
 impl Detector for Hoard {
-    fn observe(&mut self, slice: &Slice<'_>, thresholds: &Thresholds) {
+    fn observe(&mut self, slice: &Interval<'_>, thresholds: &Thresholds) {
         let dials = slice.opened().filter(|(_, c)| c.role == Some(Role::Client));
         for (opened_ns, connection) in dials {
             self.last_dial_ns = self.last_dial_ns.max(opened_ns);

@@ -1,14 +1,14 @@
 //! Memory of connections that one end closed after they had lain idle: whether it was a timer, and
 //! whether the client needed them again. Owns no judgement of whose timer it is.
 
+use super::interval::Interval;
 use super::moments::Moments;
-use super::quiet::Quiet;
 use super::redials::Redials;
 use super::sample::Sample;
 use super::steady::Steady;
 use super::{Thresholds, handshake};
-use crate::aggregate::{Distribution, Slice};
-use crate::connection::{Close, Connection, OpenCause, Role};
+use crate::aggregate::Distribution;
+use crate::connection::{Close, Connection, Role};
 
 /// Work of this length between an answer and the close needs no timer.
 const WORK_S: f64 = 0.5;
@@ -50,7 +50,6 @@ pub(super) struct IdleTimeouts {
     pub(super) moments: Moments,
     redials: Redials,
     idle: Distribution,
-    quiet: Quiet,
 }
 
 impl IdleTimeouts {
@@ -58,7 +57,7 @@ impl IdleTimeouts {
     /// outstanding.
     pub(super) fn observe(
         &mut self,
-        slice: &Slice<'_>,
+        slice: &Interval<'_>,
         (rules, thresholds): (Rules, &Thresholds),
         is_theirs: impl Fn(&Connection, &Close) -> bool,
     ) {
@@ -67,8 +66,11 @@ impl IdleTimeouts {
         for connection in slice.ended.iter().filter(|c| is_client(c) && c.exchanges > 0) {
             let Some(close) = connection.close() else { continue };
             self.carried += 1;
-            let idle_s =
-                self.quiet.idle_s(connection, close).filter(|idle_s| *idle_s >= rules.min_idle_s);
+            let idle_s = slice
+                .before
+                .silence
+                .idle_s(connection, close)
+                .filter(|idle_s| *idle_s >= rules.min_idle_s);
             if let Some(idle_s) = idle_s.filter(|_| is_theirs(connection, close)) {
                 self.sample.add(close.at_ns, connection);
                 self.moments.add(close.at_ns);
@@ -79,12 +81,8 @@ impl IdleTimeouts {
                 closes.push(close.at_ns);
             }
         }
-        // A dial beside an idle connection does not need the one that is gone.
-        let needs = |connection: &Connection| connection.open_cause != OpenCause::IdleAvailable;
-        let opened = slice.opened().filter(|(_, c)| is_client(c) && needs(c));
-        let dials: Vec<_> = opened.map(|(opened_ns, _)| opened_ns).collect();
-        self.redials.observe(&closes, &dials, f64::INFINITY);
-        self.quiet.observe(slice);
+        let dials = (&slice.before.needed, slice.needed.as_slice());
+        self.redials.observe(&closes, dials, f64::INFINITY);
     }
 
     /// Takes over what the same process did under another key.

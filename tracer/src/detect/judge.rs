@@ -8,7 +8,7 @@ use std::net::SocketAddr;
 
 use super::dials::Answers;
 use super::{Detectors, Finding, Thresholds, View, causes, port_use, same};
-use crate::aggregate::{Aggregate, Entry, Identities, Key, Limits, Totals, Who};
+use crate::aggregate::{Aggregate, Entry, Identities, Key, Limits, Shown, Totals, Who};
 use crate::connection::{Role, Tick};
 use crate::probe::Ports;
 
@@ -152,7 +152,7 @@ fn counterpart(key: &Key) -> Option<Place<'_>> {
 }
 
 /// When dials were answered at the places that could stand in for one whose dials failed.
-fn working(entries: &BTreeMap<Key, Entry<Detectors>>) -> BTreeMap<Place<'_>, Answers> {
+fn working<'a>(entries: &'a BTreeMap<Key, Shown<'_, Detectors>>) -> BTreeMap<Place<'a>, Answers> {
     let failed = entries.iter().filter(|(_, entry)| entry.memory.dials().has_failed());
     let mut working: BTreeMap<_, Answers> =
         failed.filter_map(|(key, _)| Some((counterpart(key)?, Answers::new()))).collect();

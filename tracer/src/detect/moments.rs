@@ -16,7 +16,7 @@ pub(super) struct Moments(Vec<u64>);
 impl Moments {
     pub(super) fn add(&mut self, at_ns: u64) {
         let is_same = |seen_ns: &u64| seconds(*seen_ns.min(&at_ns), *seen_ns.max(&at_ns)) < APART_S;
-        if self.0.len() < KEPT && !self.0.iter().any(is_same) {
+        if self.0.len() < KEPT && !self.0.iter().rev().any(is_same) {
             self.0.push(at_ns);
         }
     }

@@ -11,11 +11,12 @@
 //! not ours); short-lived processes (`exit:*`, or a finding of their own).
 
 use super::ends::{is_farewell_likely, is_goodbye, is_own_close, with_goodbyes};
-use super::redials::{Redials, closes_and_dials};
+use super::interval::Interval;
+use super::redials::{Redials, closes};
 use super::sample::Sample;
 use super::view::{human, share};
 use super::{Code, Confidence, Detector, Finding, Severity, Thresholds, View, handshake};
-use crate::aggregate::{Distribution, Slice};
+use crate::aggregate::Distribution;
 use crate::connection::{Basis, Close, Connection, Initiator, seconds};
 
 /// Memory of one key.
@@ -80,10 +81,10 @@ fn after(idle_s: f64) -> String {
 }
 
 impl Detector for OneShot {
-    fn observe(&mut self, slice: &Slice<'_>, thresholds: &Thresholds) {
-        let (closes, dials) =
-            closes_and_dials(slice, |connection, close| self.ended(connection, close, thresholds));
-        self.redials.observe(&closes, &dials, thresholds.one_shot_max_redial_s);
+    fn observe(&mut self, slice: &Interval<'_>, thresholds: &Thresholds) {
+        let closes = closes(slice, |connection, close| self.ended(connection, close, thresholds));
+        let dials = (&slice.before.dials, slice.dials.as_slice());
+        self.redials.observe(&closes, dials, thresholds.one_shot_max_redial_s);
     }
 
     fn merge(&mut self, other: &Self) {

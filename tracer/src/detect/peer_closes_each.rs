@@ -15,11 +15,12 @@
 use super::ends::{
     is_farewell_likely, is_own_close, is_peer_close, is_waiting, was_waiting_at_fin,
 };
-use super::redials::{Redials, closes_and_dials};
+use super::interval::Interval;
+use super::redials::{Redials, closes};
 use super::sample::Sample;
 use super::view::{human, share};
 use super::{Code, Confidence, Detector, Finding, Severity, Thresholds, View, handshake};
-use crate::aggregate::{Distribution, Slice};
+use crate::aggregate::Distribution;
 use crate::connection::{Basis, Close, Connection, seconds};
 
 /// Memory of one key.
@@ -80,10 +81,10 @@ impl PeerClosesEach {
 }
 
 impl Detector for PeerClosesEach {
-    fn observe(&mut self, slice: &Slice<'_>, thresholds: &Thresholds) {
-        let (closes, dials) =
-            closes_and_dials(slice, |connection, close| self.ended(connection, close, thresholds));
-        self.redials.observe(&closes, &dials, thresholds.peer_each_max_redial_s);
+    fn observe(&mut self, slice: &Interval<'_>, thresholds: &Thresholds) {
+        let closes = closes(slice, |connection, close| self.ended(connection, close, thresholds));
+        let dials = (&slice.before.dials, slice.dials.as_slice());
+        self.redials.observe(&closes, dials, thresholds.peer_each_max_redial_s);
     }
 
     fn merge(&mut self, other: &Self) {

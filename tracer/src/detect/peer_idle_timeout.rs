@@ -14,9 +14,9 @@
 
 use super::ends::{is_farewell_likely, is_peer_close, was_waiting_at_fin};
 use super::idle_timeout::{IdleTimeouts, Rules, Timer};
+use super::interval::Interval;
 use super::view::{human, share};
 use super::{Code, Confidence, Detector, Finding, Severity, Thresholds, View};
-use crate::aggregate::Slice;
 use crate::connection::{Close, Connection};
 
 /// Memory of one key.
@@ -42,7 +42,7 @@ const fn rules(thresholds: &Thresholds) -> Rules {
 }
 
 impl Detector for PeerIdleTimeout {
-    fn observe(&mut self, slice: &Slice<'_>, thresholds: &Thresholds) {
+    fn observe(&mut self, slice: &Interval<'_>, thresholds: &Thresholds) {
         self.0.observe(slice, (rules(thresholds), thresholds), is_timed_out);
     }
 

@@ -12,14 +12,15 @@
 //! client asks for the end.
 
 use super::ends::{is_farewell_likely, is_own_close, is_peer_close, was_waiting_at_fin};
+use super::interval::Interval;
 use super::moments::Moments;
-use super::quiet::Quiet;
-use super::redials::{Redials, closes_and_dials};
+use super::redials::{Redials, closes};
 use super::sample::Sample;
+use super::silence::Silence;
 use super::steady::Steady;
 use super::view::{human, share};
 use super::{Code, Confidence, Detector, Finding, Severity, Thresholds, View, handshake};
-use crate::aggregate::{Distribution, Slice};
+use crate::aggregate::Distribution;
 use crate::connection::{Basis, Close, CloseCause, Connection};
 
 /// Memory of one key.
@@ -35,7 +36,6 @@ pub(super) struct PeerRecycles {
     redials: Redials,
     exchanges: Distribution,
     age: Distribution,
-    quiet: Quiet,
     /// Of the sample: with TLS, the FIN may have answered a farewell of ours.
     farewells: u64,
     is_bound: bool,
@@ -50,26 +50,36 @@ enum Constant {
     Age(Steady),
 }
 
-impl PeerRecycles {
-    fn is_recycled(&self, connection: &Connection, close: &Close, thresholds: &Thresholds) -> bool {
-        let destination = connection.destination();
-        let idle_s = self.quiet.idle_s(connection, close);
-        (is_peer_close(close) || close.cause == CloseCause::ResetByPeer)
+/// Whether the peer closed it in use.
+fn is_recycled(
+    connection: &Connection,
+    close: &Close,
+    (silence, thresholds): (&Silence, &Thresholds),
+) -> bool {
+    let destination = connection.destination();
+    let idle_s = silence.idle_s(connection, close);
+    (is_peer_close(close) || close.cause == CloseCause::ResetByPeer)
             // HTTP/2 ends with frames that nobody answers: with TLS nothing outstanding can be told.
             && (handshake::may_be_tls(destination) || !was_waiting_at_fin(connection, close))
             && !is_farewell_likely(destination)
             && !handshake::is_one_request(destination, connection.exchanges, thresholds)
             && idle_s.is_some_and(|idle_s| idle_s <= thresholds.peer_recycles_max_idle_s)
-    }
+}
 
-    fn ended(&mut self, connection: &Connection, close: &Close, thresholds: &Thresholds) -> bool {
+impl PeerRecycles {
+    fn ended(
+        &mut self,
+        connection: &Connection,
+        close: &Close,
+        known: (&Silence, &Thresholds),
+    ) -> bool {
         if !connection.start_known() || connection.exchanges == 0 {
             return false;
         }
         self.carried += 1;
         self.by_us += u64::from(is_own_close(close));
         let Some(age_s) = connection.duration_s() else { return false };
-        if !self.is_recycled(connection, close, thresholds) {
+        if !is_recycled(connection, close, known) {
             return false;
         }
         self.farewells += u64::from(was_waiting_at_fin(connection, close));
@@ -92,11 +102,12 @@ impl PeerRecycles {
 }
 
 impl Detector for PeerRecycles {
-    fn observe(&mut self, slice: &Slice<'_>, thresholds: &Thresholds) {
-        let (closes, dials) =
-            closes_and_dials(slice, |connection, close| self.ended(connection, close, thresholds));
-        self.redials.observe(&closes, &dials, thresholds.peer_recycles_max_redial_s);
-        self.quiet.observe(slice);
+    fn observe(&mut self, slice: &Interval<'_>, thresholds: &Thresholds) {
+        let closes = closes(slice, |connection, close| {
+            self.ended(connection, close, (&slice.before.silence, thresholds))
+        });
+        let dials = (&slice.before.dials, slice.dials.as_slice());
+        self.redials.observe(&closes, dials, thresholds.peer_recycles_max_redial_s);
     }
 
     fn merge(&mut self, other: &Self) {

@@ -12,6 +12,7 @@
 //! (`client-recycles`).
 
 use super::ends::is_own_close;
+use super::interval::Interval;
 use super::sample::Sample;
 use super::view::{human, share};
 use super::{Code, Confidence, Detector, Finding, Severity, Thresholds, View, handshake};
@@ -89,7 +90,7 @@ const fn is_established(connection: &Connection) -> bool {
 }
 
 impl Detector for PoolTooSmall {
-    fn observe(&mut self, slice: &Slice<'_>, thresholds: &Thresholds) {
+    fn observe(&mut self, slice: &Interval<'_>, thresholds: &Thresholds) {
         let is_client = |connection: &Connection| connection.role == Some(Role::Client);
         for connection in slice.ended.iter().filter(|c| is_client(c)) {
             let Some(close) = connection.close() else { continue };

@@ -10,11 +10,12 @@
 //! whole range); `TIME_WAIT`s whose ports the kernel may take again after a second (`tcp_tw_reuse`, on
 //! loopback by default).
 
+use super::interval::Interval;
 use super::port_use::{PlaceUse, Sources};
 use super::sample::Sample;
 use super::view::{human, share};
 use super::{Code, Confidence, Detector, Finding, Severity, Thresholds, View};
-use crate::aggregate::{Slice, Who};
+use crate::aggregate::Who;
 use crate::connection::{CloseCause, Role};
 
 /// Memory of one key.
@@ -28,7 +29,7 @@ pub(super) struct PortPressure {
 }
 
 impl Detector for PortPressure {
-    fn observe(&mut self, slice: &Slice<'_>, _: &Thresholds) {
+    fn observe(&mut self, slice: &Interval<'_>, _: &Thresholds) {
         self.sources.observe(slice);
         for connection in slice.all().filter(|c| c.role == Some(Role::Client)) {
             match connection.close() {

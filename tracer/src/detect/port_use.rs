@@ -139,6 +139,11 @@ pub(super) struct Sources {
 }
 
 impl Sources {
+    /// Whether no port is known to be held.
+    pub(super) fn is_empty(&self) -> bool {
+        self.by_address.is_empty()
+    }
+
     /// Takes in one interval.
     pub(super) fn observe(&mut self, slice: &Slice<'_>) {
         let mut live: BTreeMap<IpAddr, u64> = BTreeMap::new();

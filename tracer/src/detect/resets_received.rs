@@ -13,11 +13,12 @@
 //! balancers and closed browser tabs reset all the time, and nothing here can change that. Resets
 //! after our own close are left out too.
 
-use super::last_seen::LastSeen;
+use super::interval::Interval;
 use super::sample::Sample;
+use super::silence::Silence;
 use super::view::{human, share};
 use super::{Code, Confidence, Detector, Finding, Severity, Thresholds, View, handshake};
-use crate::aggregate::{Distribution, Slice, Who};
+use crate::aggregate::{Distribution, Who};
 use crate::connection::{Close, CloseCause, Connection, Role, seconds};
 
 const ADVICE_IDLE: &str = "Something on the way, or the peer, had forgotten the idle connection: \
@@ -46,7 +47,6 @@ pub(super) struct ResetsReceived {
     silences: Distribution,
     ages: Distribution,
     exchanges: u64,
-    last_seen: LastSeen,
     /// The last data of a connection that had its answer and was not reset.
     answered_ns: Option<u64>,
 }
@@ -59,7 +59,12 @@ fn answered_ns(connection: &Connection) -> Option<u64> {
 }
 
 impl ResetsReceived {
-    fn reset(&mut self, connection: &Connection, close: &Close, thresholds: &Thresholds) {
+    fn reset(
+        &mut self,
+        connection: &Connection,
+        close: &Close,
+        (silence, thresholds): (&Silence, &Thresholds),
+    ) {
         /// Longer than any answer pauses.
         const IN_USE_S: f64 = 1.0;
         self.sample.add(close.at_ns, connection);
@@ -67,7 +72,7 @@ impl ResetsReceived {
         if let Some(age_s) = connection.duration_s() {
             self.ages.record_seconds(age_s);
         }
-        let silent_s = self.last_seen.silent_s(connection, close);
+        let silent_s = silence.silent_s(connection, close);
         if let Some(silent_s) = silent_s {
             self.silences.record_seconds(silent_s);
         }
@@ -82,16 +87,15 @@ impl ResetsReceived {
 }
 
 impl Detector for ResetsReceived {
-    fn observe(&mut self, slice: &Slice<'_>, thresholds: &Thresholds) {
+    fn observe(&mut self, slice: &Interval<'_>, thresholds: &Thresholds) {
         for connection in slice.ended.iter().filter(|c| c.role != Some(Role::Server)) {
             let Some(close) = connection.close() else { continue };
             self.ended += u64::from(!close.cause.is_failed_dial());
             if close.cause == CloseCause::ResetByPeer {
-                self.reset(connection, close, thresholds);
+                self.reset(connection, close, (&slice.before.silence, thresholds));
             }
         }
         self.answered_ns = self.answered_ns.max(slice.all().filter_map(answered_ns).max());
-        self.last_seen.observe(slice.live, slice.now_ns, |c| c.role != Some(Role::Server));
     }
 
     fn merge(&mut self, other: &Self) {

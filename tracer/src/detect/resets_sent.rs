@@ -11,11 +11,12 @@
 
 use std::collections::BTreeMap;
 
+use super::interval::Interval;
 use super::one_shot::is_exit;
 use super::sample::Sample;
 use super::view::share;
 use super::{Code, Confidence, Detector, Finding, Severity, Thresholds, View, handshake};
-use crate::aggregate::{Distribution, Slice, Who};
+use crate::aggregate::{Distribution, Who};
 use crate::connection::{Close, CloseCause, Connection, Initiator, Reset, Role};
 
 const ADVICE_UNREAD: &str = "Read each request to its end before closing, also one that is refused \
@@ -89,7 +90,7 @@ fn why(connection: &Connection, close: &Close, thresholds: &Thresholds) -> Optio
 }
 
 impl Detector for ResetsSent {
-    fn observe(&mut self, slice: &Slice<'_>, thresholds: &Thresholds) {
+    fn observe(&mut self, slice: &Interval<'_>, thresholds: &Thresholds) {
         for connection in slice.ended {
             let Some(close) = connection.close() else { continue };
             if close.cause.is_failed_dial() {

@@ -19,7 +19,13 @@ impl Sample {
     pub(super) fn add(&mut self, at_ns: u64, connection: &Connection) {
         self.connections += 1;
         self.widen(at_ns, at_ns);
-        self.examples.extend(connection.cookie.map(|cookie| (at_ns, cookie)));
+        let Some(cookie) = connection.cookie else { return };
+        let is_full = self.examples.len() >= EXAMPLES;
+        if is_full && self.examples.last().is_some_and(|last| *last <= (at_ns, cookie)) {
+            return;
+        }
+        self.examples.reserve_exact(EXAMPLES + 1 - self.examples.len());
+        self.examples.push((at_ns, cookie));
         self.trim();
     }
 

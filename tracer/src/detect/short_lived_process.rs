@@ -9,11 +9,11 @@
 //! one time) or were there before; connections that the server ends.
 
 use super::ends::{is_goodbye, with_goodbyes};
+use super::interval::Interval;
 use super::one_shot::is_exit;
 use super::sample::Sample;
 use super::view::{human, share};
 use super::{Code, Confidence, Detector, Finding, Severity, Thresholds, View};
-use crate::aggregate::Slice;
 use crate::connection::{Connection, Initiator, Role, seconds};
 
 /// First dials remembered; the newest are kept.
@@ -59,7 +59,7 @@ impl ShortLivedProcess {
 }
 
 impl Detector for ShortLivedProcess {
-    fn observe(&mut self, slice: &Slice<'_>, _: &Thresholds) {
+    fn observe(&mut self, slice: &Interval<'_>, _: &Thresholds) {
         let dials = slice.opened().filter(|(_, c)| c.role == Some(Role::Client));
         let start_ns = |connection: &Connection| connection.owner.map_or(0, |id| id.start_ns);
         let first = dials.map(|(opened_ns, connection)| (opened_ns, start_ns(connection)));

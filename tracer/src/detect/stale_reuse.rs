@@ -9,11 +9,12 @@
 //! refuses (a first request, or much data at once, on a connection in use); a reset without
 //! anything written; one without a FIN (`resets-received`). A restart of the server, which closes a whole pool at one moment, is information.
 
+use super::interval::Interval;
 use super::moments::Moments;
 use super::sample::Sample;
 use super::view::share;
 use super::{Code, Confidence, Detector, Finding, Severity, Thresholds, View, handshake};
-use crate::aggregate::{Distribution, Slice, Who};
+use crate::aggregate::{Distribution, Who};
 use crate::connection::{Close, CloseCause, Connection, OpenCause, Role};
 
 /// Memory of one key.
@@ -87,7 +88,7 @@ impl StaleReuse {
 }
 
 impl Detector for StaleReuse {
-    fn observe(&mut self, slice: &Slice<'_>, thresholds: &Thresholds) {
+    fn observe(&mut self, slice: &Interval<'_>, thresholds: &Thresholds) {
         for connection in slice.ended.iter().filter(|c| c.role == Some(Role::Client)) {
             if let Some(close) = connection.close() {
                 self.ended(connection, close, thresholds);

@@ -12,11 +12,12 @@
 //! closes on unread request data is another story (it refuses an upload): the server role is left
 //! out. Late data alone, after a while, is information: the next event of a stream comes so.
 
+use super::interval::Interval;
 use super::one_shot::is_exit;
 use super::sample::Sample;
 use super::view::{human, share};
 use super::{Code, Confidence, Detector, Finding, Severity, Thresholds, View, handshake};
-use crate::aggregate::{Distribution, Slice, Who};
+use crate::aggregate::{Distribution, Who};
 use crate::connection::{Close, CloseCause, Connection, Initiator, Role};
 
 /// Memory of one key.
@@ -59,7 +60,7 @@ fn is_late(connection: &Connection, close: &Close) -> bool {
 }
 
 impl Detector for UnreadClose {
-    fn observe(&mut self, slice: &Slice<'_>, thresholds: &Thresholds) {
+    fn observe(&mut self, slice: &Interval<'_>, thresholds: &Thresholds) {
         for connection in slice.ended.iter().filter(|c| c.role != Some(Role::Server)) {
             let Some(close) = connection.close() else { continue };
             if close.cause.is_failed_dial() {

@@ -7,7 +7,7 @@ use proptest::prelude::*;
 use super::*;
 use crate::aggregate::support::{Build, MILLI, SECOND, process, running, ticks};
 use crate::connection::OpenCause;
-use crate::process::Runtime;
+use crate::process::{ProcessId, Runtime};
 
 type Nobody = BTreeMap<ProcessId, crate::process::Identity>;
 
