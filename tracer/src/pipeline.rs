@@ -333,3 +333,6 @@ impl Pipeline {
         }
     }
 }
+
+#[cfg(test)]
+mod tests;

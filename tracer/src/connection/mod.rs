@@ -12,6 +12,7 @@ mod overdue;
 mod plain;
 mod record;
 mod served;
+mod snapshot;
 mod stage;
 #[cfg(test)]
 pub(crate) mod testing;

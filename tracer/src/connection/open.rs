@@ -6,7 +6,7 @@
 use std::net::SocketAddr;
 
 use super::record::{CloseCause, Connection, OpenCause, Phase, Role};
-use crate::hash::Map;
+use crate::hash::{Map, Set};
 use crate::process::ProcessId;
 
 /// How long the last close towards a destination is remembered: past that, a dial is a first one.
@@ -41,7 +41,7 @@ enum Step {
     Close(CloseCause),
     IdleEnd,
     IdleStart,
-    Open { arrival: u32, place: u32, is_named: bool },
+    Open { arrival: u32, place: u32, is_asked: bool },
 }
 
 /// What is open in a pool at one moment of the sweep.
@@ -52,24 +52,55 @@ struct Now {
 }
 
 /// The connections of one interval, each with what it contributes.
-#[derive(Default)]
 pub(super) struct Sweep {
+    since_ns: u64,
     pools: Map<Pool, Vec<(u64, Step)>>,
+    /// Pools with a dial to be named: of the others only closes are remembered, for there may be very
+    /// many connections, and most of them do nothing in an interval.
+    asked: Set<Pool>,
     places: u32,
 }
 
 impl Sweep {
+    /// A sweep over the interval since `since_ns`.
+    pub(super) fn since(since_ns: u64) -> Self {
+        Self { since_ns, pools: Map::default(), asked: Set::default(), places: 0 }
+    }
+
+    /// Looks whether a connection has to be named. All that are to be added must be shown before.
+    pub(super) fn show(&mut self, connection: &Connection) {
+        if is_asked(connection, self.since_ns) && connection.role != Some(Role::Server) {
+            self.asked.insert(pool(connection));
+        }
+    }
+
     /// Adds a connection. Every one that was open at any time of the interval must be added. Of dials
     /// at one moment the one with the lower `arrival` comes first, then the one added first.
     pub(super) fn add(&mut self, arrival: u32, connection: &Connection) {
-        if connection.role != Some(Role::Server) {
-            let pool = (connection.owner, connection.netns, connection.peer);
-            let is_named = connection.open_cause != OpenCause::Unknown;
-            let open = Step::Open { arrival, place: self.places, is_named };
-            steps(open, connection, self.pools.entry(pool).or_default());
-        }
+        let place = self.places;
         self.places += 1;
+        if connection.role == Some(Role::Server) {
+            return;
+        }
+        let pool = pool(connection);
+        let shut = shut(connection);
+        if self.asked.contains(&pool) {
+            let is_asked = is_asked(connection, self.since_ns);
+            let open = Step::Open { arrival, place, is_asked };
+            steps(open, connection, shut, self.pools.entry(pool).or_default());
+        } else if let Some((at_ns, cause)) = shut {
+            self.pools.entry(pool).or_default().push((at_ns, Step::Close(cause)));
+        }
     }
+}
+
+/// Whether it was dialled since then and has no cause yet.
+fn is_asked(connection: &Connection, since_ns: u64) -> bool {
+    connection.open_cause == OpenCause::Unknown && connection.opened_ns.unwrap_or(0) > since_ns
+}
+
+const fn pool(connection: &Connection) -> Pool {
+    (connection.owner, connection.netns, connection.peer)
 }
 
 impl Openings {
@@ -78,14 +109,9 @@ impl Openings {
         self.forgotten
     }
 
-    /// The open cause of each connection of the interval since `since_ns` that was dialled in it and
-    /// has none yet, with the number of connections that were added before it.
-    pub(super) fn name(
-        &mut self,
-        sweep: Sweep,
-        since_ns: u64,
-        now_ns: u64,
-    ) -> Vec<(usize, OpenCause)> {
+    /// The open cause of each connection of the sweep that was dialled in its interval and has none
+    /// yet, with the number of connections that were added before it.
+    pub(super) fn name(&mut self, sweep: Sweep, now_ns: u64) -> Vec<(usize, OpenCause)> {
         let mut names = Vec::new();
         for (pool, mut steps) in sweep.pools {
             // By one process most come in order.
@@ -94,8 +120,8 @@ impl Openings {
             let mut last = self.last_close.get(&pool).copied();
             for (at_ns, step) in steps {
                 match step {
-                    Step::Open { place, is_named, .. } => {
-                        if !is_named && at_ns > since_ns {
+                    Step::Open { place, is_asked, .. } => {
+                        if is_asked {
                             let is_whole =
                                 self.forgot_ns.is_none_or(|forgot| at_ns > forgot + MEMORY_NS);
                             names.push((place as usize, cause(&now, last, at_ns, is_whole)));
@@ -125,10 +151,8 @@ impl Openings {
     }
 }
 
-/// Adds what `connection` contributes. One that was there before us was open all the time.
-fn steps(open: Step, connection: &Connection, steps: &mut Vec<(u64, Step)>) {
-    let opened_ns = connection.opened_ns.unwrap_or(0);
-    steps.push((opened_ns, open));
+/// When and why it could not be used any more, if that is so.
+fn shut(connection: &Connection) -> Option<(u64, CloseCause)> {
     let shut = match &connection.phase {
         Phase::Closed(close) => Some((close.at_ns, close.cause)),
         // One side has closed it: not open to reuse any more.
@@ -137,8 +161,20 @@ fn steps(open: Step, connection: &Connection, steps: &mut Vec<(u64, Step)>) {
             by_us.or(peer_fin_ns.map(|at_ns| (at_ns, CloseCause::PeerClose)))
         }
     };
+    let opened_ns = connection.opened_ns.unwrap_or(0);
+    shut.map(|(at_ns, cause)| (at_ns.max(opened_ns + 1), cause))
+}
+
+/// Adds what `connection` contributes. One that was there before us was open all the time.
+fn steps(
+    open: Step,
+    connection: &Connection,
+    shut: Option<(u64, CloseCause)>,
+    steps: &mut Vec<(u64, Step)>,
+) {
+    steps.push((connection.opened_ns.unwrap_or(0), open));
     if let Some((at_ns, cause)) = shut {
-        steps.push((at_ns.max(opened_ns + 1), Step::Close(cause)));
+        steps.push((at_ns, Step::Close(cause)));
     }
     // Idle only where it is certain: nothing outstanding, and for some time.
     if let (Some(data_ns), false) = (connection.last_data_ns, connection.unanswered) {
@@ -191,11 +227,14 @@ mod tests {
     const S: u64 = 1_000_000_000;
 
     fn name(openings: &mut Openings, all: &mut [Connection], since_ns: u64, now_ns: u64) {
-        let mut sweep = Sweep::default();
+        let mut sweep = Sweep::since(since_ns);
+        for connection in &*all {
+            sweep.show(connection);
+        }
         for (arrival, connection) in (0..).zip(&*all) {
             sweep.add(arrival, connection);
         }
-        for (place, cause) in openings.name(sweep, since_ns, now_ns) {
+        for (place, cause) in openings.name(sweep, now_ns) {
             all[place].open_cause = cause;
         }
     }

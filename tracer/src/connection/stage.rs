@@ -11,6 +11,7 @@ use super::overdue::Overdue;
 use super::plain::Sees;
 use super::record::{Connection, OpenCause};
 use super::served::Served;
+use super::snapshot::{Key, Snapshot, shrink};
 use super::tick::Tick;
 use crate::bounds::{Evicted, Evictions};
 use crate::hash::{Map, Set};
@@ -47,10 +48,11 @@ pub struct Facts {
 pub struct Connections {
     facts: Facts,
     ended: Vec<Conn>,
-    live: Vec<Conn>,
+    open: Snapshot,
     late: Map<u64, Late>,
-    /// Open causes of connections that are still open, named when they were first seen.
-    named: Map<Id, OpenCause>,
+    /// Open causes of connections that are still open, named when they were first seen; of those
+    /// whose record tells it anew each time none.
+    named: Map<Key, OpenCause>,
     openings: Openings,
     overdue: Overdue,
     previous_ns: u64,
@@ -73,7 +75,7 @@ impl Connections {
         Self {
             facts,
             ended: Vec::new(),
-            live: Vec::new(),
+            open: Snapshot::default(),
             late: Map::default(),
             named: Map::default(),
             openings: Openings::default(),
@@ -118,10 +120,14 @@ impl Connections {
 
     /// Takes one entry of the snapshot that belongs to the next tick.
     pub fn live(&mut self, conn: Conn) {
-        if self.live.len() < self.bounds.open {
-            self.live.push(conn);
-        } else {
+        if is_closed(&conn) {
+            self.open.over.push(conn);
+        } else if self.open.len() >= self.bounds.open {
             self.evicted.add(Evicted::Open, 1);
+        } else if is_open(&conn) && self.open.is_new(Id::of(&conn)) {
+            // At once: what is open may be very much, and is not kept twice.
+            let connection = self.build(&conn, None);
+            self.open.push(connection);
         }
     }
 
@@ -139,7 +145,9 @@ impl Connections {
         let wait_ns = if is_last { 0 } else { LATE_WAIT_NS };
         let cut_ns = now_ns.saturating_sub(wait_ns).max(self.previous_ns);
         self.take_overdue(now_ns);
-        let waiting = self.open_at(cut_ns);
+        let (mut live, mut keys) = self.open.take();
+        let waiting = self.open_at(cut_ns, &mut live, &mut keys);
+        let waiting_count = waiting.len();
         // Built in the order of their ends: connections are large, and would be moved to be sorted.
         let mut done: Vec<(u64, u32)> = (0..)
             .zip(&self.ended)
@@ -147,29 +155,42 @@ impl Connections {
             .map(|(arrival, conn)| (if is_closed(conn) { conn.first_close_ns } else { 0 }, arrival))
             .collect();
         done.sort_by_key(|(at_ns, _)| *at_ns);
-        let mut sweep = Sweep::default();
+        let mut sweep = Sweep::since(self.previous_ns);
         let mut ended = Vec::with_capacity(done.len());
-        for (_, arrival) in done {
-            let conn = &self.ended[arrival as usize];
+        let arrivals: Vec<u32> = done.iter().map(|(_, arrival)| *arrival).collect();
+        for arrival in &arrivals {
+            let conn = &self.ended[*arrival as usize];
             let late = if is_closed(conn) { self.late.remove(&conn.cookie) } else { None };
-            let connection = self.build(conn, late.as_ref());
-            sweep.add(arrival, &connection);
-            ended.push(connection);
+            ended.push(self.build(conn, late.as_ref()));
         }
-        let mut live = Vec::with_capacity(waiting.len() + self.live.len());
-        for conn in waiting.iter().chain(&self.live) {
-            let connection = self.build(conn, None);
-            sweep.add(u32::MAX, &connection);
-            live.push(connection);
+        for conn in waiting {
+            live.push(self.build(&conn, None));
+            keys.push(self.open.key(Id::of(&conn)));
         }
-        let done = ended.len();
-        for (place, cause) in self.openings.name(sweep, self.previous_ns, cut_ns) {
-            let connection = if place < done { &mut ended[place] } else { &mut live[place - done] };
-            connection.open_cause = cause;
+        // Nothing is moved for it: those that wait are named before the snapshot, and lie behind it.
+        let (open, waiting) = live.split_at(live.len() - waiting_count);
+        let in_order = || ended.iter().chain(waiting).chain(open);
+        in_order().for_each(|connection| sweep.show(connection));
+        for (arrival, connection) in
+            arrivals.into_iter().chain(std::iter::repeat(u32::MAX)).zip(in_order())
+        {
+            sweep.add(arrival, connection);
         }
-        let open = waiting.iter().chain(&self.live).map(Id::of);
-        self.named = open.zip(live.iter().map(|connection| connection.open_cause)).collect();
-        self.live.clear();
+        let (done, opened) = (ended.len(), open.len());
+        for (place, cause) in self.openings.name(sweep, cut_ns) {
+            if let Some(connection) = ended.get_mut(place) {
+                connection.open_cause = cause;
+                continue;
+            }
+            let place = place - done;
+            let place = if place < waiting_count { opened + place } else { place - waiting_count };
+            live[place].open_cause = cause;
+            self.named.insert(keys[place], cause);
+        }
+        let waiting: Set<Key> = keys[opened..].iter().copied().collect();
+        self.named.retain(|key, _| self.open.has(*key) || waiting.contains(key));
+        self.open.clear(live.len());
+        shrink(&mut self.named);
         self.ended.retain(|conn| conn.end_ns > cut_ns);
         self.forget_late(cut_ns);
         self.previous_ns = cut_ns;
@@ -178,8 +199,8 @@ impl Connections {
 
     /// Takes what ended of the snapshot, if its record is not here and will not come soon.
     fn take_overdue(&mut self, now_ns: u64) {
-        let is_due = |conn: &&Conn| Overdue::is_due(conn, now_ns);
-        let mut due: Vec<Conn> = self.live.iter().filter(is_due).copied().collect();
+        let mut due = std::mem::take(&mut self.open.over);
+        due.retain(|conn| Overdue::is_due(conn, now_ns));
         if due.is_empty() {
             return;
         }
@@ -189,28 +210,32 @@ impl Connections {
         self.ended.append(&mut due);
     }
 
-    /// What was open at the cut: returns those whose records wait, as they were then, and leaves the
-    /// others in the snapshot. What was opened later is not part of this interval at all. One that
-    /// ended while the snapshot was taken is in it too, and a walk of the table that begins anew,
-    /// because its place was deleted, yields entries twice: each counts once.
-    fn open_at(&mut self, cut_ns: u64) -> Vec<Conn> {
-        let is_waiting = |conn: &&Conn| conn.end_ns > cut_ns && conn.open_ns <= cut_ns;
-        let waiting = self.ended.iter().filter(is_waiting);
-        let mut waiting: Vec<Conn> = waiting.map(|conn| reopened(conn, cut_ns)).collect();
-        self.live.retain(|conn| is_open(conn) && conn.open_ns <= cut_ns);
-        let mut open: Set<Id> = waiting.iter().chain(&self.live).map(Id::of).collect();
-        for conn in self.ended.iter().filter(|conn| conn.end_ns <= cut_ns) {
-            open.remove(&Id::of(conn));
+    /// What was open at the cut: returns those whose records wait, as they were then, and leaves in
+    /// the snapshot what was open besides. What was opened later is not part of this interval at all.
+    /// One that ended while the snapshot was taken is in it too, and counts once.
+    fn open_at(&self, cut_ns: u64, live: &mut Vec<Connection>, keys: &mut Vec<Key>) -> Vec<Conn> {
+        let key = |conn: &Conn| self.open.key(Id::of(conn));
+        let is_done = |conn: &&Conn| conn.end_ns <= cut_ns;
+        let mut over: Set<Key> = self.ended.iter().filter(is_done).map(key).collect();
+        let waits = |conn: &&Conn| !is_done(conn) && conn.open_ns <= cut_ns;
+        let waiting = self.ended.iter().filter(waits).filter(|conn| over.insert(key(conn)));
+        let waiting = waiting.map(|conn| reopened(conn, cut_ns)).collect();
+        let is_later = |connection: &Connection| connection.opened_ns > Some(cut_ns);
+        let later = live.iter().zip(&*keys).filter(|(connection, _)| is_later(connection));
+        over.extend(later.map(|(_, key)| *key));
+        if !over.is_empty() {
+            let mut at = keys.iter();
+            live.retain(|_| at.next().is_none_or(|key| !over.contains(key)));
+            keys.retain(|key| !over.contains(key));
         }
-        waiting.retain(|conn| open.remove(&Id::of(conn)));
-        self.live.retain(|conn| open.remove(&Id::of(conn)));
         waiting
     }
 
     fn build(&self, conn: &Conn, late: Option<&Late>) -> Connection {
         // Only what was open at the last cut has a name.
         let is_new = conn.open_ns > self.previous_ns;
-        let named = if is_new { None } else { self.named.get(&Id::of(conn)).copied() };
+        let named =
+            if is_new { None } else { self.named.get(&self.open.key(Id::of(conn))).copied() };
         let context = Context {
             tick_ns: self.facts.tick_ns,
             sees_close: self.facts.sees_close,

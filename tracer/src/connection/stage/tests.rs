@@ -152,5 +152,22 @@ fn a_redial_after_our_close_is_no_parallel_dial_though_the_record_comes_later() 
     stage.ended(Conn { first_close_ns: fin, ..conn(1, S, cut + 20_000_000) });
     stage.live(conn(2, fin + 10_000_000, 0));
     let tick = stage.tick(2 * S, false);
-    assert_eq!(tick.live[1].open_cause, OpenCause::AfterLocalClose);
+    assert_eq!(tick.live[0].open_cause, OpenCause::AfterLocalClose);
+}
+
+#[test]
+fn causes_that_are_kept_go_with_their_connection_and_those_told_anew_are_not_kept() {
+    let mut stage = stage();
+    for round in 0..5_u64 {
+        let at = (round + 1) * S;
+        for n in 1..=1_000 {
+            let cookie = round * 10_000 + n;
+            stage.live(Conn { dport: 80, ..conn(cookie, at - 1, 0) });
+            stage.live(Conn { opened: opened::PASSIVE, ..conn(5_000 + cookie, at - 1, 0) });
+        }
+        assert_eq!(stage.tick(at, true).live.len(), 2_000);
+        assert_eq!(stage.named.len(), 1_000);
+    }
+    stage.tick(9 * S, true);
+    assert_eq!((stage.named.len(), stage.named.capacity()), (0, 0), "room is given back");
 }
