@@ -16,12 +16,16 @@ mod churn;
 mod cli;
 #[path = "live/curl.rs"]
 mod curl;
+#[path = "live/detach.rs"]
+mod detach;
 #[path = "live/dials.rs"]
 mod dials;
 #[path = "live/exec.rs"]
 mod exec;
 #[path = "live/go.rs"]
 mod go;
+#[path = "live/lookups.rs"]
+mod lookups;
 #[path = "live/namespaces.rs"]
 mod namespaces;
 #[path = "live/owners.rs"]
@@ -32,5 +36,7 @@ mod peers;
 mod pids;
 #[path = "live/plain.rs"]
 mod plain;
+#[path = "live/process.rs"]
+mod process;
 #[path = "live/python.rs"]
 mod python;

@@ -44,7 +44,7 @@ pub(crate) fn main(options: &Churn) -> Result<()> {
     let mut servers = Running::start(&["churn-server", &threads, &payload])?;
     let ports = servers.numbers()?;
     let mut report = Report::begin("churn");
-    let deadline = Instant::now() + Duration::from_secs(options.seconds);
+    let deadline = Instant::now() + options.seconds;
     let count = thread::scope(|scope| {
         let clients: Vec<_> = ports
             .iter()

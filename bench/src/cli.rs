@@ -6,6 +6,8 @@ use std::time::Duration;
 
 /// What starting, and ending what is under way, may take beyond the time that was asked for.
 const GRACE: Duration = Duration::from_mins(1);
+/// What half a million connections may take to be opened.
+const TO_OPEN: Duration = Duration::from_mins(10);
 
 /// Makes TCP connections on loopback, and prints one JSON line with what it did.
 #[derive(Debug, Parser)]
@@ -23,6 +25,8 @@ pub(crate) enum Verb {
     Exchange(Exchange),
     /// Open connections, say so, hold them without traffic until stdin ends
     Idle(Idle),
+    /// A mix of healthy connections and of those that fail, in random order
+    Faults(Faults),
     /// A process of a load
     #[command(subcommand, hide = true)]
     Part(Part),
@@ -31,8 +35,8 @@ pub(crate) enum Verb {
 #[derive(Debug, Args)]
 pub(crate) struct Churn {
     /// How long
-    #[arg(long, value_name = "SECONDS", value_parser = seconds())]
-    pub(crate) seconds: u64,
+    #[arg(long, value_name = "SECONDS", value_parser = seconds)]
+    pub(crate) seconds: Duration,
     /// Most connections per second, of all threads [default: as many as can be]
     #[arg(long, value_name = "N", value_parser = clap::value_parser!(u32).range(1..=10_000_000))]
     pub(crate) rate: Option<u32>,
@@ -57,8 +61,8 @@ pub(crate) struct Exchange {
           value_parser = clap::value_parser!(u16).range(1..=4096))]
     pub(crate) connections: u16,
     /// How long
-    #[arg(long, value_name = "SECONDS", value_parser = seconds())]
-    pub(crate) seconds: u64,
+    #[arg(long, value_name = "SECONDS", value_parser = seconds)]
+    pub(crate) seconds: Duration,
     /// Most exchanges per second, on all connections [default: as many as can be]
     #[arg(long, value_name = "N", value_parser = clap::value_parser!(u32).range(1..=100_000_000))]
     pub(crate) rate: Option<u32>,
@@ -72,35 +76,50 @@ pub(crate) struct Exchange {
 }
 
 #[derive(Debug, Args)]
+pub(crate) struct Faults {
+    /// How long
+    #[arg(long, value_name = "SECONDS", value_parser = seconds)]
+    pub(crate) seconds: Duration,
+    /// Most events per second: an exchange, a connection, a process killed, eight processes forked
+    #[arg(long, value_name = "N", default_value_t = 200,
+          value_parser = clap::value_parser!(u32).range(1..=10_000))]
+    pub(crate) rate: u32,
+    /// Of the random order
+    #[arg(long, value_name = "N", default_value_t = 1)]
+    pub(crate) seed: u64,
+}
+
+#[derive(Debug, Args)]
 pub(crate) struct Idle {
     /// Connections; each is two sockets of this host
     #[arg(long, value_name = "N", value_parser = clap::value_parser!(u32).range(1..=500_000))]
     pub(crate) connections: u32,
     /// Longest time to hold them
-    #[arg(long, value_name = "SECONDS", default_value_t = 3_600, value_parser = seconds())]
-    pub(crate) seconds: u64,
+    #[arg(long, value_name = "SECONDS", default_value = "3600", value_parser = seconds)]
+    pub(crate) seconds: Duration,
 }
 
 impl Verb {
     /// By when the process has ended, done or not.
     pub(crate) fn longest(&self) -> Duration {
-        let seconds = match self {
+        let time = match self {
             Self::Churn(churn) => churn.seconds,
             Self::Exchange(exchange) => exchange.seconds,
-            // Opening half a million connections takes its time as well.
-            Self::Idle(idle) => idle.seconds + 600,
+            Self::Faults(faults) => faults.seconds,
+            Self::Idle(idle) => idle.seconds + TO_OPEN,
             // They end with their load, which has a limit.
-            Self::Part(_) => LONGEST + 660,
+            Self::Part(_) => Duration::from_secs(LONGEST) + 2 * TO_OPEN,
         };
-        Duration::from_secs(seconds) + GRACE
+        time + GRACE
     }
 }
 
 /// Longest time of any load, seconds.
 const LONGEST: u64 = 7_200;
 
-fn seconds() -> clap::builder::RangedU64ValueParser {
-    clap::value_parser!(u64).range(1..=LONGEST)
+fn seconds(text: &str) -> Result<Duration, String> {
+    let seconds = text.parse().ok().filter(|seconds| (0.1..=LONGEST as f64).contains(seconds));
+    seconds.map(Duration::from_secs_f64).ok_or(format!("a number from 0.1 to {LONGEST}"))
 }
 
 /// Few enough that a request fits the buffers of its socket: it is sent on many at once.

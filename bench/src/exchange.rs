@@ -16,7 +16,7 @@ use serde_json::json;
 use std::io;
 use std::net::{TcpListener, TcpStream};
 use std::thread;
-use std::time::{Duration, Instant};
+use std::time::Instant;
 
 #[derive(Default)]
 struct Count {
@@ -32,7 +32,7 @@ pub(crate) fn main(options: &Exchange) -> Result<()> {
     let mut servers = Running::start(&["exchange-server", &threads.to_string(), &payload])?;
     let ports = servers.numbers()?;
     let mut report = Report::begin("exchange");
-    let deadline = Instant::now() + Duration::from_secs(options.seconds);
+    let deadline = Instant::now() + options.seconds;
     let mut all = Count::default();
     thread::scope(|scope| {
         let clients: Vec<_> = ports

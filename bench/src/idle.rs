@@ -14,7 +14,6 @@ use std::io::{self, Read as _, Write as _};
 use std::net::{SocketAddrV4, TcpListener, TcpStream};
 use std::sync::mpsc;
 use std::thread;
-use std::time::Duration;
 
 /// Most connections of a pair of processes.
 const CHUNK: u32 = 100_000;
@@ -54,7 +53,7 @@ pub(crate) fn main(options: &Idle) -> Result<()> {
     // Fails only if the time was over first.
     thread::spawn(move || drop(sender.send(part::wait_for_end())));
     // No line at the end of the time is no error: it is the other way to end.
-    let _ = ended.recv_timeout(Duration::from_secs(options.seconds));
+    let _ = ended.recv_timeout(options.seconds);
     // Clients first: a server process must not be the one that closes.
     let (clients, servers): (Vec<_>, Vec<_>) =
         pairs.into_iter().map(|pair| (pair.client, pair.server)).unzip();

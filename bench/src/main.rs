@@ -14,6 +14,7 @@ mod cli;
 mod connections;
 mod cpu;
 mod exchange;
+mod faults;
 mod idle;
 mod loopback;
 mod pace;
@@ -32,6 +33,7 @@ fn main() -> ExitCode {
     let done = match &cli.verb {
         Verb::Churn(options) => churn::main(options),
         Verb::Exchange(options) => exchange::main(options),
+        Verb::Faults(options) => faults::main(options),
         Verb::Idle(options) => idle::main(options),
         Verb::Part(part) => part::main(part),
     };

@@ -3,7 +3,7 @@
 //! its load, and says what it counted in a JSON line.
 
 use crate::report::print_line;
-use crate::{churn, exchange, idle};
+use crate::{churn, exchange, faults, idle};
 use anyhow::{Context as _, Result, ensure};
 use clap::Subcommand;
 use serde_json::Value;
@@ -22,6 +22,12 @@ pub(crate) enum Part {
     IdleServer { connections: u32 },
     /// Opens connections of `idle` to `port` and holds them.
     IdleClient { port: u16, connections: u32 },
+    /// Server of `faults`.
+    FaultsServer,
+    /// Dials once, has an exchange, ends.
+    FaultsDial { port: u16 },
+    /// Opens connections and waits to be killed.
+    FaultsVictim { port: u16, connections: u16 },
 }
 
 /// Plays a part.
@@ -31,6 +37,9 @@ pub(crate) fn main(part: &Part) -> Result<()> {
         Part::ExchangeServer { threads, payload } => exchange::serve(threads, payload),
         Part::IdleServer { connections } => idle::serve(connections),
         Part::IdleClient { port, connections } => idle::dial(port, connections),
+        Part::FaultsServer => faults::serve(),
+        Part::FaultsDial { port } => faults::dial_once(port),
+        Part::FaultsVictim { port, connections } => faults::be_killed(port, connections),
     }
 }
 
@@ -77,6 +86,19 @@ impl Running {
     /// Tells the part to end.
     pub(crate) fn stop(&mut self) {
         drop(self.child.stdin.take());
+    }
+
+    /// Kills it with SIGKILL.
+    pub(crate) fn kill(mut self) -> Result<()> {
+        self.child.kill()?;
+        Ok(())
+    }
+
+    /// Waits for a part that ends by itself.
+    pub(crate) fn wait(mut self) -> Result<()> {
+        let status = self.child.wait()?;
+        ensure!(status.success(), "a part of the load ended with {status}");
+        Ok(())
     }
 
     /// Ends the part and gives what it counted.

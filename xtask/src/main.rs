@@ -14,6 +14,7 @@ mod object_file;
 mod outcome;
 mod process;
 mod setup;
+mod soak;
 mod source_hash;
 mod tally;
 mod test;
@@ -46,6 +47,9 @@ enum Task {
     Test(test::Options),
     /// What tracer costs, beside empty programs on the same hooks and beside other tools.
     Bench(bench::Options),
+    /// Observe a mixed load with faults for long, and check that nothing grows, is lost uncounted or
+    /// stays behind.
+    Soak(soak::Options),
     /// Run test suites on stock kernels in an emulated machine, and on this host.
     Vm(vm::Options),
 }
@@ -57,6 +61,7 @@ fn main() -> ExitCode {
         Task::Lint => lint::main(),
         Task::Test(options) => test::main(&options),
         Task::Bench(options) => bench::main(&options),
+        Task::Soak(options) => soak::main(&options),
         Task::Vm(options) => vm::main(&options),
     };
     match done {

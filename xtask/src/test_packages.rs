@@ -9,7 +9,7 @@ use std::os::unix::fs::PermissionsExt as _;
 use std::path::Path;
 use std::process::Command;
 
-const PACKAGES: [&str; 20] = [
+const PACKAGES: [&str; 21] = [
     "nginx-light",
     "haproxy",
     "postgresql",
@@ -26,6 +26,7 @@ const PACKAGES: [&str; 20] = [
     "ruby",
     "curl",
     "util-linux",
+    "strace",
     "qemu-system-x86",
     "busybox-static",
     "cpio",

@@ -1,7 +1,6 @@
 //! The table of all keys: takes the connections of a tick to them and keeps their number bounded.
 
 use std::collections::BTreeMap;
-use std::ops::Deref;
 
 use foldhash::fast::RandomState;
 use indexmap::IndexMap;
@@ -9,7 +8,7 @@ use indexmap::IndexMap;
 use super::group::{Group, GroupKey};
 use super::races::Races;
 use super::route::{Part, Place, Routed, ordered};
-use super::{Entry, Identities, Key, Memory, Slice, Totals, Who};
+use super::{Entry, Identities, Key, Memory, Shown, Slice, Totals, Who};
 use crate::connection::{Connection, Tick};
 
 /// Bounds of the table.
@@ -56,50 +55,27 @@ impl<M: Memory> Round<'_, M> {
     }
 }
 
+/// A tick, its connections sorted by key: once, however many tables take it in.
+#[derive(Debug)]
+pub struct Sorted<'a> {
+    now_ns: u64,
+    races: Races,
+    routed: Routed<'a>,
+}
+
+impl<'a> Sorted<'a> {
+    /// Sorts a tick.
+    #[must_use]
+    pub fn of(tick: &'a Tick) -> Self {
+        Self { now_ns: tick.now_ns, races: Races::of(tick), routed: Routed::of(tick) }
+    }
+}
+
 /// What goes beyond the bound.
 #[derive(Default)]
 struct Beyond<'a> {
     ended: Vec<&'a Connection>,
     live: Vec<&'a Connection>,
-}
-
-/// One entry to look at: as it is kept, or several put together.
-#[derive(Debug)]
-pub enum Shown<'a, M> {
-    /// As it is kept.
-    One(&'a Entry<M>),
-    /// Several together.
-    Together(Box<Entry<M>>),
-}
-
-impl<M> Deref for Shown<'_, M> {
-    type Target = Entry<M>;
-
-    fn deref(&self) -> &Entry<M> {
-        match self {
-            Self::One(entry) => entry,
-            Self::Together(entry) => entry,
-        }
-    }
-}
-
-impl<M: Memory> Shown<'_, M> {
-    fn merge(&mut self, other: &Entry<M>) {
-        match self {
-            Self::One(entry) => {
-                let mut together = Box::new((*entry).clone());
-                together.merge(other);
-                *self = Self::Together(together);
-            }
-            Self::Together(entry) => entry.merge(other),
-        }
-    }
-
-    fn set_processes(&mut self, processes: u64) {
-        if let Self::Together(entry) = self {
-            entry.processes = processes;
-        }
-    }
 }
 
 /// Totals per key since the window began, with what the next stage remembers of each.
@@ -151,15 +127,25 @@ impl<M: Memory> Aggregate<M> {
 
     /// Takes in one tick.
     pub fn fold(&mut self, tick: &Tick, identities: &dyn Identities, rules: &M::Rules) {
+        self.fold_sorted(&Sorted::of(tick), identities, rules);
+    }
+
+    /// Takes in one tick that another table takes in too.
+    pub fn fold_sorted(
+        &mut self,
+        sorted: &Sorted<'_>,
+        identities: &dyn Identities,
+        rules: &M::Rules,
+    ) {
+        let Sorted { now_ns, races, routed } = sorted;
         self.tick += 1;
-        let now_ns = tick.now_ns.max(self.previous_ns);
-        let (races, routed) = (Races::of(tick), Routed::of(tick));
+        let now_ns = (*now_ns).max(self.previous_ns);
         let round = Round {
             start_ns: self.start_ns,
             previous_ns: self.previous_ns,
             now_ns,
             tick: self.tick,
-            races: &races,
+            races,
             rules,
             identities,
             limits: self.limits,
@@ -172,7 +158,7 @@ impl<M: Memory> Aggregate<M> {
             match self.groups.get_full_mut(&parts[0].place) {
                 Some((_, key, group)) if parts.iter().all(|part| group.has(part.owner)) => {
                     self.keys =
-                        fold_group(&round, (key, group), (&routed, parts), self.keys, &mut beyond);
+                        fold_group(&round, (key, group), (routed, parts), self.keys, &mut beyond);
                 }
                 _ => newcomers.push(parts),
             }
@@ -186,7 +172,7 @@ impl<M: Memory> Aggregate<M> {
             };
             if let Some((key, group)) = self.groups.get_index_mut(index) {
                 self.keys =
-                    fold_group(&round, (key, group), (&routed, parts), self.keys, &mut beyond);
+                    fold_group(&round, (key, group), (routed, parts), self.keys, &mut beyond);
             }
         }
         self.fold_untouched(&round);

@@ -13,9 +13,8 @@ use indexmap::Equivalent;
 
 use super::common::Common;
 use super::concurrency::peak;
-use super::fold::Shown;
 use super::route::{Part, Place, Routed};
-use super::{Entry, Key, Memory, Who};
+use super::{Entry, Key, Memory, Shown, Who};
 use crate::connection::Role;
 use crate::process::{Identity, ProcessId};
 

@@ -15,6 +15,7 @@ mod peer_redials;
 mod peers;
 mod races;
 mod route;
+mod shown;
 #[cfg(test)]
 pub(crate) mod support;
 mod tick;
@@ -22,9 +23,10 @@ mod totals;
 
 pub use distribution::Distribution;
 pub use entry::Entry;
-pub use fold::{Aggregate, Limits, Shown};
+pub use fold::{Aggregate, Limits, Sorted};
 pub use key::{Key, Who};
 pub use peer_redials::REDIAL_NS;
 pub use peers::{MOST_PEERS, Peer, PeerTotals, Peers};
+pub use shown::Shown;
 pub use tick::{Identities, Memory, Slice};
 pub use totals::Totals;

@@ -8,7 +8,7 @@ use std::net::SocketAddr;
 
 use super::dials::Answers;
 use super::{Detectors, Finding, Thresholds, View, causes, port_use, same};
-use crate::aggregate::{Aggregate, Entry, Identities, Key, Limits, Shown, Totals, Who};
+use crate::aggregate::{Aggregate, Entry, Identities, Key, Limits, Shown, Sorted, Totals, Who};
 use crate::connection::{Role, Tick};
 use crate::probe::Ports;
 
@@ -66,7 +66,12 @@ impl Judge {
 
     /// Takes in one tick.
     pub fn fold(&mut self, tick: &Tick, identities: &dyn Identities) {
-        self.aggregate.fold(tick, identities, &self.thresholds);
+        self.fold_sorted(&Sorted::of(tick), identities);
+    }
+
+    /// Takes in one tick that another judge takes in too.
+    pub(super) fn fold_sorted(&mut self, sorted: &Sorted<'_>, identities: &dyn Identities) {
+        self.aggregate.fold_sorted(sorted, identities, &self.thresholds);
     }
 
     /// Totals per key, small processes folded, in the order of the keys.

@@ -8,7 +8,7 @@
 use std::collections::BTreeMap;
 
 use super::{Finding, Judge, NotEnough, Thresholds};
-use crate::aggregate::{Identities, Key, Limits, Totals};
+use crate::aggregate::{Identities, Key, Limits, Sorted, Totals};
 use crate::connection::Tick;
 use crate::probe::Ports;
 
@@ -80,9 +80,10 @@ impl Rolling {
         if let Some(window_ns) = self.window_ns {
             self.turn(window_ns);
         }
-        self.older.fold(tick, identities);
+        let sorted = Sorted::of(tick);
+        self.older.fold_sorted(&sorted, identities);
         if let Some(newer) = &mut self.newer {
-            newer.fold(tick, identities);
+            newer.fold_sorted(&sorted, identities);
         }
         self.now_ns = self.now_ns.max(tick.now_ns);
     }

@@ -1,0 +1,163 @@
+//! One cycle of the load: every kind of it at a time, then as fast as it goes for a moment. Counts
+//! what the load says it did.
+
+use super::place::Place;
+use super::samples::Samples;
+use anyhow::{Context as _, Result, ensure};
+use serde_json::Value;
+use std::collections::BTreeMap;
+use std::process::{Child, Command, Stdio};
+use std::time::Duration;
+
+/// Connections that are held during a cycle.
+const IDLE: &str = "5000";
+/// Seconds of the burst.
+const BURST: u64 = 1;
+
+/// Ends of sockets, as the load counted them: there is one record to be told of each.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub(super) struct Ends {
+    pub(super) dialled: u64,
+    pub(super) accepted: u64,
+    /// By kind of load and name; any is one too many.
+    pub(super) errors: BTreeMap<String, u64>,
+    /// Dials of `load faults` by what became of them.
+    pub(super) faults: BTreeMap<String, u64>,
+}
+
+impl Ends {
+    pub(super) fn expected(&self) -> u64 {
+        self.dialled + self.accepted
+    }
+
+    pub(super) fn add(&mut self, other: &Self) {
+        self.dialled += other.dialled;
+        self.accepted += other.accepted;
+        for (into, from) in [(&mut self.errors, &other.errors), (&mut self.faults, &other.faults)] {
+            for (name, count) in from {
+                *into.entry(name.clone()).or_default() += count;
+            }
+        }
+    }
+
+    /// Adds what a load printed.
+    fn hear(&mut self, line: &Value) -> Result<()> {
+        let count = |value: &Value| value.as_u64().with_context(|| format!("no count in {line}"));
+        let load = line["load"].as_str().context("a load without name")?;
+        if load == "faults" {
+            self.dialled += count(&line["dialled"])?;
+            self.accepted += count(&line["accepted"])? + count(&line["unaccepted"])?;
+        } else {
+            self.dialled += count(&line["connections"])?;
+            self.accepted += count(&line["server"]["connections"])?;
+        }
+        for (key, into) in [("errors", &mut self.errors), ("kinds", &mut self.faults)] {
+            for (name, value) in line[key].as_object().into_iter().flatten() {
+                let name = if key == "errors" { format!("{load} {name}") } else { name.clone() };
+                *into.entry(name).or_default() += count(value)?;
+            }
+        }
+        Ok(())
+    }
+}
+
+/// Plays it, for about `time`, and takes samples meanwhile.
+pub(super) fn play(
+    place: &Place,
+    time: Duration,
+    number: u32,
+    samples: &mut Samples,
+) -> Result<Ends> {
+    let mixed = (time.as_secs() - BURST).to_string();
+    let seed = number.to_string();
+    let mut ends = Ends::default();
+    let mut idle = Running::start(place, &["idle", "--connections", IDLE])?;
+    let loads = [
+        vec!["churn", "--seconds", &mixed, "--rate", "400"],
+        vec!["exchange", "--seconds", &mixed, "--connections", "64", "--rate", "4000"],
+        vec!["faults", "--seconds", &mixed, "--rate", "200", "--seed", &seed],
+    ];
+    let loads: Result<Vec<_>> = loads.iter().map(|load| Running::start(place, load)).collect();
+    let mut loads = loads?;
+    samples.begin_cycle();
+    while loads.iter_mut().any(Running::runs) {
+        samples.take()?;
+    }
+    for load in loads {
+        ends.hear(&load.finish()?)?;
+    }
+    let burst = BURST.to_string();
+    let mut burst = Running::start(place, &["churn", "--seconds", &burst])?;
+    while burst.runs() {
+        samples.take()?;
+    }
+    ends.hear(&burst.finish()?)?;
+    idle.let_go();
+    ends.hear(&idle.finish()?)?;
+    Ok(ends)
+}
+
+/// A load that runs.
+pub(super) struct Running {
+    child: Child,
+    name: String,
+}
+
+impl Running {
+    pub(super) fn start(place: &Place, arguments: &[&str]) -> Result<Self> {
+        let mut command: Command = place.load(arguments);
+        let child = command.stdin(Stdio::piped()).stdout(Stdio::piped()).spawn();
+        let name = format!("load {}", arguments.join(" "));
+        let child = child.with_context(|| format!("cannot run {name}"))?;
+        Ok(Self { child, name })
+    }
+
+    /// Whether it has not ended yet.
+    fn runs(&mut self) -> bool {
+        matches!(self.child.try_wait(), Ok(None))
+    }
+
+    /// Ends one that holds connections.
+    fn let_go(&mut self) {
+        drop(self.child.stdin.take());
+    }
+
+    /// Waits for its end and gives the line it printed. It ends in time by itself.
+    pub(super) fn finish(mut self) -> Result<Value> {
+        let output = self.child.stdout.take().context("a load without stdout")?;
+        let said = std::io::read_to_string(output)?;
+        let status = self.child.wait()?;
+        ensure!(status.success(), "{} ended with {status}", self.name);
+        let line = said.lines().last().with_context(|| format!("{} said nothing", self.name))?;
+        serde_json::from_str(line).with_context(|| format!("{} said {line}", self.name))
+    }
+}
+
+impl Drop for Running {
+    /// For when the soak fails: a load ends with its stdin or in time, but not at once.
+    fn drop(&mut self) {
+        let _gone = self.child.kill();
+        let _status = self.child.wait();
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::Ends;
+    use serde_json::json;
+
+    #[test]
+    fn each_connection_has_two_ends_and_a_dial_that_fails_one() {
+        let mut ends = Ends::default();
+        let churn = json!({ "load": "churn", "connections": 5, "errors": { "EADDRNOTAVAIL": 1 },
+                            "server": { "connections": 4 } });
+        let faults = json!({ "load": "faults", "dialled": 10, "accepted": 7, "unaccepted": 1,
+                             "kinds": { "refused": 2, "backlog": 1 }, "errors": {} });
+        ends.hear(&churn).unwrap();
+        ends.hear(&faults).unwrap();
+        assert_eq!((ends.dialled, ends.accepted, ends.expected()), (15, 12, 27));
+        assert_eq!(ends.errors, [("churn EADDRNOTAVAIL".to_owned(), 1)].into());
+        assert_eq!(ends.faults["refused"], 2);
+        assert!(ends.hear(&json!({ "load": "churn" })).is_err());
+    }
+}

@@ -1,0 +1,139 @@
+//! `cargo xtask soak`: the release `tracer` beside a mixed load with faults, for long. Afterwards its
+//! memory was flat, every socket end that the load counted was told or counted as lost, the kernel's
+//! table is empty again, and however tracer ends, nothing of it stays in the kernel.
+//!
+//! The load runs in a network namespace of its own, so that other traffic of the host is told apart.
+//! This file is the order of things; what must hold is in `rules.rs`.
+
+mod cycle;
+mod detach;
+mod kernel;
+mod observer;
+mod place;
+mod report;
+mod rules;
+mod samples;
+
+use crate::outcome::Outcome;
+use crate::process::{cargo, is_root, run, say};
+use crate::tally::Tally;
+use crate::workspace::Workspace;
+use anyhow::{Context as _, Result, bail};
+use cycle::Ends;
+use observer::Observer;
+use place::Place;
+use report::Report;
+use rustix::process::Signal;
+use samples::Samples;
+use std::path::PathBuf;
+use std::time::{Duration, Instant};
+
+/// In this many cycles or more the load is repeated: memory is compared between cycles, because
+/// within one it goes up and down with the load.
+const CYCLES: u32 = 8;
+const LONGEST_CYCLE: Duration = Duration::from_secs(30);
+/// How far back findings look by default.
+const WINDOW: Duration = Duration::from_mins(1);
+/// Minutes of the form that is part of the tests.
+const SHORT: f64 = 1.0;
+
+#[derive(clap::Args)]
+pub(crate) struct Options {
+    /// How long the load lasts.
+    #[arg(long, value_name = "N", default_value_t = 30.0, value_parser = minutes)]
+    minutes: f64,
+    /// Write everything that was measured there, as JSON.
+    #[arg(long, value_name = "FILE")]
+    json: Option<PathBuf>,
+}
+
+fn minutes(text: &str) -> Result<f64, String> {
+    match text.parse() {
+        Ok(minutes @ 0.5..=1440.0) => Ok(minutes),
+        _ => Err("a number of minutes from 0.5 to 1440".to_owned()),
+    }
+}
+
+pub(crate) fn main(options: &Options) -> Result<()> {
+    if !is_root() {
+        bail!("loading BPF programs needs root: run `sudo cargo xtask soak`");
+    }
+    let report = soak(&Workspace::open()?, options.minutes)?;
+    report.print();
+    if let Some(path) = &options.json {
+        let text = serde_json::to_string_pretty(&report.json())?;
+        std::fs::write(path, text + "\n")
+            .with_context(|| format!("cannot write {}", path.display()))?;
+    }
+    let broken = report.broken();
+    if broken > 0 {
+        bail!("{broken} rules were broken, see the table");
+    }
+    Ok(())
+}
+
+/// The short form, as a part of the tests.
+pub(crate) fn short(workspace: &Workspace) -> (Outcome, Tally) {
+    match soak(workspace, SHORT) {
+        Ok(report) => {
+            report.print();
+            let failed = report.broken();
+            let tally = Tally { passed: report.kept(), failed, ..Tally::default() };
+            let outcome = match failed {
+                0 => Outcome::Passed,
+                _ => Outcome::Failed(format!("{failed} rules were broken, see the table")),
+            };
+            (outcome, tally)
+        }
+        Err(error) => (Outcome::Failed(format!("{error:#}")), Tally::default()),
+    }
+}
+
+fn soak(workspace: &Workspace, minutes: f64) -> Result<Report> {
+    run(cargo().args(["build", "--locked", "--release", "-p", "tracer", "-p", "tracer-bench"]))?;
+    let release = workspace.target().join("release");
+    let (tracer, load) = (release.join("tracer"), release.join("load"));
+    let place = Place::open(&load)?;
+    let before = kernel::Objects::all()?;
+    let time = Duration::from_secs_f64(minutes * 60.0);
+    let cycle = (time / CYCLES).min(LONGEST_CYCLE);
+    // What is remembered for the default window of a minute grows for a minute: a short soak has a
+    // short one.
+    let window = (time / CYCLES).min(WINDOW);
+    let mut observer = Observer::start(&tracer, place.number(), window)?;
+
+    let mut samples = Samples::begin(&observer)?;
+    let mut ends = Ends::default();
+    let began = Instant::now();
+    let mut number = 0;
+    while began.elapsed() + cycle / 2 < time {
+        number += 1;
+        let done = cycle::play(&place, cycle, number, &mut samples)?;
+        say(format!(
+            "soak: {:.0} of {:.0} s, {} socket ends, RSS {:.1} MiB",
+            began.elapsed().as_secs_f64(),
+            time.as_secs_f64(),
+            done.expected(),
+            samples.last_rss_mib(),
+        ));
+        ends.add(&done);
+    }
+    let left = samples.wait_until_empty()?;
+    let end = detach::stop(&mut observer, Signal::INT, &before)?;
+    let heard = observer.finish()?;
+
+    let mut report = Report::new(time, &samples, &ends, &heard);
+    report.rule("memory", rules::flat(&samples.cycle_medians()));
+    report.rule("accounted", rules::accounted(&ends, &heard));
+    report.rule("load", rules::sound(&ends));
+    report.rule("table", rules::empty(samples.most_entries(), left));
+    report.rule("SIGINT", rules::gone(Signal::INT, &end));
+    for signal in [Signal::TERM, Signal::KILL] {
+        let end = detach::under_load(&tracer, &place, signal)?;
+        report.rule(
+            if signal == Signal::TERM { "SIGTERM" } else { "SIGKILL" },
+            rules::gone(signal, &end),
+        );
+    }
+    Ok(report)
+}

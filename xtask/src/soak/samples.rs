@@ -1,0 +1,114 @@
+//! What is looked at every few seconds: memory of tracer, entries of the load in the kernel's table.
+
+use super::kernel::Table;
+use super::observer::Observer;
+use anyhow::{Context as _, Result};
+use std::fs;
+use std::thread;
+use std::time::{Duration, Instant};
+
+const EVERY: Duration = Duration::from_millis(1_500);
+/// How long the last records may take: closed sockets that wait for their peer are a second or two
+/// from their end.
+const PATIENCE: Duration = Duration::from_secs(20);
+
+/// One look.
+#[derive(Clone, Copy, Debug, PartialEq)]
+pub(super) struct Sample {
+    /// Since the beginning.
+    pub(super) seconds: f64,
+    /// 0 before the first.
+    pub(super) cycle: usize,
+    pub(super) rss_kib: u64,
+    pub(super) entries: u64,
+}
+
+/// All of them.
+pub(super) struct Samples {
+    pid: u32,
+    netns: u32,
+    /// None at the end: it holds tracer's map, which must be free then.
+    table: Option<Table>,
+    began: Instant,
+    cycle: usize,
+    pub(super) all: Vec<Sample>,
+}
+
+impl Samples {
+    pub(super) fn begin(observer: &Observer) -> Result<Self> {
+        let pid = observer.pid();
+        let mut samples = Self {
+            pid,
+            netns: observer.netns(),
+            table: Some(Table::of(pid)?),
+            began: Instant::now(),
+            cycle: 0,
+            all: Vec::new(),
+        };
+        samples.look()?;
+        Ok(samples)
+    }
+
+    pub(super) fn begin_cycle(&mut self) {
+        self.cycle += 1;
+    }
+
+    /// Looks, then waits for the next time.
+    pub(super) fn take(&mut self) -> Result<()> {
+        self.look()?;
+        thread::sleep(EVERY);
+        Ok(())
+    }
+
+    /// The last look: waits until the load has no entry any more, and gives how many it still has.
+    pub(super) fn wait_until_empty(&mut self) -> Result<u64> {
+        let began = Instant::now();
+        loop {
+            let entries = self.look()?;
+            if entries == 0 || began.elapsed() > PATIENCE {
+                self.table = None;
+                return Ok(entries);
+            }
+            thread::sleep(Duration::from_millis(200));
+        }
+    }
+
+    pub(super) fn last_rss_mib(&self) -> f64 {
+        self.all.last().map_or(0.0, |sample| mib(sample.rss_kib))
+    }
+
+    pub(super) fn most_entries(&self) -> u64 {
+        self.all.iter().map(|sample| sample.entries).max().unwrap_or(0)
+    }
+
+    /// The median RSS of each cycle, MiB.
+    pub(super) fn cycle_medians(&self) -> Vec<f64> {
+        let of_cycle = |cycle: usize| {
+            let samples = self.all.iter().filter(|sample| sample.cycle == cycle);
+            let mut all: Vec<_> = samples.map(|sample| sample.rss_kib).collect();
+            all.sort_unstable();
+            all.get(all.len() / 2).map(|rss| mib(*rss))
+        };
+        (1..=self.cycle).filter_map(of_cycle).collect()
+    }
+
+    fn look(&mut self) -> Result<u64> {
+        let table = self.table.as_ref().context("the soak is over")?;
+        let entries = table.entries(self.netns)?;
+        let rss_kib = rss_kib(self.pid)?;
+        let seconds = self.began.elapsed().as_secs_f64();
+        self.all.push(Sample { seconds, cycle: self.cycle, rss_kib, entries });
+        Ok(entries)
+    }
+}
+
+pub(super) fn mib(kib: u64) -> f64 {
+    kib as f64 / 1024.0
+}
+
+fn rss_kib(pid: u32) -> Result<u64> {
+    let text = fs::read_to_string(format!("/proc/{pid}/status")).context("tracer has ended")?;
+    let line = text.lines().find_map(|line| line.strip_prefix("VmRSS:"));
+    let number = line.and_then(|line| line.split_whitespace().next()?.parse().ok());
+    number.context("tracer has ended: it has no memory")
+}
