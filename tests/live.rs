@@ -28,6 +28,8 @@ mod go;
 mod lookups;
 #[path = "live/namespaces.rs"]
 mod namespaces;
+#[path = "live/overload.rs"]
+mod overload;
 #[path = "live/owners.rs"]
 mod owners;
 #[path = "live/peers.rs"]

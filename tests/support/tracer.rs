@@ -82,10 +82,14 @@ impl Tracer {
         Report::new(self.stop(signal))
     }
 
+    /// Sends it a signal.
+    pub(crate) fn signal(&self, signal: Signal) {
+        kill_process(Pid::from_child(&self.child), signal).expect("the tracer is still running");
+    }
+
     /// The same, with every line as it was printed.
     pub(crate) fn stop(mut self, signal: Signal) -> Vec<Value> {
-        let pid = Pid::from_child(&self.child);
-        kill_process(pid, signal).expect("the tracer is still running");
+        self.signal(signal);
         let mut lines = vec![self.attached.clone()];
         while let Some(line) = self.next() {
             lines.push(parse(&line));

@@ -4,6 +4,8 @@
 mod selection;
 
 use std::collections::BTreeMap;
+use std::sync::Arc;
+use std::sync::atomic::{AtomicU64, Ordering};
 use std::time::Duration;
 
 use tracer_ebpf::{Conn, Loss};
@@ -13,7 +15,7 @@ use crate::bounds::{Evicted, Evictions};
 use crate::clock::Clock;
 use crate::connection::{self, Connections, Facts, Sees, Served, Tick};
 use crate::decode::{self, Event};
-use crate::detect::{Rolling, Thresholds};
+use crate::detect::{Coverage, Rolling, Thresholds};
 use crate::probe::hook::Kind;
 use crate::probe::plain::{ERROR_REPORT, RELEASE};
 use crate::probe::{Attached, Ports, Status};
@@ -123,7 +125,11 @@ pub struct Pipeline {
     decode_errors: BTreeMap<&'static str, u64>,
     lost: Lost,
     dropped: Dropped,
+    /// Lines of output that were dropped.
+    unwritten: Arc<AtomicU64>,
     tracked: u64,
+    /// Ended connections whose records could be read.
+    seen: u64,
 }
 
 /// What feeding an input led to.
@@ -172,7 +178,9 @@ impl Pipeline {
             decode_errors: BTreeMap::new(),
             lost: Lost::default(),
             dropped: Dropped::default(),
+            unwritten: Arc::default(),
             tracked: 0,
+            seen: 0,
         }
     }
 
@@ -189,6 +197,17 @@ impl Pipeline {
         self.peers = Some(Peers::new(self.setting.start_ns, MOST_PEERS));
     }
 
+    /// Tells with the health how many lines of output were dropped, as whoever writes them counts.
+    pub fn count_unwritten(&mut self, lines: Arc<AtomicU64>) {
+        self.unwritten = lines;
+    }
+
+    /// Lines of output that were dropped so far: no loss to what is counted and judged.
+    #[must_use]
+    pub fn unwritten(&self) -> u64 {
+        self.unwritten.load(Ordering::Relaxed)
+    }
+
     /// Judges something short that is over as if it went on, for the whole life of a command.
     pub const fn judge_a_command(&mut self) {
         self.judge.never_settle();
@@ -200,6 +219,7 @@ impl Pipeline {
             Input::Record(bytes) => match decode::decode(bytes) {
                 Ok(Event::Conn(mut conn)) => {
                     let met = self.meet(&mut conn);
+                    self.seen += 1;
                     self.connections.ended(*conn);
                     return met;
                 }
@@ -227,6 +247,7 @@ impl Pipeline {
                 let mut tick = self.connections.tick(now_ns, is_last);
                 self.tracked = tick.live.len() as u64;
                 self.selection.narrow(&mut tick, &self.processes);
+                self.judge.cover(self.coverage());
                 self.judge.fold(&tick, &self.processes);
                 if let Some(peers) = &mut self.peers {
                     peers.fold(&tick);
@@ -293,6 +314,20 @@ impl Pipeline {
         on_the_way + here.of(Evicted::Records) + here.of(Evicted::Open)
     }
 
+    /// How much was seen. Every record is received or counted as lost where it was, so this is of all
+    /// connections that the kernel side has had.
+    fn coverage(&self) -> Coverage {
+        let here = self.connections.evicted();
+        let here = here.of(Evicted::Records) + here.of(Evicted::Open);
+        let in_kernel: u64 =
+            [Loss::TableFull, Loss::RingFull].iter().map(|why| self.lost[*why as usize]).sum();
+        Coverage {
+            seen: self.seen,
+            lost_connections: in_kernel + self.dropped.connections + here,
+            lost: self.lost(),
+        }
+    }
+
     /// Which bounds were met.
     fn evicted(&self) -> Evictions {
         let mut evicted = self.processes.evicted();
@@ -320,6 +355,8 @@ impl Pipeline {
                 .chain(Dropped::NAMES.into_iter().zip(self.dropped.counts()))
                 .map(|(why, count)| (why.to_owned(), count))
                 .collect(),
+            seen_share: self.coverage().seen_share(),
+            unwritten: self.unwritten(),
             evicted: self.evicted(),
             decode_errors: self
                 .decode_errors

@@ -27,7 +27,8 @@ pub(super) fn run(args: &Check) -> Result<Outcome, Error> {
     if args.output == Output::Json {
         let setting =
             Setting::live(&probe::attach(&SETTINGS)?.0, &Priority::survey(), Scan::default());
-        let mut sink = report::sink(Output::Json, Explain::Never, &setting);
+        let (mut sink, outlook) = report::sink(Output::Json, Explain::Never, &setting)?;
+        outlook.be_patient();
         let (selection, thresholds) = (Selection::default(), Thresholds::default());
         let pipeline = Pipeline::new(setting, Lookup::Recorded, selection, thresholds);
         return written(

@@ -52,7 +52,8 @@ pub(super) fn run(args: &Demo) -> Result<Outcome, Error> {
             args.duration
         ));
     }
-    let mut sink = report::sink(args.output, Explain::Never, observation.pipeline.setting());
+    let (mut sink, outlook) =
+        report::sink(args.output, Explain::Never, observation.pipeline.setting())?;
     written((|| {
         report::health(&mut *sink, &observation.pipeline, Clock::monotonic_ns())?;
         let mut at_ns = 0;
@@ -62,7 +63,8 @@ pub(super) fn run(args: &Demo) -> Result<Outcome, Error> {
             }
             Ok(())
         })?;
-        report::close(&mut *sink, &observation.pipeline, at_ns, &report, Explain::Never)
+        let pipeline = observation.end(&outlook);
+        report::close(&mut *sink, &pipeline, at_ns, &report, Explain::Never)
     })())
 }
 

@@ -19,23 +19,27 @@ pub(super) fn run(args: &Diagnose) -> Result<Outcome, Error> {
         observation.pipeline.count_peers();
     }
     let explain = report::explain(&args.report, &args.filter.pids);
-    let mut sink = report::sink(args.report.output, explain, observation.pipeline.setting());
+    let (mut sink, outlook) =
+        report::sink(args.report.output, explain, observation.pipeline.setting())?;
+    observation.pipeline.count_unwritten(outlook.dropped());
     if args.report.output == Output::Table {
         announce(args);
     }
     written((|| {
         report::health(&mut *sink, &observation.pipeline, Clock::monotonic_ns())?;
-        let mut at_ns = 0;
+        let (mut at_ns, mut told) = (0, 0);
         observation.run(args.duration, &mut |pipeline, progress| {
             if let Progress::Tick(tick) = progress {
                 at_ns = tick.now_ns;
                 if args.report.connections {
+                    report::losses(&mut *sink, pipeline, at_ns, &mut told)?;
                     report::ended(&mut *sink, pipeline, tick)?;
                 }
             }
             Ok(())
         })?;
-        report::close(&mut *sink, &observation.pipeline, at_ns, &args.report, explain)
+        let pipeline = observation.end(&outlook);
+        report::close(&mut *sink, &pipeline, at_ns, &args.report, explain)
     })())
 }
 

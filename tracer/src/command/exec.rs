@@ -45,7 +45,8 @@ pub(super) fn run(args: &Exec) -> Result<Outcome, Error> {
     }
     // Not earlier: from here on a signal does not end us before it is removed.
     let group = place.make()?;
-    let mut sink = sink(file, args, &observation);
+    let (mut sink, outlook) = sink(file, args, &observation)?;
+    observation.pipeline.count_unwritten(outlook.dropped());
     health(&mut *sink, &observation)?;
     let spawned = observation.wait(async |_| Running::spawn(&args.command, &group))?;
     let running = match spawned {
@@ -55,20 +56,24 @@ pub(super) fn run(args: &Exec) -> Result<Outcome, Error> {
     let (status, result) = observe(&mut observation, running, &group, &mut *sink, args)?;
     tell_left(&group, args);
     let explain = report::explain(&args.report, &[]);
-    let close =
-        |at_ns| report::close(&mut *sink, &observation.pipeline, at_ns, &args.report, explain);
+    let pipeline = observation.end(&outlook);
+    let close = |at_ns| report::close(&mut *sink, &pipeline, at_ns, &args.report, explain);
     end(status, written(result.and_then(close)))
 }
 
 /// Where the report goes.
-fn sink(file: Option<File>, args: &Exec, observation: &Observation) -> Box<dyn Sink> {
+fn sink(
+    file: Option<File>,
+    args: &Exec,
+    observation: &Observation,
+) -> Result<report::Printer, Error> {
     let (output, setting) = (args.report.output, observation.pipeline.setting());
     let explain = report::explain(&args.report, &[]);
     if let Some(file) = file {
         return report::sink_on(file, Look { explain, ..Look::default() }, output, setting);
     }
     let look = Look { explain, ..terminal::look_of(&io::stderr()) };
-    report::sink_on(io::stderr(), look, output, setting)
+    report::sink_on(report::own(&io::stderr())?, look, output, setting)
 }
 
 /// Tells that the hooks are attached. A reader that has left is no reason not to run the command.
@@ -86,7 +91,7 @@ fn observe(
     sink: &mut dyn Sink,
     args: &Exec,
 ) -> Result<(ExitStatus, Result<u64, Error>), Error> {
-    let mut at_ns = 0;
+    let (mut at_ns, mut told) = (0, 0);
     let observed = observation.run_until(
         Some(group),
         async |signals| {
@@ -98,6 +103,7 @@ fn observe(
             if let Progress::Tick(tick) = progress {
                 at_ns = tick.now_ns;
                 if args.report.connections {
+                    report::losses(sink, pipeline, at_ns, &mut told)?;
                     report::ended(sink, pipeline, tick)?;
                 }
             }

@@ -5,6 +5,7 @@ mod demo;
 mod diagnose;
 mod exec;
 mod observe;
+mod outbox;
 mod record;
 mod replay;
 mod report;
@@ -73,6 +74,22 @@ pub enum Error {
         /// Why.
         #[source]
         error: io::Error,
+    },
+    /// A recording could not go on.
+    #[error(
+        "{path}: {error}; {kept} records are in it and can be judged with `tracer replay`, {lost} that \
+         were read after these are lost, and so is what came since"
+    )]
+    CutShort {
+        /// Which.
+        path: String,
+        /// Why.
+        #[source]
+        error: io::Error,
+        /// Records up to the last interval that is whole.
+        kept: u64,
+        /// Records of the interval that is not.
+        lost: u64,
     },
     /// A recorded file cannot be read.
     #[error("{path}: {error}")]

@@ -3,6 +3,7 @@
 
 use std::future::Future;
 use std::io;
+use std::thread;
 use std::time::Duration;
 
 use tokio::runtime::{Builder, Runtime};
@@ -10,6 +11,7 @@ use tokio::signal::unix::{Signal, SignalKind, signal};
 use tokio::time::{Instant, sleep, sleep_until};
 
 use super::exec::Group;
+use super::outbox::Outlook;
 use super::{Error, terminal};
 use crate::cli::{self, ReaderPriority};
 use crate::clock::Clock;
@@ -99,6 +101,23 @@ impl Observation {
     ) -> Result<T, Error> {
         let Self { runtime, signals, kernel, pipeline } = self;
         runtime.block_on(Loop { kernel, pipeline, group }.until(stop(signals), on))
+    }
+
+    /// Ends it: detaches, so that nothing is stalled any more, and lets the output wait for its reader,
+    /// until a signal says not to.
+    pub(super) fn end(self, outlook: &Outlook) -> Pipeline {
+        let Self { runtime, mut signals, kernel, pipeline } = self;
+        drop(kernel);
+        outlook.be_patient();
+        let outlook = outlook.clone();
+        let waiter = thread::Builder::new().name("tracer-signals".into()).spawn(move || {
+            runtime.block_on(signals.next());
+            outlook.give_up();
+        });
+        if let Err(error) = waiter {
+            tracing::warn!(%error, "signals are not heard while the report is written");
+        }
+        pipeline
     }
 
     /// Waits for something without observing.

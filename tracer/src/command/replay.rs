@@ -21,7 +21,9 @@ pub(super) fn run(args: &Replay) -> Result<Outcome, Error> {
     let selection = diagnose::recorded_selection(&args.filter);
     let start_ns = setting.start_ns;
     let explain = report::explain(&args.report, &args.filter.pids);
-    let mut sink = report::sink(args.report.output, explain, &setting);
+    let (mut sink, outlook) = report::sink(args.report.output, explain, &setting)?;
+    // A file waits for whoever reads what it tells.
+    outlook.be_patient();
     let mut pipeline = Pipeline::new(setting, Lookup::Recorded, selection, thresholds);
     if args.report.peers {
         pipeline.count_peers();

@@ -1,7 +1,10 @@
 //! The closing output that `diagnose`, `replay` and `demo` share, and the exit code it leads to.
 
+use std::fs::File;
 use std::io::{self, Write};
+use std::os::fd::AsFd;
 
+use super::outbox::{Outbox, Outlook};
 use super::{Error, Outcome, terminal, written};
 use crate::aggregate::Who;
 use crate::cli::{Output, Report};
@@ -13,10 +16,18 @@ use crate::sink::json::Json;
 use crate::sink::table::{Explain, Look, Table};
 use crate::sink::{Ended, Item, NotEnough, PeerSummary, Sink, Summary, Verdict};
 
+/// A sink, and how the thread that writes its output is doing.
+pub(super) type Printer = (Box<dyn Sink>, Outlook);
+
+/// A stream of ours as a file of its own, without a buffer between.
+pub(super) fn own(stream: &impl AsFd) -> Result<File, Error> {
+    stream.as_fd().try_clone_to_owned().map(File::from).map_err(Error::Output)
+}
+
 /// The sink that `output` asks for, on stdout.
-pub(super) fn sink(output: Output, explain: Explain, setting: &Setting) -> Box<dyn Sink> {
+pub(super) fn sink(output: Output, explain: Explain, setting: &Setting) -> Result<Printer, Error> {
     let look = Look { explain, ..terminal::look_of(&io::stdout()) };
-    sink_on(io::stdout(), look, output, setting)
+    sink_on(own(&io::stdout())?, look, output, setting)
 }
 
 /// When to tell what came of rows without a finding: if it was asked for, or if the question was
@@ -31,22 +42,55 @@ pub(super) fn explain(args: &Report, pids: &[u32]) -> Explain {
 
 /// The same, on `out`, which looks so.
 pub(super) fn sink_on(
-    out: impl Write + 'static,
+    out: File,
     look: Look,
     output: Output,
     setting: &Setting,
-) -> Box<dyn Sink> {
-    let (out, origin) = (io::BufWriter::new(out), setting.origin.clone());
-    match output {
+) -> Result<Printer, Error> {
+    let out = Outbox::new(out).map_err(Error::Output)?;
+    let (outlook, origin) = (out.outlook(), setting.origin.clone());
+    let sink: Box<dyn Sink> = match output {
         Output::Table => Box::new(Table::new(out, origin, look)),
         Output::Json => Box::new(Json::new(out, origin)),
-    }
+    };
+    Ok((sink, outlook))
 }
 
 /// Writes the health as of `at_ns`, at once: scripts wait for the first one.
 pub(super) fn health(sink: &mut dyn Sink, pipeline: &Pipeline, at_ns: u64) -> Result<(), Error> {
-    sink.write(&Item::Health(&pipeline.health(at_ns))).map_err(Error::Output)?;
+    health_at(sink, pipeline, at_ns)?;
     sink.flush().map_err(Error::Output)
+}
+
+/// Writes the health as of `at_ns` if more is missing than was `told` the last time: beside the lines
+/// that lack it, not only in the end.
+pub(super) fn losses(
+    sink: &mut dyn Sink,
+    pipeline: &Pipeline,
+    at_ns: u64,
+    told: &mut u64,
+) -> Result<(), Error> {
+    let missing = pipeline.lost() + pipeline.unwritten();
+    if missing == std::mem::replace(told, missing) {
+        Ok(())
+    } else {
+        health_at(sink, pipeline, at_ns)
+    }
+}
+
+fn health_at(sink: &mut dyn Sink, pipeline: &Pipeline, at_ns: u64) -> Result<(), Error> {
+    sink.write(&Item::Health(&pipeline.health(at_ns))).map_err(Error::Output)
+}
+
+/// Says on stderr what the reader of the output never got.
+pub(super) fn tell_unwritten(pipeline: &Pipeline) {
+    let lines = pipeline.unwritten();
+    if lines > 0 {
+        terminal::say(&format!(
+            "{lines} lines were dropped, for the output was not read or written in time: what is \
+             counted and judged is not touched by that"
+        ));
+    }
 }
 
 /// Writes the connections that ended in an interval.
@@ -67,7 +111,7 @@ pub(super) fn news(
     ledger: &mut Ledger,
     at_ns: u64,
 ) -> Result<(), Error> {
-    let findings = pipeline.judge().findings(pipeline.lost());
+    let findings = pipeline.judge().findings();
     for Notice { state, finding } in &ledger.update(findings, at_ns) {
         let identity = identity(pipeline, &finding.key.who);
         let verdict = Verdict { at_ns, state: Some(*state), finding, identity };
@@ -100,13 +144,13 @@ pub(super) fn close(
             write(sink, Item::Peer(PeerSummary { at_ns, window_s, peer }))?;
         }
     }
-    let findings = pipeline.judge().findings(pipeline.lost());
+    let findings = pipeline.judge().findings();
     for finding in &findings {
         let identity = identity(pipeline, &finding.key.who);
         write(sink, Item::Finding(Verdict { at_ns, state: None, finding, identity }))?;
     }
     if explain != Explain::Never {
-        for lack in &pipeline.judge().not_enough(pipeline.lost()) {
+        for lack in &pipeline.judge().not_enough() {
             let identity = identity(pipeline, &lack.key.who);
             write(sink, Item::NotEnough(NotEnough { at_ns, lack, identity }))?;
         }
@@ -114,7 +158,8 @@ pub(super) fn close(
     let health = pipeline.health(at_ns);
     write(sink, Item::Health(&health))?;
     sink.finish().map_err(Error::Output)?;
-    Ok(outcome(&findings, health.is_complete(), args))
+    tell_unwritten(pipeline);
+    Ok(outcome(&findings, health.is_whole(), args))
 }
 
 fn identity<'a>(pipeline: &'a Pipeline, who: &Who) -> Option<&'a Identity> {
@@ -124,9 +169,9 @@ fn identity<'a>(pipeline: &'a Pipeline, who: &Who) -> Option<&'a Identity> {
     }
 }
 
-fn outcome(findings: &[Finding], is_complete: bool, args: &Report) -> Outcome {
+fn outcome(findings: &[Finding], is_whole: bool, args: &Report) -> Outcome {
     let fails = findings.iter().any(|found| args.fail_on.iter().any(|what| what.is_met_by(found)));
-    if args.strict && !is_complete {
+    if args.strict && !is_whole {
         Outcome::Lost
     } else if fails {
         Outcome::Findings

@@ -3,6 +3,7 @@
 use std::io;
 
 use super::observe::{Observation, Progress};
+use super::outbox::Outbox;
 use super::{Error, Outcome, diagnose, report, terminal, written};
 use crate::cli::{Output, Watch as Args};
 use crate::clock::Clock;
@@ -17,16 +18,19 @@ pub(super) fn run(args: &Args) -> Result<Outcome, Error> {
     let mut observation = Observation::start(&args.tracing, selection, Thresholds::default())?
         .looking_back(args.window);
     let setting = observation.pipeline.setting();
-    let (out, origin) = (io::BufWriter::new(io::stdout()), setting.origin.clone());
+    let out = report::own(&io::stdout()).map(Outbox::new)?.map_err(Error::Output)?;
+    let (outlook, origin) = (out.outlook(), setting.origin.clone());
     let mut sink: Box<dyn Sink> = match args.output {
         Output::Table => Box::new(Watch::new(out, origin, terminal::look())),
         Output::Json => Box::new(Json::new(out, origin)),
     };
+    observation.pipeline.count_unwritten(outlook.dropped());
     written((|| {
         report::health(&mut *sink, &observation.pipeline, Clock::monotonic_ns())?;
-        let mut ledger = Ledger::default();
+        let (mut ledger, mut told) = (Ledger::default(), 0);
         observation.run(args.duration, &mut |pipeline, progress| {
             if let Progress::Tick(tick) = progress {
+                report::losses(&mut *sink, pipeline, tick.now_ns, &mut told)?;
                 if !args.findings {
                     report::ended(&mut *sink, pipeline, tick)?;
                 }
@@ -34,9 +38,11 @@ pub(super) fn run(args: &Args) -> Result<Outcome, Error> {
             }
             Ok(())
         })?;
-        report::health(&mut *sink, &observation.pipeline, Clock::monotonic_ns())?;
+        let pipeline = observation.end(&outlook);
+        report::health(&mut *sink, &pipeline, Clock::monotonic_ns())?;
         sink.finish().map_err(Error::Output)?;
-        let is_complete = observation.pipeline.health(0).is_complete();
-        Ok(if args.strict && !is_complete { Outcome::Lost } else { Outcome::Fine })
+        report::tell_unwritten(&pipeline);
+        let is_whole = pipeline.health(0).is_whole();
+        Ok(if args.strict && !is_whole { Outcome::Lost } else { Outcome::Fine })
     })())
 }

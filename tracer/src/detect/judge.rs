@@ -7,7 +7,7 @@ use std::collections::BTreeMap;
 use std::net::SocketAddr;
 
 use super::dials::Answers;
-use super::{Detectors, Finding, Thresholds, View, causes, port_use, same};
+use super::{Coverage, Detectors, Finding, Thresholds, View, causes, port_use, same};
 use crate::aggregate::{Aggregate, Entry, Identities, Key, Limits, Shown, Sorted, Totals, Who};
 use crate::connection::{Role, Tick};
 use crate::probe::Ports;
@@ -86,12 +86,14 @@ impl Judge {
         self.aggregate.evicted()
     }
 
-    /// The verdicts as of the last tick, worst first, then by number of connections. `lost` is the
-    /// number of records the kernel could not deliver.
+    /// The verdicts as of the last tick, worst first, then by number of connections. `coverage`
+    /// tells how much was seen.
     #[must_use]
-    pub fn findings(&self, lost: u64) -> Vec<Finding> {
+    pub fn findings(&self, coverage: impl Into<Coverage>) -> Vec<Finding> {
         let mut findings = Vec::new();
-        self.each(lost, &mut |entry, view| findings.extend(causes::one_each(judge(entry, view))));
+        self.each(coverage.into(), &mut |entry, view| {
+            findings.extend(causes::one_each(judge(entry, view)));
+        });
         findings.sort_by(|left, right| {
             let rank =
                 |finding: &Finding| (Reverse(finding.severity), Reverse(finding.connections));
@@ -104,7 +106,7 @@ impl Judge {
     }
 
     /// Shows every key as of the last tick.
-    fn each(&self, lost: u64, look: &mut dyn FnMut(&Entry<Detectors>, &View<'_>)) {
+    fn each(&self, coverage: Coverage, look: &mut dyn FnMut(&Entry<Detectors>, &View<'_>)) {
         let entries = self.aggregate.entries();
         let totals: BTreeMap<_, _> =
             entries.iter().map(|(key, entry)| (key, entry.totals())).collect();
@@ -121,7 +123,7 @@ impl Judge {
                 start_ns: self.aggregate.start_ns(),
                 now_ns: self.aggregate.now_ns(),
                 boot_minus_monotonic_ns: self.boot_minus_monotonic_ns,
-                lost,
+                coverage,
                 ports: places.get(key).copied(),
                 settles: self.settles,
                 works_at: works_at(key, entry, &working),
@@ -135,7 +137,14 @@ impl Judge {
 
 fn judge(entry: &Entry<Detectors>, view: &View<'_>) -> Vec<Finding> {
     // What overflowed belongs to nobody: a verdict about it would name no one.
-    if view.key.who == Who::Other { Vec::new() } else { entry.memory.judge(view) }
+    if view.key.who == Who::Other {
+        return Vec::new();
+    }
+    let mut findings = entry.memory.judge(view);
+    for finding in &mut findings {
+        view.tell_basis(finding);
+    }
+    findings
 }
 
 /// Who, network namespace, port and IP version of a destination.

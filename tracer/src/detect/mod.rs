@@ -13,6 +13,7 @@ mod close_wait_leak;
 mod connect_refused;
 mod connect_timeout;
 mod connect_unreachable;
+mod coverage;
 mod detector;
 mod dial_cancelled;
 mod dials;
@@ -51,6 +52,7 @@ mod timer;
 mod unread_close;
 mod view;
 
+pub use coverage::Coverage;
 use detector::Detector;
 pub use detector::Detectors;
 pub use finding::{Code, Confidence, Consequence, Evidence, Finding, Severity};

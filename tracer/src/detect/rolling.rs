@@ -7,7 +7,7 @@
 
 use std::collections::BTreeMap;
 
-use super::{Finding, Judge, NotEnough, Thresholds};
+use super::{Coverage, Finding, Judge, NotEnough, Thresholds};
 use crate::aggregate::{Identities, Key, Limits, Sorted, Totals};
 use crate::connection::Tick;
 use crate::probe::Ports;
@@ -22,6 +22,10 @@ pub struct Rolling {
     window_ns: Option<u64>,
     older: Judge,
     newer: Option<Judge>,
+    /// As of the last tick, and as of the begin of each judge.
+    coverage: Coverage,
+    older_begins: Coverage,
+    newer_begins: Coverage,
     now_ns: u64,
 }
 
@@ -45,6 +49,9 @@ impl Rolling {
             window_ns,
             older,
             newer: None,
+            coverage: Coverage::default(),
+            older_begins: Coverage::default(),
+            newer_begins: Coverage::default(),
             now_ns: start_ns,
         }
     }
@@ -75,6 +82,11 @@ impl Rolling {
         self.window_ns = window_ns;
     }
 
+    /// Knows how much was seen and lost since the start, before the tick that follows.
+    pub const fn cover(&mut self, coverage: Coverage) {
+        self.coverage = coverage;
+    }
+
     /// Takes in one tick.
     pub fn fold(&mut self, tick: &Tick, identities: &dyn Identities) {
         if let Some(window_ns) = self.window_ns {
@@ -95,8 +107,10 @@ impl Rolling {
             && let Some(newer) = self.newer.take()
         {
             self.older = newer;
+            self.older_begins = self.newer_begins;
         }
         if self.newer.is_none() && age_ns >= window_ns / 2 {
+            self.newer_begins = self.coverage;
             let newer = Judge::new(self.now_ns, self.limits, self.thresholds.clone());
             self.newer =
                 Some(newer.with_ports(self.ports).with_boot_offset(self.boot_minus_monotonic_ns));
@@ -121,19 +135,18 @@ impl Rolling {
         self.older.evicted()
     }
 
-    /// The verdicts over the window, worst first. `lost` is the number of records the kernel could
-    /// not deliver.
+    /// The verdicts over the window, worst first.
     #[must_use]
-    pub fn findings(&self, lost: u64) -> Vec<Finding> {
-        self.older.findings(lost)
+    pub fn findings(&self) -> Vec<Finding> {
+        self.older.findings(self.coverage.since(self.older_begins))
     }
 }
 
 impl Rolling {
     /// The verdicts for which there is not enough yet, over the window.
     #[must_use]
-    pub fn not_enough(&self, lost: u64) -> Vec<NotEnough> {
-        self.older.not_enough(lost)
+    pub fn not_enough(&self) -> Vec<NotEnough> {
+        self.older.not_enough(self.coverage.since(self.older_begins))
     }
 }
 
@@ -163,7 +176,7 @@ mod tests {
         let mut rolling = Rolling::new(0, Limits::default(), Thresholds::default(), window_ns);
         let tick = |tick: &Tick| {
             rolling.fold(tick, &nobody);
-            let codes = rolling.findings(0).iter().map(|finding| finding.code).collect();
+            let codes = rolling.findings().iter().map(|finding| finding.code).collect();
             (codes, tick.now_ns - rolling.start_ns())
         };
         ticks(history, until_s * SECOND).iter().map(tick).collect()
@@ -185,6 +198,27 @@ mod tests {
             assert_eq!(*codes, [Code::OneShot], "at {second}");
             assert!((WINDOW / 2..=WINDOW + SECOND).contains(age_ns), "{age_ns} at {second}");
         }
+    }
+
+    #[test]
+    fn what_was_lost_before_the_window_is_no_doubt_any_more() {
+        let nobody = BTreeMap::<ProcessId, Identity>::new();
+        let window = Some(WINDOW);
+        let mut rolling = Rolling::new(0, Limits::default(), Thresholds::default(), window);
+        let mut doubted = Vec::new();
+        for tick in ticks(&redials(0, 100), 100 * SECOND) {
+            let second = tick.now_ns / SECOND;
+            let lost = if second > 40 { 30 } else { 0 };
+            rolling.cover(Coverage { seen: second * 10, lost_connections: lost, lost });
+            rolling.fold(&tick, &nobody);
+            let findings = rolling.findings();
+            if findings.iter().any(|finding| finding.doubts.iter().any(|why| why.contains("lost")))
+            {
+                doubted.push(second);
+            }
+        }
+        assert_eq!(doubted.first(), Some(&41));
+        assert!(doubted.last().is_some_and(|last| (50..=61).contains(last)), "{doubted:?}");
     }
 
     #[test]

@@ -5,7 +5,7 @@ use std::net::SocketAddr;
 use super::dials::Dials;
 use super::port_use::PlaceUse;
 use super::sample::Sample;
-use super::{Cause, Code, Confidence, Finding, Severity, Thresholds, advice};
+use super::{Cause, Code, Confidence, Coverage, Finding, Severity, Thresholds, advice};
 use crate::aggregate::{Key, Totals, Who};
 use crate::connection::{Role, seconds};
 use crate::process::{Runtime, RuntimeKind};
@@ -31,8 +31,8 @@ pub struct View<'a> {
     /// What a time since boot, such as the start of a process, is ahead of a monotonic one,
     /// nanoseconds.
     pub boot_minus_monotonic_ns: i64,
-    /// Records the kernel could not deliver, over all keys.
-    pub lost: u64,
+    /// How much was seen, over all keys.
+    pub coverage: Coverage,
     /// The same port on an address of the other IP version, where the same process's dials were
     /// answered within a second of most of its failures here.
     pub works_at: Option<SocketAddr>,
@@ -156,17 +156,40 @@ impl View<'_> {
             cause: Cause::new(code, self.key, self.comm),
             runtime: self.runtime.cloned(),
         };
-        if self.lost > 0 {
-            let lost = self.lost;
-            let why =
-                format!("{lost} records were lost: counts are lower bounds, shares may be off");
-            finding.doubt(Confidence::Medium, why);
-        }
+        self.doubt_what_was_lost(&mut finding);
         if sample.connections < enough.saturating_mul(2) {
             let why = format!("it rests on {} connections only", sample.connections);
             finding.doubt(Confidence::Medium, why);
         }
         finding
+    }
+}
+
+impl View<'_> {
+    fn doubt_what_was_lost(&self, finding: &mut Finding) {
+        let Coverage { lost, lost_connections, .. } = self.coverage;
+        if let Some(percent) = self.coverage.seen_percent() {
+            let is_poor = self.coverage.is_poor();
+            let at_most = if is_poor { Confidence::Low } else { Confidence::Medium };
+            let why = format!(
+                "{percent} % of the connections were seen, {lost_connections} were lost: counts are \
+                 lower bounds, shares are of those seen"
+            );
+            finding.doubt(at_most, why);
+        } else if lost > 0 {
+            let why =
+                format!("{lost} records were lost: counts are lower bounds, shares may be off");
+            finding.doubt(Confidence::Medium, why);
+        }
+    }
+
+    /// Says what the numbers of a complete finding rest on, where connections were lost.
+    pub(super) fn tell_basis(&self, finding: &mut Finding) {
+        finding.measure("seen_share", self.coverage.seen_share());
+        if let Some(percent) = self.coverage.seen_percent().filter(|_| self.coverage.is_poor()) {
+            finding.summary =
+                format!("of the {percent} % of connections that were seen: {}", finding.summary);
+        }
     }
 }
 

@@ -100,6 +100,6 @@ fn what_does_not_fit_is_told_by_table_and_totals_stay_whole() {
     let counted: u64 = totals.values().map(|totals| totals.closed).sum();
     assert_eq!(counted, all, "what has no key of its own is in `other`");
     assert!(totals.keys().any(|key| key.who == Who::Other));
-    let findings = pipeline.judge().findings(0);
+    let findings = pipeline.judge().findings();
     assert!(findings.iter().all(|finding| finding.key.who != Who::Other));
 }

@@ -28,7 +28,7 @@ pub struct Origin {
 }
 
 /// How well the observation itself goes.
-#[derive(Clone, Debug, PartialEq, Eq)]
+#[derive(Clone, Debug, PartialEq)]
 pub struct Health {
     /// When this was read, monotonic nanoseconds.
     pub at_ns: u64,
@@ -39,6 +39,10 @@ pub struct Health {
     /// What the thread that reads the ring runs at: `realtime`, `normal` or `refused:<errno>`; `None` if
     /// a recording does not tell.
     pub reader: Option<String>,
+    /// Share of the connections that was seen; `None` if none was lost.
+    pub seen_share: Option<f64>,
+    /// Lines of this output that were dropped, for they were not read or written in time.
+    pub unwritten: u64,
     /// Reason → records that could not be kept or delivered; zeros too, they were counted.
     pub lost: Vec<(String, u64)>,
     /// Tables of userspace that were full, and what did not fit.
@@ -66,6 +70,12 @@ impl Health {
     #[must_use]
     pub fn decode_errors_total(&self) -> u64 {
         self.decode_errors.iter().map(|(_, count)| count).sum()
+    }
+
+    /// Whether nothing is missing, neither from the counts nor from what was printed.
+    #[must_use]
+    pub fn is_whole(&self) -> bool {
+        self.is_complete() && self.unwritten == 0
     }
 
     /// Whether nothing that was to be counted is missing from the counts.

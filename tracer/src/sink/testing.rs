@@ -38,6 +38,8 @@ pub(crate) fn health() -> Health {
         ],
         tier: "core".into(),
         reader: Some("realtime".into()),
+        seen_share: None,
+        unwritten: 0,
         lost: lost.collect(),
         evicted: Evictions::default(),
         decode_errors: Vec::new(),

@@ -48,6 +48,7 @@ impl<W: Write> Writer<W> {
         let mut writer = Self { out: BufWriter::new(out) };
         writer.out.write_all(MAGIC)?;
         frame::put(&mut writer.out, frame::META, meta.as_bytes())?;
+        writer.out.flush()?;
         Ok(writer)
     }
 

@@ -3,7 +3,7 @@
 
 use super::{Judge, judge};
 use crate::aggregate::{Entry, Key};
-use crate::detect::{Code, Detectors, Threshold, Thresholds, View, causes};
+use crate::detect::{Code, Coverage, Detectors, Threshold, Thresholds, View, causes};
 
 /// A verdict that holds for what was seen, of which there is too little.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -28,10 +28,10 @@ impl Judge {
     /// As of the last tick, in the order of the keys; one for each threshold that is not reached.
     /// Nothing that is a finding, and nothing that another verdict explains, is among it.
     #[must_use]
-    pub fn not_enough(&self, lost: u64) -> Vec<NotEnough> {
+    pub fn not_enough(&self, coverage: impl Into<Coverage>) -> Vec<NotEnough> {
         let relaxed = self.thresholds.relaxed();
         let mut all = Vec::new();
-        self.each(lost, &mut |entry, view| {
+        self.each(coverage.into(), &mut |entry, view| {
             let found: Vec<_> = judge(entry, view).iter().map(|finding| finding.code).collect();
             let held = causes::one_each(judge(entry, &View { thresholds: &relaxed, ..*view }));
             for finding in held.iter().filter(|finding| !found.contains(&finding.code)) {

@@ -78,6 +78,30 @@ fn lost_records_lower_the_confidence() {
 }
 
 #[test]
+fn lost_connections_are_told_as_a_share_and_many_of_them_leave_an_indication() {
+    let history = one_by_one(100, 50, |build| build);
+    let judge = judge(&history, 6, &BTreeMap::new());
+    let found = |seen, lost| {
+        let coverage = Coverage { seen, lost_connections: lost, lost };
+        judge.findings(coverage).remove(0)
+    };
+    let few = found(990, 10);
+    assert_eq!(few.confidence, Confidence::Medium);
+    assert!(
+        few.doubts[0].starts_with("99 % of the connections were seen, 10 were lost"),
+        "{few:?}"
+    );
+    assert!(!few.summary.contains('%'), "{}", few.summary);
+    let many = found(810, 190);
+    assert_eq!(many.confidence, Confidence::Low);
+    assert!(many.summary.starts_with("of the 81 % of connections that were seen: "), "{many:?}");
+    for (finding, share) in [(few, 0.99), (many, 0.81)] {
+        let basis = finding.evidence.iter().find(|evidence| evidence.name == "seen_share");
+        assert_eq!(basis.map(|evidence| evidence.value), Some(share));
+    }
+}
+
+#[test]
 fn a_threshold_that_is_set_is_used() {
     let history = one_by_one(15, 50, |build| build);
     let mut thresholds = Thresholds::default();

@@ -7,7 +7,9 @@ pub(super) fn put(line: &mut Line, health: &Health) {
     line.object("tracer.hooks", health.hooks.iter().cloned());
     line.put("tracer.tier", health.tier.as_str());
     line.known("tracer.reader", health.reader.as_deref());
-    line.object("tracer.lost", health.lost.iter().cloned());
+    let output = ("output".to_owned(), health.unwritten);
+    line.object("tracer.lost", health.lost.iter().cloned().chain([output]));
+    line.number("tracer.seen_share", health.seen_share);
     line.put("tracer.evicted", health.evicted.of_counts());
     let by_table = health.evicted.iter().map(|(what, count)| (what.name().to_owned(), count));
     if by_table.clone().next().is_some() {
@@ -34,7 +36,7 @@ mod tests {
             line["tracer.lost"].to_string(),
             concat!(
                 r#"{"table_full":0,"ring_full":0,"late_ring_full":0,"missed":0,"#,
-                r#""queue_full":0,"late_queue_full":0}"#
+                r#""queue_full":0,"late_queue_full":0,"output":0}"#
             )
         );
         assert_eq!(line["tracer.hooks"]["tcp_connect"], "refused:EPERM");

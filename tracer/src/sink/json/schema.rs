@@ -171,7 +171,11 @@ fn not_enough_lines() -> Vec<Value> {
 }
 
 fn health_lines() -> Vec<Value> {
-    let mut broken = Health { decode_errors: vec![("short".into(), 3)], ..testing::health() };
+    let mut broken = Health {
+        decode_errors: vec![("short".into(), 3)],
+        seen_share: Some(0.81),
+        ..testing::health()
+    };
     for &table in Evicted::ALL {
         broken.evicted.add(table, 1);
     }

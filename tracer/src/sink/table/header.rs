@@ -64,7 +64,20 @@ pub(super) fn missing(health: &Health, width: usize, paint: Paint) -> String {
         let is_bound =
             health.lost.iter().all(|(name, count)| *count == 0 || name == Loss::Missed.name());
         let verb = if is_bound { "may not be" } else { "is not" };
-        line("LOST ", format!("{records} ({why}): what is shown {verb} complete."));
+        let seen = health.seen_share.map(|share| {
+            // Rounded down: 100 % is all of them.
+            let percent = (share * 100.0).floor();
+            format!(" {percent:.0} % of the connections were seen.")
+        });
+        let seen = seen.unwrap_or_default() + &helps(&health.lost);
+        line("LOST ", format!("{records} ({why}): what is shown {verb} complete.{seen}"));
+    }
+    if health.unwritten > 0 {
+        let lines = human::counted(health.unwritten, "line");
+        let sentence = format!(
+            "{lines} (output): not read or written in time. Counts and verdicts are whole."
+        );
+        line("NOT PRINTED ", sentence);
     }
     for (what, count) in health.evicted.iter() {
         let label = if what.touches_counts() { "EVICTED " } else { "FORGOTTEN " };
@@ -77,6 +90,22 @@ pub(super) fn missing(health: &Health, width: usize, paint: Paint) -> String {
         line("UNREADABLE ", format!("{records} ({why}): not counted."));
     }
     text
+}
+
+/// What to do about losses.
+fn helps(lost: &[(String, u64)]) -> String {
+    let options = [
+        ("--max-connections", ["table_full", "table_full"]),
+        ("--ring-mib", ["ring_full", "late_ring_full"]),
+        ("--queue-mib", ["queue_full", "late_queue_full"]),
+    ];
+    let is_lost = |reason: &str| lost.iter().any(|(why, count)| *count > 0 && why == reason);
+    let helps = options.into_iter().filter(|(_, reasons)| reasons.iter().any(|why| is_lost(why)));
+    let helps: Vec<_> = helps.map(|(option, _)| option).collect();
+    if helps.is_empty() {
+        return String::new();
+    }
+    format!(" What helps: a larger {}.", helps.join(", "))
 }
 
 /// That the ring is read at a lower priority than was asked for; nothing if it is not.

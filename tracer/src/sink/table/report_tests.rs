@@ -145,6 +145,8 @@ fn lost_records_are_loud_and_forbid_an_all_clear() {
     let lost = [("ring_full", 10), ("table_full", 1202), ("late_ring_full", 0)];
     let health = Health {
         lost: lost.map(|(reason, count)| (reason.to_owned(), count)).into(),
+        seen_share: Some(0.819),
+        unwritten: 5,
         evicted,
         decode_errors: vec![("short".into(), 1)],
         ..testing::health()

@@ -68,7 +68,10 @@ fn a_loss_is_told_when_it_grows_and_not_again() {
             watch.write(&Item::Health(health)).unwrap();
         }
     });
-    assert_eq!(text, "LOST 7 records (ring_full 7): what is shown is not complete.\n");
+    assert_eq!(
+        text,
+        "LOST 7 records (ring_full 7): what is shown is not complete. What helps: a larger --ring-mib.\n"
+    );
 }
 
 #[test]

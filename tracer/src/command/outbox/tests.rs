@@ -1,0 +1,105 @@
+//! The output against readers that are slow, stopped or gone, and against a full disk.
+
+use std::fs::OpenOptions;
+use std::io::{BufRead as _, BufReader, Read as _};
+use std::os::fd::OwnedFd;
+use std::time::{Duration, Instant};
+
+use super::*;
+
+const LINE: usize = 100;
+
+fn pipe() -> (File, Outbox) {
+    let (reader, writer) = io::pipe().unwrap();
+    let (reader, writer) = (File::from(OwnedFd::from(reader)), OwnedFd::from(writer).into());
+    (reader, Outbox::new(writer).unwrap())
+}
+
+/// Writes numbered lines and flushes now and then.
+fn fill(out: &mut Outbox, lines: std::ops::Range<usize>) {
+    for number in lines {
+        writeln!(out, "{number:0width$}", width = LINE - 1).unwrap();
+        if number % 100 == 0 {
+            out.flush().unwrap();
+        }
+    }
+    out.flush().unwrap();
+}
+
+/// Their numbers.
+fn numbers(reader: impl io::Read) -> Vec<usize> {
+    let lines = BufReader::new(reader).lines().map(Result::unwrap);
+    lines.map(|line| (line.len() == LINE - 1).then(|| line.parse().unwrap()).unwrap()).collect()
+}
+
+#[test]
+fn a_stopped_reader_stalls_nobody_and_what_does_not_fit_is_dropped_in_whole_lines_and_counted() {
+    let (reader, mut out) = pipe();
+    let outlook = out.outlook();
+    let all = 3 * MOST_BYTES / LINE;
+    let began = Instant::now();
+    fill(&mut out, 0..all);
+    assert!(began.elapsed() < Duration::from_secs(20), "it never waited");
+    let dropped = usize::try_from(outlook.dropped().load(Ordering::Relaxed)).unwrap();
+    assert!(dropped > all / 2, "{dropped} of {all}");
+    outlook.be_patient();
+    let reader = thread::spawn(move || numbers(reader));
+    // The end report of somebody who is slow but there.
+    fill(&mut out, all..all + 1_000);
+    drop(out);
+    let read = reader.join().unwrap();
+    assert_eq!(read.len() + dropped, all + 1_000, "each was read or counted");
+    assert!(read.is_sorted(), "in their order");
+    assert_eq!(read[read.len() - 1_000..], (all..all + 1_000).collect::<Vec<_>>());
+}
+
+#[test]
+fn a_report_waits_for_its_reader_until_somebody_gives_up() {
+    let (reader, mut out) = pipe();
+    let outlook = out.outlook();
+    outlook.be_patient();
+    let impatient = thread::spawn(move || {
+        thread::sleep(Duration::from_millis(200));
+        outlook.give_up();
+    });
+    let began = Instant::now();
+    let text = "x\n".repeat(MOST_BYTES);
+    let error = out.write_all(text.as_bytes()).and_then(|()| out.flush()).unwrap_err();
+    assert!(error.to_string().contains("did not take it"), "{error}");
+    assert!(began.elapsed() >= Duration::from_millis(200));
+    impatient.join().unwrap();
+    drop(reader);
+}
+
+#[test]
+fn a_closed_pipe_is_told_at_the_next_write() {
+    let (reader, mut out) = pipe();
+    drop(reader);
+    out.outlook().be_patient();
+    out.write_all(b"seen by nobody\n").unwrap();
+    assert_eq!(out.flush().unwrap_err().kind(), io::ErrorKind::BrokenPipe);
+}
+
+#[test]
+fn a_full_disk_stalls_nobody_and_is_an_error_in_the_end() {
+    let full = OpenOptions::new().write(true).open("/dev/full").unwrap();
+    let mut out = Outbox::new(full).unwrap();
+    let outlook = out.outlook();
+    fill(&mut out, 0..2 * MOST_BYTES / LINE);
+    assert!(outlook.dropped().load(Ordering::Relaxed) > 0);
+    outlook.be_patient();
+    let error = out.flush().unwrap_err();
+    assert_eq!(error.kind(), io::ErrorKind::StorageFull);
+}
+
+#[test]
+fn lines_reach_a_file_as_they_were_written() {
+    let file = tempfile::NamedTempFile::new().unwrap();
+    let mut out = Outbox::new(file.reopen().unwrap()).unwrap();
+    fill(&mut out, 0..5_000);
+    out.outlook().be_patient();
+    out.flush().unwrap();
+    let mut text = String::new();
+    file.reopen().unwrap().read_to_string(&mut text).unwrap();
+    assert_eq!(numbers(text.as_bytes()), (0..5_000).collect::<Vec<_>>());
+}

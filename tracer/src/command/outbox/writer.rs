@@ -1,0 +1,68 @@
+//! The thread that writes. What passes (a full disk, a pipe that would block) it waits for; what does
+//! not (a closed pipe) it tells, and ends.
+
+use std::fs::File;
+use std::io::{self, Seek as _, Write as _};
+use std::time::Duration;
+
+use super::{Queue, Shared};
+
+/// How long to wait before a full disk is tried again.
+const RETRY: Duration = Duration::from_millis(100);
+/// How often it is tried again once nothing is left to stall.
+const LAST_TRIES: u32 = 10;
+
+pub(super) fn run(shared: &Shared, mut out: File) {
+    loop {
+        let is_due = |queue: &Queue| !queue.blocks.is_empty() || queue.is_over;
+        let Some(block) = shared.wait_until(is_due).blocks.pop_front() else { return };
+        let result = write(shared, &mut out, &block);
+        let is_failed = result.is_err();
+        shared.change(|queue| {
+            queue.bytes -= block.len();
+            queue.failed = result.err();
+        });
+        if is_failed {
+            return;
+        }
+    }
+}
+
+fn write(shared: &Shared, out: &mut File, block: &[u8]) -> io::Result<()> {
+    let (mut at, mut tries) = (0, 0);
+    while let Some(rest) = block.get(at..).filter(|rest| !rest.is_empty()) {
+        match out.write(rest) {
+            Ok(0) => return Err(io::ErrorKind::WriteZero.into()),
+            Ok(written) => (at, tries) = (at + written, 0),
+            Err(error) => match error.kind() {
+                io::ErrorKind::Interrupted => {}
+                // Whoever shares the pipe has made it so.
+                io::ErrorKind::WouldBlock => std::thread::sleep(RETRY),
+                io::ErrorKind::StorageFull | io::ErrorKind::QuotaExceeded if tries < LAST_TRIES => {
+                    tries += u32::from(shared.queue().is_patient);
+                    std::thread::sleep(RETRY);
+                }
+                _ => {
+                    let begun = &block[..at];
+                    let whole = begun.iter().rposition(|byte| *byte == b'\n');
+                    take_back(out, at - whole.map_or(0, |last| last + 1));
+                    return Err(error);
+                }
+            },
+        }
+    }
+    Ok(())
+}
+
+/// Takes the beginning of a line back that cannot be finished, where that is possible: from a file
+/// that ends with it.
+fn take_back(out: &mut File, len: usize) {
+    let is_file = out.metadata().ok().filter(|about| about.is_file() && len > 0);
+    if let (Some(about), Ok(at)) = (is_file, out.stream_position())
+        && about.len() == at
+    {
+        let before = at.saturating_sub(len as u64);
+        // A line is cut then, as it is where it cannot be taken back.
+        let _cut = out.set_len(before).and_then(|()| out.seek(io::SeekFrom::Start(before)));
+    }
+}
