@@ -5,9 +5,10 @@ use tracer_ebpf::{ABI_VERSION, Conn, KIND_CONN, KIND_LATE, Late};
 
 /// One decoded record.
 #[derive(Clone, Debug, PartialEq, Eq)]
+#[expect(clippy::large_enum_variant, reason = "nearly all are this variant, and none is kept")]
 pub enum Event {
     /// An ended connection, or a live one read from the kernel's table.
-    Conn(Box<Conn>),
+    Conn(Conn),
     /// Data that arrived after a connection's end.
     Late(Late),
 }
@@ -74,7 +75,7 @@ pub fn decode(bytes: &[u8]) -> Result<Event, Error> {
     match bytes.len() {
         have if have < want => Err(Error::Truncated),
         have if have > want => Err(Error::WrongLength),
-        _ if kind == KIND_CONN => conn(buf).map(|conn| Event::Conn(Box::new(conn))),
+        _ if kind == KIND_CONN => conn(buf).map(Event::Conn),
         _ => Ok(Event::Late(late(buf))),
     }
 }
@@ -176,7 +177,7 @@ pub(crate) mod testing {
         bytes[offset_of!(Conn, family)..][..2].copy_from_slice(&AF_INET.to_ne_bytes());
         bytes[offset_of!(Conn, state)] = 7;
         match decode(&bytes) {
-            Ok(Event::Conn(conn)) => *conn,
+            Ok(Event::Conn(conn)) => conn,
             other => panic!("{other:?}"),
         }
     }

@@ -220,7 +220,7 @@ impl Pipeline {
                 Ok(Event::Conn(mut conn)) => {
                     let met = self.meet(&mut conn);
                     self.seen += 1;
-                    self.connections.ended(*conn);
+                    self.connections.ended(conn);
                     return met;
                 }
                 Ok(Event::Late(late)) => self.connections.late(late),
@@ -229,7 +229,7 @@ impl Pipeline {
             Input::Live(bytes) => match decode::decode(bytes) {
                 Ok(Event::Conn(mut conn)) => {
                     let met = self.meet(&mut conn);
-                    self.connections.live(*conn);
+                    self.connections.live(conn);
                     return met;
                 }
                 Ok(Event::Late(_)) => self.count_error(decode::Error::UnknownKind),

@@ -1,12 +1,19 @@
 //! Container id out of a control group path. Pure; asks no container runtime.
 
+/// Of a container id, all hexadecimal.
+const DIGITS: usize = 64;
+
 /// The container runtimes' 64 hexadecimal digits, bare or as `docker-<id>.scope`; the innermost
 /// one, where containers are nested. `None` for a process outside of a container.
 pub(crate) fn container_id(cgroup: &str) -> Option<&str> {
+    // Most paths are shorter, and each line of a connection has one.
+    if cgroup.len() < DIGITS {
+        return None;
+    }
     cgroup.rsplit('/').find_map(|segment| {
         let name = segment.strip_suffix(".scope").unwrap_or(segment);
         let id = name.rsplit(['-', ':']).next()?;
-        (id.len() == 64 && id.bytes().all(|b| b.is_ascii_hexdigit())).then_some(id)
+        (id.len() == DIGITS && id.bytes().all(|b| b.is_ascii_hexdigit())).then_some(id)
     })
 }
 

@@ -34,6 +34,9 @@ pub enum Error {
     },
 }
 
+/// Bytes read from a file at once: a thousand records.
+const AT_ONCE: usize = 1 << 18;
+
 /// Writes a recorded file.
 pub struct Writer<W: Write> {
     out: BufWriter<W>,
@@ -82,7 +85,7 @@ impl<R: Read> Reader<R> {
     /// [`Error::NotOurs`] or an I/O error.
     pub fn new(input: R) -> Result<Self, Error> {
         let mut reader = Self {
-            input: BufReader::new(input),
+            input: BufReader::with_capacity(AT_ONCE, input),
             at: 0,
             meta: String::new(),
             payload: Vec::new(),

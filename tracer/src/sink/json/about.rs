@@ -1,5 +1,7 @@
 //! The keys that say which process and which destination a line is about.
 
+use std::borrow::Cow;
+use std::ffi::OsStr;
 use std::net::SocketAddr;
 use std::path::Path;
 
@@ -26,7 +28,7 @@ pub(super) fn process(
     let comm = identity.map_or(comm, |identity| identity.comm.as_str());
     executable(line, identity.and_then(|identity| identity.exe.as_deref()), comm);
     runtime(line, identity.and_then(|identity| identity.runtime.as_ref()));
-    line.known("process.command", identity.and_then(|identity| identity.command.clone()));
+    line.known("process.command", identity.and_then(|identity| identity.command.as_deref()));
     cgroup(line, identity.and_then(|identity| identity.cgroup.as_deref()));
 }
 
@@ -76,17 +78,17 @@ pub(super) fn server(line: &mut Line, destination: SocketAddr) {
 }
 
 /// An address and a port, each only where the kernel had set it.
-pub(super) fn endpoint(line: &mut Line, [address, port]: [&str; 2], of: SocketAddr) {
-    line.known(address, (!of.ip().is_unspecified()).then(|| of.ip().to_string()));
+pub(super) fn endpoint(line: &mut Line, [address, port]: [&'static str; 2], of: SocketAddr) {
+    line.known(address, Some(of.ip()).filter(|ip| !ip.is_unspecified()));
     line.known(port, (of.port() != 0).then_some(of.port()));
 }
 
 /// Paths may hold any bytes; what is not UTF-8 becomes U+FFFD.
 fn executable(line: &mut Line, exe: Option<&Path>, comm: &str) {
-    let base = exe.and_then(Path::file_name).map(|name| name.to_string_lossy().into_owned());
-    let name = base.unwrap_or_else(|| comm.to_owned());
+    let base = exe.and_then(Path::file_name).map(OsStr::to_string_lossy);
+    let name = base.unwrap_or(Cow::Borrowed(comm));
     line.known("process.executable.name", (!name.is_empty()).then_some(name));
-    line.known("process.executable.path", exe.map(|path| path.to_string_lossy().into_owned()));
+    line.known("process.executable.path", exe.map(Path::to_string_lossy));
 }
 
 fn runtime(line: &mut Line, runtime: Option<&Runtime>) {
@@ -113,9 +115,9 @@ mod tests {
         Clock { wall_minus_monotonic_ns: 0, boot_minus_monotonic_ns: 0, tick_ns: 4_000_000 };
 
     fn process_line(comm: &str, identity: Option<&Identity>) -> serde_json::Value {
-        let mut line = Line::new();
+        let mut line = Line::on(Vec::new());
         process(&mut line, ProcessId { pid: 7, start_ns: 0 }, comm, identity, &CLOCK);
-        line.into_value()
+        serde_json::from_slice(&line.finish().unwrap()).unwrap()
     }
 
     #[test]
@@ -146,8 +148,8 @@ mod tests {
 
     #[test]
     fn an_address_the_kernel_had_not_chosen_is_absent() {
-        let mut line = Line::new();
+        let mut line = Line::on(Vec::new());
         endpoint(&mut line, ["a", "p"], "0.0.0.0:0".parse().unwrap());
-        assert_eq!(line.into_value().to_string(), "{}");
+        assert_eq!(line.finish().unwrap(), b"{}\n");
     }
 }

@@ -50,13 +50,13 @@ pub(super) fn put(line: &mut Line, ended: &Ended<'_>, clock: &Clock) {
 #[cfg(test)]
 mod tests {
     use crate::connection::{Close, CloseCause, Connection, Phase, Role};
-    use crate::sink::json::line_of;
+    use crate::sink::json::tests::read;
     use crate::sink::{Ended, Item, testing};
 
     fn line(connection: &Connection) -> serde_json::Value {
         let identity = testing::identity();
         let ended = Ended::new(connection, Some(&identity)).unwrap();
-        line_of(&Item::Connection(ended), &testing::origin())
+        read(&Item::Connection(ended))
     }
 
     #[test]

@@ -24,8 +24,7 @@ pub(super) fn put(line: &mut Line, verdict: &Verdict<'_>, clock: &Clock) {
     line.put("tracer.finding.doubts", finding.doubts.as_slice());
     let consequences: Vec<_> = finding.consequences.iter().map(consequence).collect();
     line.put("tracer.finding.consequences", consequences);
-    let also: Vec<_> = finding.also.iter().map(also_object).collect();
-    line.put("tracer.finding.also", also);
+    line.objects("tracer.finding.also", &finding.also, put_also);
     line.put("tracer.finding.first_seen", clock.timestamp(finding.first_seen_ns));
     line.put("tracer.finding.last_seen", clock.timestamp(finding.last_seen_ns));
     line.put("tracer.finding.examples", finding.examples.as_slice());
@@ -47,16 +46,14 @@ fn consequence(consequence: &Consequence) -> Value {
 }
 
 /// Whom else it is about: the pid of a process, the destination, and how many connections.
-fn also_object(also: &Also) -> Value {
-    let mut line = Line::new();
+fn put_also(line: &mut Line, also: &Also) {
     if let Who::Process(id) = also.key.who {
         line.put("process.pid", id.pid);
     }
     if let Some(destination) = also.key.destination {
-        about::server(&mut line, destination);
+        about::server(line, destination);
     }
     line.put("connections", also.connections);
-    line.into_value()
 }
 
 /// Counts as integers, measures as they are.
@@ -73,7 +70,7 @@ fn value(measure: &Evidence) -> Option<Value> {
 
 #[cfg(test)]
 mod tests {
-    use crate::sink::json::line_of;
+    use crate::sink::json::tests::read;
     use crate::sink::{Item, Verdict, testing};
 
     #[test]
@@ -81,7 +78,7 @@ mod tests {
         let finding = testing::finding();
         let verdict =
             Verdict { at_ns: 5_000_000_000, state: None, finding: &finding, identity: None };
-        let line = line_of(&Item::Finding(verdict), &testing::origin());
+        let line = read(&Item::Finding(verdict));
         assert_eq!(
             line["tracer.finding.evidence"].to_string(),
             concat!(

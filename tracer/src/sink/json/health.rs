@@ -4,34 +4,38 @@ use super::line::Line;
 use crate::sink::Health;
 
 pub(super) fn put(line: &mut Line, health: &Health) {
-    line.object("tracer.hooks", health.hooks.iter().cloned());
+    line.object("tracer.hooks", pairs(&health.hooks));
     line.put("tracer.tier", health.tier.as_str());
     line.known("tracer.reader", health.reader.as_deref());
-    let output = ("output".to_owned(), health.unwritten);
-    line.object("tracer.lost", health.lost.iter().cloned().chain([output]));
+    let output = ("output", &health.unwritten);
+    line.object("tracer.lost", pairs(&health.lost).chain([output]));
     line.number("tracer.seen_share", health.seen_share);
     line.put("tracer.evicted", health.evicted.of_counts());
-    let by_table = health.evicted.iter().map(|(what, count)| (what.name().to_owned(), count));
+    let by_table = health.evicted.iter().map(|(what, count)| (what.name(), count));
     if by_table.clone().next().is_some() {
         line.object("tracer.evicted_by_table", by_table);
     }
     line.put("tracer.decode_errors", health.decode_errors_total());
-    line.object("tracer.decode_errors_by_kind", health.decode_errors.iter().cloned());
+    line.object("tracer.decode_errors_by_kind", pairs(&health.decode_errors));
     line.put("tracer.connections_tracked", health.connections_tracked);
     line.put("tracer.late_unjoined", health.late_unjoined);
     line.put("tracer.version", health.version.as_str());
     line.put("tracer.kernel", health.kernel.as_str());
 }
 
+fn pairs<V>(entries: &[(String, V)]) -> impl Iterator<Item = (&str, &V)> {
+    entries.iter().map(|(name, value)| (name.as_str(), value))
+}
+
 #[cfg(test)]
 mod tests {
     use crate::bounds::Evicted;
-    use crate::sink::json::line_of;
+    use crate::sink::json::tests::read;
     use crate::sink::{Item, testing};
 
     #[test]
     fn losses_are_by_reason_with_the_zeros_that_were_counted() {
-        let line = line_of(&Item::Health(&testing::health()), &testing::origin());
+        let line = read(&Item::Health(&testing::health()));
         assert_eq!(
             line["tracer.lost"].to_string(),
             concat!(
@@ -45,14 +49,14 @@ mod tests {
     #[test]
     fn a_table_that_was_full_is_named_and_counts_only_if_counts_lack_it() {
         let mut health = testing::health();
-        let line = line_of(&Item::Health(&health), &testing::origin());
+        let line = read(&Item::Health(&health));
         assert_eq!(
             (&line["tracer.evicted"], line.get("tracer.evicted_by_table")),
             (&0.into(), None)
         );
         health.evicted.add(Evicted::Keys, 3);
         health.evicted.add(Evicted::Lookups, 9);
-        let line = line_of(&Item::Health(&health), &testing::origin());
+        let line = read(&Item::Health(&health));
         assert_eq!(line["tracer.evicted"], 3);
         assert_eq!(line["tracer.evicted_by_table"].to_string(), r#"{"keys":3,"lookups":9}"#);
     }

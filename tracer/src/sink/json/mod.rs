@@ -39,10 +39,7 @@ impl<W: io::Write> Json<W> {
 
 impl<W: io::Write> Sink for Json<W> {
     fn write(&mut self, item: &Item<'_>) -> io::Result<()> {
-        let line = line_of(item, &self.origin);
-        self.buffer.clear();
-        serde_json::to_writer(&mut self.buffer, &line)?;
-        self.buffer.push(b'\n');
+        self.buffer = line_of(item, &self.origin, std::mem::take(&mut self.buffer))?;
         self.out.write_all(&self.buffer)
     }
 
@@ -51,7 +48,8 @@ impl<W: io::Write> Sink for Json<W> {
     }
 }
 
-fn line_of(item: &Item<'_>, origin: &Origin) -> serde_json::Value {
+/// The line of an item, in place of what `text` held.
+fn line_of(item: &Item<'_>, origin: &Origin, text: Vec<u8>) -> serde_json::Result<Vec<u8>> {
     let (event, at_ns) = match item {
         Item::Health(health) => ("tracer.health", health.at_ns),
         Item::Connection(ended) => ("tracer.connection.closed", ended.close.at_ns),
@@ -60,7 +58,7 @@ fn line_of(item: &Item<'_>, origin: &Origin) -> serde_json::Value {
         Item::Finding(verdict) => ("tracer.finding", verdict.at_ns),
         Item::NotEnough(not_enough) => ("tracer.not_enough", not_enough.at_ns),
     };
-    let mut line = Line::new();
+    let mut line = Line::on(text);
     line.put("timestamp", origin.clock.timestamp(at_ns));
     line.put("schema_version", SCHEMA_VERSION);
     line.put("event.name", event);
@@ -73,7 +71,7 @@ fn line_of(item: &Item<'_>, origin: &Origin) -> serde_json::Value {
         Item::Finding(verdict) => finding::put(&mut line, verdict, &origin.clock),
         Item::NotEnough(not_enough) => not_enough::put(&mut line, not_enough, &origin.clock),
     }
-    line.into_value()
+    line.finish()
 }
 
 #[cfg(test)]
@@ -82,6 +80,12 @@ mod tests {
 
     use super::*;
     use crate::sink::testing;
+
+    /// What a reader of the line gets.
+    pub(super) fn read(item: &Item<'_>) -> serde_json::Value {
+        let text = line_of(item, &testing::origin(), Vec::new()).unwrap();
+        serde_json::from_slice(&text).unwrap()
+    }
 
     #[test]
     fn each_item_is_one_line() {
@@ -112,7 +116,7 @@ mod tests {
 
     #[test]
     fn every_line_begins_with_the_common_keys_in_order() {
-        let line = line_of(&Item::Health(&testing::health()), &testing::origin());
+        let line = read(&Item::Health(&testing::health()));
         let keys: Vec<_> = line.as_object().unwrap().keys().take(4).collect();
         assert_eq!(keys, ["timestamp", "schema_version", "event.name", "host.name"]);
         assert_eq!(line["timestamp"], "2023-11-14T22:13:25.000000000Z");

@@ -16,14 +16,14 @@ pub(super) fn put(line: &mut Line, not_enough: &NotEnough<'_>, clock: &Clock) {
 
 #[cfg(test)]
 mod tests {
-    use crate::sink::json::line_of;
+    use crate::sink::json::tests::read;
     use crate::sink::{Item, NotEnough, testing};
 
     #[test]
     fn what_is_lacking_is_the_name_of_its_threshold_with_both_numbers() {
         let (lack, identity) = (testing::lack(), testing::identity());
         let not_enough = NotEnough { at_ns: 1, lack: &lack, identity: Some(&identity) };
-        let line = line_of(&Item::NotEnough(not_enough), &testing::origin());
+        let line = read(&Item::NotEnough(not_enough));
         assert_eq!(line["event.name"], "tracer.not_enough");
         assert_eq!(line["tracer.not_enough.threshold"], "one-shot.min-connections");
         assert_eq!(line["tracer.not_enough.have"], 4);

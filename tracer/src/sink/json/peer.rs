@@ -11,7 +11,7 @@ pub(super) fn put(line: &mut Line, summary: &PeerSummary<'_>) {
     if let Some(peer) = peer {
         about::netns(line, peer.netns);
         about::server(line, peer.server);
-        line.put("network.peer.address", peer.address.to_string());
+        line.put("network.peer.address", peer.address);
     }
     line.number("tracer.window_s", Some(summary.window_s));
     line.put("tracer.connections_opened", totals.opened);
@@ -31,12 +31,12 @@ pub(super) fn put(line: &mut Line, summary: &PeerSummary<'_>) {
 #[cfg(test)]
 mod tests {
     use crate::aggregate::PeerTotals;
-    use crate::sink::json::line_of;
+    use crate::sink::json::tests::read;
     use crate::sink::{Item, PeerSummary, testing};
 
     fn line(peer: &PeerTotals) -> serde_json::Value {
         let summary = PeerSummary { at_ns: 5_000_000_000, window_s: 15.0, peer };
-        line_of(&Item::Peer(summary), &testing::origin())
+        read(&Item::Peer(summary))
     }
 
     #[test]

@@ -4,7 +4,7 @@ use std::collections::BTreeSet;
 
 use serde_json::Value;
 
-use super::line_of;
+use super::tests::read;
 use crate::aggregate::{Key, Peer, PeerTotals, Totals, Who};
 use crate::bounds::Evicted;
 use crate::connection::{
@@ -24,7 +24,7 @@ fn schema() -> Value {
 }
 
 fn lines_of(items: &[Item<'_>]) -> Vec<Value> {
-    items.iter().map(|item| line_of(item, &testing::origin())).collect()
+    items.iter().map(read).collect()
 }
 
 fn connection_lines() -> Vec<Value> {

@@ -39,12 +39,12 @@ pub(super) fn counted<'a>(
 #[cfg(test)]
 mod tests {
     use crate::aggregate::{Key, Totals, Who};
-    use crate::sink::json::line_of;
+    use crate::sink::json::tests::read;
     use crate::sink::{Item, Summary, testing};
 
     fn line(key: &Key, totals: &Totals) -> serde_json::Value {
         let summary = Summary { at_ns: 5_000_000_000, window_s: 15.0, key, totals, identity: None };
-        line_of(&Item::Summary(summary), &testing::origin())
+        read(&Item::Summary(summary))
     }
 
     #[test]
