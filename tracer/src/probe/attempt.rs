@@ -196,7 +196,7 @@ fn attach_hook(
         if skip(kind) {
             continue;
         }
-        let mut set = set.iter().filter(|program| preemption::needs(program));
+        let mut set = preemption::needed(set);
         match set.try_for_each(|program| attach_program(programs, kind, program, hook.name, btf)) {
             Ok(()) => return Status::Attached(kind),
             Err(error) => {
