@@ -333,6 +333,12 @@ impl Pipeline {
         }
     }
 
+    /// Records that wait for the end of their interval.
+    #[must_use]
+    pub const fn waiting(&self) -> usize {
+        self.connections.waiting()
+    }
+
     /// Which bounds were met.
     fn evicted(&self) -> Evictions {
         let mut evicted = self.processes.evicted();

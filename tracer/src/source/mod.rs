@@ -10,6 +10,7 @@ mod namespaces;
 mod pace;
 mod priority;
 mod queue;
+mod table;
 
 pub use chunk::Chunk;
 pub use drain::Reading;
