@@ -68,7 +68,7 @@ mod tests {
         count(&mut each, 7, 50);
         count(&mut each, 7, 1);
         assert_eq!(each.most(&Table::new(Lookup::Recorded))[0].connections, 50);
-        for tgid in 0..2 * MOST as u32 {
+        for tgid in 0..2_048 {
             count(&mut each, tgid, 1);
         }
         assert_eq!(each.counts.len(), MOST);

@@ -161,7 +161,7 @@ impl Kernel {
         let lost = self.lost().map_err(Error::Map)?;
         on(Input::Lost(lost))?;
         if lost.iter().any(|count| *count > 0) {
-            for entry in self.attached.lost_of.iter() {
+            for entry in &self.attached.lost_of {
                 let (tgid, counts) = entry.map_err(Error::Map)?;
                 on(Input::LostOf(LostOf { tgid, connections: counts.iter().sum() }))?;
             }
