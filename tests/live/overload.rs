@@ -156,7 +156,11 @@ fn a_pipe_that_nobody_reads_loses_lines_of_output_and_no_count() {
     let told = (report.dialled(port).len() + report.accepted(port).len()) as u64;
     let ends = 2 * ASKED as u64;
     assert!(told < ends && told + int(lost, "output") >= ends, "{told} told, {lost} of {ends}");
-    assert_eq!(text(report.finding("one-shot", port), "tracer.finding.confidence"), "high");
+    let doubts = report.finding("one-shot", port)["tracer.finding.doubts"].to_string();
+    assert!(
+        !doubts.contains("of the connections were seen"),
+        "no doubt for what was not printed: {doubts}"
+    );
 }
 
 #[test]

@@ -319,6 +319,12 @@ impl Pipeline {
         on_the_way + here.of(Evicted::Records) + here.of(Evicted::Open)
     }
 
+    /// Records that wait for the end of their interval.
+    #[must_use]
+    pub const fn waiting(&self) -> usize {
+        self.connections.waiting()
+    }
+
     /// How much was seen. Every record is received or counted as lost where it was, so this is of all
     /// connections that the kernel side has had.
     fn coverage(&self) -> Coverage {
@@ -331,12 +337,6 @@ impl Pipeline {
             lost_connections: in_kernel + self.dropped.connections + here,
             lost: self.lost(),
         }
-    }
-
-    /// Records that wait for the end of their interval.
-    #[must_use]
-    pub const fn waiting(&self) -> usize {
-        self.connections.waiting()
     }
 
     /// Which bounds were met.
