@@ -50,7 +50,7 @@ fn run(arguments: &[String]) -> Result<()> {
             Input::Live(_) => continue,
             Input::Record(_) => have += 1,
             Input::Tick { now_ns, .. } => ticks.push(now_ns),
-            Input::Lost(_) | Input::Dropped(_) | Input::Identity(_) => {}
+            Input::Lost(_) | Input::LostOf(_) | Input::Dropped(_) | Input::Identity(_) => {}
         }
         inputs.push(input);
     }

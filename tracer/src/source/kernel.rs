@@ -9,7 +9,7 @@ use tracer_ebpf::{Conn, Loss, flags, opened};
 
 use super::drain::{Drain, Reading};
 use super::namespaces::Namespaces;
-use super::{Input, Lost, Priority, table};
+use super::{Input, Lost, LostOf, Priority, table};
 use crate::clock::Clock;
 use crate::probe::{Attached, Records};
 
@@ -158,7 +158,14 @@ impl Kernel {
             self.drain.end();
         }
         self.take(on)?;
-        on(Input::Lost(self.lost().map_err(Error::Map)?))?;
+        let lost = self.lost().map_err(Error::Map)?;
+        on(Input::Lost(lost))?;
+        if lost.iter().any(|count| *count > 0) {
+            for entry in &self.attached.lost_of {
+                let (tgid, counts) = entry.map_err(Error::Map)?;
+                on(Input::LostOf(LostOf { tgid, connections: counts.iter().sum() }))?;
+            }
+        }
         on(Input::Dropped(self.drain.queue().dropped()))
     }
 
