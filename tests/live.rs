@@ -10,6 +10,8 @@
 mod load;
 mod support;
 
+#[path = "live/batch.rs"]
+mod batch;
 #[path = "live/churn.rs"]
 mod churn;
 #[path = "live/cli.rs"]

@@ -166,6 +166,7 @@ fn links_within_the_project_lead_somewhere() {
         ("docs/", "docs/architecture.md"),
         ("docs/", "docs/output.md"),
         ("docs/", "docs/advice.md"),
+        ("docs/", "docs/performance.md"),
     ] {
         for link in Document::open(name).links() {
             let target = link.split('#').next().unwrap_or_default();

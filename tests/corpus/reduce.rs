@@ -49,7 +49,7 @@ impl Kept {
                 }
                 false
             }
-            Input::Lost(_) | Input::Dropped(_) | Input::Tick { .. } => true,
+            Input::Lost(_) | Input::LostOf(_) | Input::Dropped(_) | Input::Tick { .. } => true,
         };
         if is_kept {
             writer.write(input).expect("memory");

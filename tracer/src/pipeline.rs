@@ -1,6 +1,7 @@
 //! Joins the stages: inputs of a source in; at each tick, an interval of named connections and what
 //! has been judged so far out. The same code runs live and on replay.
 
+mod lost_of;
 mod selection;
 
 use std::collections::BTreeMap;
@@ -23,6 +24,7 @@ use crate::process::{Identity, Lookup, ProcessId, Scan, Table};
 use crate::sink::{Health, Origin};
 use crate::source::{Dropped, Input, Lost, Priority};
 
+use lost_of::LostOfEach;
 pub use selection::{Family, Selection};
 
 /// What does not change during an observation, and what a recording is read with.
@@ -124,6 +126,7 @@ pub struct Pipeline {
     peers: Option<Peers>,
     decode_errors: BTreeMap<&'static str, u64>,
     lost: Lost,
+    lost_of: LostOfEach,
     dropped: Dropped,
     /// Lines of output that were dropped.
     unwritten: Arc<AtomicU64>,
@@ -177,6 +180,7 @@ impl Pipeline {
             processes: Table::new(lookup),
             decode_errors: BTreeMap::new(),
             lost: Lost::default(),
+            lost_of: LostOfEach::default(),
             dropped: Dropped::default(),
             unwritten: Arc::default(),
             tracked: 0,
@@ -236,6 +240,7 @@ impl Pipeline {
                 Err(error) => self.count_error(error),
             },
             Input::Lost(lost) => self.lost = lost,
+            Input::LostOf(of) => self.lost_of.count(of),
             Input::Dropped(dropped) => self.dropped = dropped,
             Input::Identity(json) => match Identity::from_json(json) {
                 Some(identity) => {
@@ -314,6 +319,12 @@ impl Pipeline {
         on_the_way + here.of(Evicted::Records) + here.of(Evicted::Open)
     }
 
+    /// Records that wait for the end of their interval.
+    #[must_use]
+    pub const fn waiting(&self) -> usize {
+        self.connections.waiting()
+    }
+
     /// How much was seen. Every record is received or counted as lost where it was, so this is of all
     /// connections that the kernel side has had.
     fn coverage(&self) -> Coverage {
@@ -357,6 +368,7 @@ impl Pipeline {
                 .collect(),
             seen_share: self.coverage().seen_share(),
             unwritten: self.unwritten(),
+            lost_of: self.lost_of.most(&self.processes),
             evicted: self.evicted(),
             decode_errors: self
                 .decode_errors

@@ -1,7 +1,7 @@
 //! Build, test and release tasks, one file per subcommand. This file only parses and dispatches.
 //!
-//! Exit codes: 0 done, 1 failed, 2 usage, 3 the BPF toolchain cannot be had on this machine (so
-//! that a caller can go on with the checks that need none).
+//! Exit codes: 0 done, 1 failed, 2 usage, 3 the BPF toolchain cannot be had on this machine, or it
+//! lets us load no BPF program (so that a caller can go on with the checks that need neither).
 
 mod apt;
 mod bench;
@@ -68,7 +68,7 @@ fn main() -> ExitCode {
         Ok(()) => ExitCode::SUCCESS,
         Err(error) => {
             eprintln!("xtask: error: {error:#}");
-            let unavailable = error.downcast_ref::<toolchain::Unavailable>().is_some();
+            let unavailable = error.is::<toolchain::Unavailable>() || error.is::<bench::NoBpf>();
             ExitCode::from(if unavailable { 3 } else { 1 })
         }
     }

@@ -5,13 +5,15 @@ use crate::outcome::Outcome;
 use crate::process::{cargo, is_root, print_line, say, watch};
 use crate::tally::Tally;
 use crate::workspace::Workspace;
-use crate::{soak, test_packages, test_python, vm};
+use crate::{bench, soak, test_packages, test_python, vm};
 use anyhow::{Result, bail};
 
 /// Test targets of `tracer` that run on this host.
 const TARGETS: [&str; 3] = ["live", "cli", "replay"];
 /// The one whose cases are played live and judged again from their recordings.
 const CORPUS: &str = "corpus";
+/// What the BPF programs cost, in figures that a busy machine does not change.
+const COST: &str = "cost";
 
 #[derive(clap::Args)]
 pub(crate) struct Options {
@@ -58,8 +60,10 @@ pub(crate) fn main(options: &Options) -> Result<()> {
         report.cargo_test(CORPUS, &what, &["--include-ignored"])?;
         let (outcome, tally) = soak::short(&workspace);
         report.add("soak", outcome, tally);
+        // Last of what runs here, and alone: others would be measured with it.
+        report.one(COST, bench::smoke(&workspace));
     } else {
-        for part in ["live", CORPUS, "soak"] {
+        for part in ["live", CORPUS, "soak", COST] {
             let reason = "loading BPF programs needs root".to_owned();
             report.add(part, Outcome::Skipped(reason), Tally::default());
         }
@@ -124,6 +128,15 @@ impl Report {
         };
         self.add(part, outcome, tally);
         Ok(())
+    }
+
+    /// A part that is one test.
+    fn one(&mut self, part: &str, done: Result<()>) {
+        let (passed, outcome) = match done {
+            Ok(()) => (1, Outcome::Passed),
+            Err(error) => (0, Outcome::Failed(format!("{error:#}"))),
+        };
+        self.add(part, outcome, Tally { passed, failed: 1 - passed, ..Tally::default() });
     }
 
     /// Tests passed and failed; a part that failed without a failed test counts as one.

@@ -4,7 +4,7 @@
 use anyhow::{Context as _, Result, bail};
 use aya_obj::{Object, ProgramSection};
 use tracer::probe::hook::{Hook, Kind};
-use tracer::probe::{Capacity, Settings, Status, survey};
+use tracer::probe::{Capacity, Settings, Status, programs_needed, survey};
 
 /// The programs of tracer, to know the kind of each.
 static TRACER: &[u8] = include_bytes!("../../../tracer/bpf/tracer.bpf.o");
@@ -50,12 +50,12 @@ fn sections(object: &Object, hook: &Hook, kind: Kind) -> Result<Vec<ProgramSecti
     let Some((_, names)) = hook.candidates.iter().find(|(candidate, _)| *candidate == kind) else {
         bail!("{} has no candidate of kind {}", hook.name, kind.name());
     };
-    let section = |name: &&str| {
-        let program = object.programs.get(*name);
+    let section = |name: &str| {
+        let program = object.programs.get(name);
         let program = program.with_context(|| format!("the object of tracer has no {name}"))?;
         Ok(program.section.clone())
     };
-    names.iter().map(section).collect()
+    programs_needed(names).map(section).collect()
 }
 
 #[cfg(test)]

@@ -11,25 +11,65 @@ use super::state::known;
 use super::task::{Holder, lacks_owner_facts};
 use super::{mptcp, sock};
 
-/// The FIN states. Only leaving ESTABLISHED names the first closer: a packet that waited for the
-/// socket lock is handled in task context, so the context does not.
+/// Who closes a connection, as far as a transition tells.
+#[derive(Clone, Copy, PartialEq, Eq)]
+enum Closer {
+    /// Nobody here, or it was told before.
+    Nobody,
+    /// The current task; if nobody was seen to use it before, it is the owner too.
+    Owner,
+    /// The current task, which need not be its owner: `ss -K`.
+    Stranger,
+}
+
+/// The FIN states, and CLOSE. One way through for all of them: whatever stands here twice the verifier
+/// checks twice, at each start.
 ///
 /// # Safety
 /// `sk` and `tp` typed.
 #[inline(always)]
-pub(super) unsafe fn closing(sk: *const u8, tp: *const u8, old: i32, new: i32) {
+pub(super) unsafe fn leaves(sk: *const u8, tp: *const u8, old: i32, new: i32) {
     unsafe {
         let found = find(sk as u64);
         if let Some(conn) = found
-            && (*conn).old_state == 0
-            && i32::from((*conn).state) == new
+            && was_done(conn, sk, old, new)
         {
             cold_path();
             return;
         }
-        let state = if old == tcp::SYN_RECV { old } else { new };
+        let is_end = new == tcp::CLOSE;
+        let state = if is_end || old == tcp::SYN_RECV { old } else { new };
         let Some(conn) = known(found, sk, tp, state) else { return };
         (*conn).state = new as u8;
+        let closer = if is_end { ended(conn, sk, tp, old) } else { closing(conn, sk, tp, new) };
+        if closer != Closer::Nobody {
+            close(conn, sk, tp, closer);
+        }
+        // At once, unless more facts follow within this very call of the kernel.
+        if is_end && !has_sequel(conn, old) {
+            cold_path();
+            send(conn);
+        }
+    }
+}
+
+/// Whether another copy of the program has seen this transition.
+#[inline(always)]
+unsafe fn was_done(conn: *const Conn, sk: *const u8, old: i32, new: i32) -> bool {
+    unsafe {
+        if new == tcp::CLOSE {
+            i32::from((*conn).old_state) == old && is_of(conn, sk)
+        } else {
+            (*conn).old_state == 0 && i32::from((*conn).state) == new
+        }
+    }
+}
+
+/// The FIN states. Only leaving ESTABLISHED names the first closer: a packet that waited for the
+/// socket lock is handled in task context, so the context does not.
+#[inline(always)]
+unsafe fn closing(conn: *mut Conn, sk: *const u8, tp: *const u8, new: i32) -> Closer {
+    unsafe {
         match new {
             tcp::FIN_WAIT1 => {
                 (*conn).first = first::LOCAL;
@@ -43,36 +83,46 @@ pub(super) unsafe fn closing(sk: *const u8, tp: *const u8, old: i32, new: i32) {
                         (*conn).write_seq = (*conn).write_seq.wrapping_add(1);
                     }
                 }
-                own_and_close(conn, sk, tp);
+                Closer::Owner
             }
             tcp::CLOSE_WAIT => {
                 (*conn).first = first::PEER;
                 (*conn).sent_after_peer_fin = load(tp, off::BYTES_SENT);
                 sock::first_close(conn, tp, sock::now);
+                Closer::Nobody
             }
             tcp::LAST_ACK => {
                 sock::mark_pending(conn, tp);
-                own_and_close(conn, sk, tp);
+                Closer::Owner
             }
-            tcp::CLOSING => (*conn).flags |= flags::SIMULTANEOUS,
-            _ => {}
+            tcp::CLOSING => {
+                (*conn).flags |= flags::SIMULTANEOUS;
+                Closer::Nobody
+            }
+            _ => Closer::Nobody,
         }
     }
 }
 
-/// The current task closes it; if nobody was seen to use it before, it is the owner too.
+/// Names the closer.
 #[inline(always)]
-unsafe fn own_and_close(conn: *mut Conn, sk: *const u8, tp: *const u8) {
+unsafe fn close(conn: *mut Conn, sk: *const u8, tp: *const u8, closer: Closer) {
     unsafe {
-        if mptcp::is_subflow(tp) {
+        if closer == Closer::Owner && mptcp::is_subflow(tp) {
             cold_path();
             // Not by the worker of the kernel that does it now.
-            if let Some(holder) = mptcp::closer(sk) {
+            if let Some(holder) = mptcp::closer(tp) {
                 close_by(conn, &*holder);
             }
         } else if sock::owned_by_task(sk) {
             // Not the FIN of a shutdown() that waited for the handshake: a softirq sends that.
-            close_by(conn, &Holder::current());
+            let holder = Holder::current();
+            if closer == Closer::Owner {
+                close_by(conn, &holder);
+            } else {
+                cold_path();
+                holder.close(conn);
+            }
         }
     }
 }
@@ -98,23 +148,10 @@ unsafe fn close_by(conn: *mut Conn, holder: &Holder) {
     }
 }
 
-/// Any → CLOSE. Sends at once unless more facts follow within this very call of the kernel.
-///
-/// # Safety
-/// `sk` and `tp` typed.
+/// Any → CLOSE.
 #[inline(always)]
-pub(super) unsafe fn ended(sk: *const u8, tp: *const u8, old: i32) {
+unsafe fn ended(conn: *mut Conn, sk: *const u8, tp: *const u8, old: i32) -> Closer {
     unsafe {
-        let found = find(sk as u64);
-        if let Some(conn) = found
-            && i32::from((*conn).old_state) == old
-            && is_of(conn, sk)
-        {
-            cold_path();
-            return;
-        }
-        let Some(conn) = known(found, sk, tp, old) else { return };
-        (*conn).state = tcp::CLOSE as u8;
         (*conn).old_state = old as u8;
         let now = sock::now();
         (*conn).end_ns = now;
@@ -132,20 +169,16 @@ pub(super) unsafe fn ended(sk: *const u8, tp: *const u8, old: i32) {
             sock::local(conn, sk, tp);
         }
         sock::last_facts(conn, sk, tp);
-        let task = sock::owned_by_task(sk);
-        if task {
-            (*conn).flags |= flags::TASK;
+        if !sock::owned_by_task(sk) {
+            return Closer::Nobody;
         }
-        if task && is_ended_by_call(conn, old) {
-            own_and_close(conn, sk, tp);
-        } else if task && (*conn).sk_err == ECONNABORTED {
-            cold_path();
-            // `ss -K`: not by its owner.
-            Holder::current().close(conn);
-        }
-        if !has_sequel(conn, old) {
-            cold_path();
-            send(conn);
+        (*conn).flags |= flags::TASK;
+        if is_ended_by_call(conn, old) {
+            Closer::Owner
+        } else if (*conn).sk_err == ECONNABORTED {
+            Closer::Stranger
+        } else {
+            Closer::Nobody
         }
     }
 }

@@ -2,6 +2,7 @@
 
 use core::hint::cold_path;
 
+use aya_ebpf::helpers::bpf_get_current_cgroup_id;
 use tracer_ebpf::{Conn, flags, off, opened};
 
 use super::kernel::{load, tcp};
@@ -35,18 +36,19 @@ pub(super) unsafe fn dial(sk: *const u8, tp: *const u8) {
             }
         }
         let conn = if let Some(conn) = begun {
-            sock::name(conn, sk, tcp::SYN_SENT);
-            set_owner_facts(conn);
+            sock::name(conn, sk, tp, tcp::SYN_SENT);
             conn
-        } else if let Some(conn) = sock::open(sk, opened::ACTIVE, tcp::SYN_SENT, sock::ANY) {
+        } else if let Some(conn) = sock::open(sk, tp, opened::ACTIVE, tcp::SYN_SENT, sock::ANY) {
             (*conn).open_ns = sock::now();
-            set_owner(conn);
+            (*conn).owner_tgid = tgid();
+            (*conn).owner_cgroup = bpf_get_current_cgroup_id();
             conn
         } else {
             return refuse(tgid());
         };
         (*conn).flags |= reopened;
         (*conn).write_seq = load(tp, off::WRITE_SEQ);
+        set_owner_facts(conn);
     }
 }
 
@@ -57,7 +59,7 @@ pub(super) unsafe fn dial(sk: *const u8, tp: *const u8) {
 #[inline(always)]
 pub(super) unsafe fn accept(sk: *const u8, tp: *const u8) {
     unsafe {
-        let mut conn = sock::open(sk, opened::PASSIVE, tcp::ESTABLISHED, sock::NEW);
+        let mut conn = sock::open(sk, tp, opened::PASSIVE, tcp::ESTABLISHED, sock::NEW);
         if conn.is_none()
             && let Some(before) = find(sk as u64)
         {
@@ -79,7 +81,7 @@ pub(super) unsafe fn accept(sk: *const u8, tp: *const u8) {
                 // Left by a socket whose freeing we missed.
                 send(before);
             }
-            conn = sock::open(sk, opened::PASSIVE, tcp::ESTABLISHED, sock::ANY);
+            conn = sock::open(sk, tp, opened::PASSIVE, tcp::ESTABLISHED, sock::ANY);
         }
         if let Some(conn) = conn {
             let now = sock::now();
@@ -106,7 +108,7 @@ pub(super) unsafe fn established(sk: *const u8, tp: *const u8) {
             && (*conn).old_state == 0
             && i32::from((*conn).state) != tcp::ESTABLISHED
         {
-            complete(conn, sk);
+            complete(conn, sk, tp);
             // Our SYN counts as one. Not `write_seq`: it may have carried data (TCP Fast Open).
             (*conn).write_seq = first_unacked(tp).wrapping_add(1);
             set_established(conn, sk, tp);
@@ -118,13 +120,13 @@ pub(super) unsafe fn established(sk: *const u8, tp: *const u8) {
 /// [`super::connect`] began it. The owner is named in full once it is the one that acts.
 ///
 /// # Safety
-/// `conn` must be an entry without an end, `sk` typed.
+/// `conn` must be an entry without an end, `sk` and `tp` typed.
 #[inline(always)]
-pub(super) unsafe fn complete(conn: *mut Conn, sk: *const u8) {
+pub(super) unsafe fn complete(conn: *mut Conn, sk: *const u8, tp: *const u8) {
     unsafe {
         if (*conn).netns == 0 {
             cold_path();
-            sock::name(conn, sk, i32::from((*conn).state));
+            sock::name(conn, sk, tp, i32::from((*conn).state));
         }
         if lacks_owner_facts(conn) && sock::owned_by_task(sk) && (*conn).owner_tgid == tgid() {
             cold_path();

@@ -46,7 +46,7 @@ unsafe fn on_read(sk: *const u8) {
             set_owner(conn);
             (*conn).flags |= flags::OWNER_AT_USE;
         }
-        complete(conn, sk);
+        complete(conn, sk, tp);
         if is_dialling(conn) {
             cold_path();
             complete_handshake(conn, sk, tp);
@@ -79,7 +79,7 @@ unsafe fn unseen(sk: *const u8, tp: *const u8, written: u32) -> Option<*mut Conn
         // TCP Fast Open: the data of a SYN may be read before the handshake is over.
         let is_new = state == tcp::SYN_RECV;
         let opened = if is_new { opened::PASSIVE } else { opened::PREEXISTING };
-        let Some(conn) = sock::open(sk, opened, state, sock::NEW) else {
+        let Some(conn) = sock::open(sk, tp, opened, state, sock::NEW) else {
             refuse(tgid());
             return None;
         };

@@ -90,7 +90,7 @@ unsafe fn connection(sk: *const u8, task: *const u8, state: i32) {
             }
             return;
         }
-        let Some(conn) = sock::open(sk, opened::PREEXISTING, state, sock::NEW) else {
+        let Some(conn) = sock::open(sk, tp, opened::PREEXISTING, state, sock::NEW) else {
             return refuse(0);
         };
         (*conn).write_seq = load(tp, off::WRITE_SEQ);

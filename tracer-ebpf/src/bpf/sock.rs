@@ -17,6 +17,10 @@ pub(super) fn now() -> u64 {
 }
 
 /// The TCP part; NULL for request and time-wait socks.
+///
+/// Fields that are pointers are read through it and not through a hook's argument, where there is the
+/// choice: for each such read the verifier asks whether what is found there can be trusted, which
+/// searches all names of the kernel's types several times. It took most of the time to load.
 #[inline(always)]
 pub(super) unsafe fn tcp_sock(sk: *const u8) -> *const u8 {
     unsafe { bpf_skc_to_tcp_sock(sk.cast_mut().cast()) }.cast::<u8>().cast_const()
@@ -67,13 +71,19 @@ pub(super) fn blank(key: u64, how: u64) -> Option<*mut Conn> {
 /// new.
 ///
 /// # Safety
-/// `sk` must be a typed, full socket.
+/// `sk` must be a typed, full socket, `tp` the same from [`tcp_sock`].
 #[inline(always)]
-pub(super) unsafe fn open(sk: *const u8, opened: u8, state: i32, how: u64) -> Option<*mut Conn> {
+pub(super) unsafe fn open(
+    sk: *const u8,
+    tp: *const u8,
+    opened: u8,
+    state: i32,
+    how: u64,
+) -> Option<*mut Conn> {
     let conn = blank(sk as u64, how)?;
     unsafe {
         (*conn).opened = opened;
-        name(conn, sk, state);
+        name(conn, sk, tp, state);
     }
     Some(conn)
 }
@@ -81,15 +91,15 @@ pub(super) unsafe fn open(sk: *const u8, opened: u8, state: i32, how: u64) -> Op
 /// What is known from the beginning: who the other end is, and where.
 ///
 /// # Safety
-/// `conn` valid for writes, `sk` a typed, full socket.
+/// `conn` valid for writes, `sk` a typed, full socket, `tp` the same from [`tcp_sock`].
 #[inline(always)]
-pub(super) unsafe fn name(conn: *mut Conn, sk: *const u8, state: i32) {
+pub(super) unsafe fn name(conn: *mut Conn, sk: *const u8, tp: *const u8, state: i32) {
     unsafe {
         (*conn).state = state as u8;
         if (*conn).cookie == 0 {
             (*conn).cookie = cookie(sk);
         }
-        netns(conn, sk);
+        netns(conn, tp);
         peer(conn, sk);
     }
 }
@@ -254,7 +264,7 @@ pub(super) unsafe fn last_facts(conn: *mut Conn, sk: *const u8, tp: *const u8) {
         if bits & SOCK_LINGER != 0 && load::<u64>(sk, off::LINGERTIME) == 0 {
             facts |= flags::LINGER0;
         }
-        if load::<u64>(sk, off::SOCKET) == 0 {
+        if load::<u64>(tp, off::SOCKET) == 0 {
             facts |= flags::NO_SOCKET;
         }
         (*conn).flags |= facts;

@@ -9,7 +9,7 @@ use aya_log_ebpf::trace;
 use tracer_ebpf::{Conn, off, opened};
 
 use super::copies::{self, Copy, Program};
-use super::end::{closing, ended};
+use super::end::leaves;
 use super::kernel::{IPPROTO_MPTCP, load, tcp};
 use super::maps::{refuse, send, was_full};
 use super::open::{accept, complete, complete_handshake, dial, established, is_dialling};
@@ -65,11 +65,14 @@ unsafe fn on_state(sk: *const u8, old: i32, new: i32) {
             tcp::SYN_SENT => dial(sk, tp),
             tcp::ESTABLISHED if old == tcp::SYN_RECV => accept(sk, tp),
             tcp::ESTABLISHED => established(sk, tp),
-            tcp::FIN_WAIT1 | tcp::CLOSE_WAIT | tcp::LAST_ACK | tcp::CLOSING | tcp::FIN_WAIT2 => {
-                closing(sk, tp, old, new);
-            }
             // From LISTEN there is no connection to end.
-            tcp::CLOSE if is_connection(old) => ended(sk, tp, old),
+            tcp::CLOSE if !is_connection(old) => {}
+            tcp::FIN_WAIT1
+            | tcp::CLOSE_WAIT
+            | tcp::LAST_ACK
+            | tcp::CLOSING
+            | tcp::FIN_WAIT2
+            | tcp::CLOSE => leaves(sk, tp, old, new),
             _ => {}
         }
     }
@@ -106,7 +109,7 @@ pub(super) unsafe fn known(
     unsafe {
         if let Some(conn) = found {
             if (*conn).old_state == 0 {
-                complete(conn, sk);
+                complete(conn, sk, tp);
                 if state != tcp::SYN_SENT && is_dialling(conn) {
                     cold_path();
                     complete_handshake(conn, sk, tp);
@@ -122,7 +125,7 @@ pub(super) unsafe fn known(
         cold_path();
         // A handshake that is over had an entry, if it was made while we watched.
         let opened = if state == tcp::SYN_RECV { opened::PASSIVE } else { opened::PREEXISTING };
-        let Some(conn) = sock::open(sk, opened, state, sock::ANY) else {
+        let Some(conn) = sock::open(sk, tp, opened, state, sock::ANY) else {
             refuse(0);
             return None;
         };

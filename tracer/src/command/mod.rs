@@ -4,6 +4,7 @@ mod check;
 mod demo;
 mod diagnose;
 mod exec;
+mod interval;
 mod observe;
 mod outbox;
 mod record;

@@ -12,7 +12,7 @@ use tokio::time::{Instant, sleep, sleep_until};
 
 use super::exec::Group;
 use super::outbox::Outlook;
-use super::{Error, terminal};
+use super::{Error, interval, terminal};
 use crate::cli::{self, ReaderPriority};
 use crate::clock::Clock;
 use crate::connection::Tick;
@@ -21,13 +21,6 @@ use crate::pipeline::{Fed, Pipeline, Selection, Setting};
 use crate::probe::{self, Capacity, Host};
 use crate::process::{self, Identity, Lookup, Scan};
 use crate::source::{Input, Kernel, Reading};
-
-/// Shortest interval between snapshots of the open connections.
-const TICK: Duration = Duration::from_secs(1);
-/// One in this many parts of the time may go into snapshots: with very many connections they come
-/// less often, but still often enough to see something grow.
-const SNAPSHOT_SHARE: u32 = 20;
-const LONGEST_TICK: Duration = Duration::from_secs(5);
 
 /// What the caller is told about.
 pub(super) enum Progress<'a> {
@@ -140,25 +133,28 @@ impl Loop<'_> {
         on: &mut dyn FnMut(&Pipeline, Progress<'_>) -> Result<(), Error>,
     ) -> Result<T, Error> {
         let mut stop = std::pin::pin!(stop);
-        let mut due = Instant::now() + TICK;
+        let mut began = Instant::now();
+        let mut due = began + interval::SHORTEST;
         loop {
             tokio::select! {
                 done = &mut stop => return self.tick(true, on).map(|_| done),
                 () = sleep_until(due) => {
-                    let began = Instant::now();
-                    let taken = self.tick(false, on)?;
-                    due = began + (taken * SNAPSHOT_SHARE).clamp(TICK, LONGEST_TICK);
+                    began = Instant::now();
+                    due = began + self.tick(false, on)?;
                 }
                 () = self.kernel.filled() => {
                     self.admit();
                     let pipeline = &mut *self.pipeline;
                     self.kernel.take(&mut |input| feed(pipeline, input, on))?;
+                    if self.pipeline.waiting() >= interval::MANY {
+                        due = due.min(began + interval::SHORTEST);
+                    }
                 }
             }
         }
     }
 
-    /// Ends an interval; how long its snapshot took.
+    /// Ends an interval; how long the next one may be.
     fn tick(
         &mut self,
         is_last: bool,
@@ -172,7 +168,15 @@ impl Loop<'_> {
         self.admit();
         let pipeline = &mut *self.pipeline;
         self.kernel.settle(&mut |input| feed(pipeline, input, on))?;
-        feed(self.pipeline, Input::Tick { now_ns, is_last }, on).map(|()| taken)
+        let (mut open, mut ended) = (0, 0);
+        let mut counted = |pipeline: &Pipeline, progress: Progress<'_>| {
+            if let Progress::Tick(tick) = &progress {
+                (open, ended) = (tick.live.len(), tick.ended.len());
+            }
+            on(pipeline, progress)
+        };
+        feed(self.pipeline, Input::Tick { now_ns, is_last }, &mut counted)?;
+        Ok(interval::next(taken, began.elapsed().saturating_sub(taken), open, ended))
     }
 
     /// Takes in control groups that were made since.

@@ -87,6 +87,12 @@ impl Connections {
         }
     }
 
+    /// Records that wait for the end of their interval.
+    #[must_use]
+    pub const fn waiting(&self) -> usize {
+        self.ended.len()
+    }
+
     /// Which bounds were met.
     #[must_use]
     pub fn evicted(&self) -> Evictions {

@@ -2,7 +2,7 @@
 
 use std::collections::HashMap;
 
-use aya::maps::PerCpuArray;
+use aya::maps::{PerCpuArray, PerCpuHashMap};
 use aya::{Btf as AttachBtf, Ebpf, EbpfLoader};
 use aya_log::EbpfLogger;
 use tracer_ebpf::{FIELD_COUNT, names};
@@ -134,7 +134,7 @@ impl Attempt {
         let mut map = |name| self.programs.take_map(name).ok_or(Error::NoMap(name));
         let conns = if self.is_plain { names::PLAIN_CONNS } else { names::CONNS };
         let (records, table) = (map(names::RECORDS)?, map(conns)?);
-        let lost = map(names::LOST)?;
+        let (lost, lost_of) = (map(names::LOST)?, map(names::LOST_OF)?);
         let attached = Attached {
             table: Table::try_from(table)?,
             knows_starts: self.knows_starts,
@@ -144,6 +144,7 @@ impl Attempt {
                 settings.capacity.connections
             },
             lost: PerCpuArray::try_from(lost)?,
+            lost_of: PerCpuHashMap::try_from(lost_of)?,
             hooks: self.hooks,
             is_plain: self.is_plain,
             log,
@@ -196,7 +197,7 @@ fn attach_hook(
         if skip(kind) {
             continue;
         }
-        let mut set = set.iter().filter(|program| preemption::needs(program));
+        let mut set = preemption::needed(set);
         match set.try_for_each(|program| attach_program(programs, kind, program, hook.name, btf)) {
             Ok(()) => return Status::Attached(kind),
             Err(error) => {

@@ -2,7 +2,7 @@
 
 use std::collections::HashMap;
 
-use aya::maps::{HashMap as BpfHashMap, MapData, PerCpuArray, RingBuf};
+use aya::maps::{HashMap as BpfHashMap, MapData, PerCpuArray, PerCpuHashMap, RingBuf};
 use aya::{Btf as AttachBtf, Ebpf};
 use aya_log::EbpfLogger;
 use tracer_ebpf::Conn;
@@ -47,6 +47,8 @@ pub struct Attached {
     pub max_connections: u32,
     /// Kernel-side losses, by `tracer_ebpf::Loss`.
     pub lost: PerCpuArray<MapData, u64>,
+    /// Lost connections by process, 0 for those of none.
+    pub lost_of: PerCpuHashMap<MapData, u32, u64>,
     /// Verdict on each hook, in attach order.
     pub hooks: Vec<HookStatus>,
     /// Without types: records are marked, and lack what only these tell.

@@ -21,6 +21,7 @@ mod walk;
 pub use capacity::{Capacity, Host};
 pub use loader::{Attached, HookStatus, Records, Settings, Survey, Table, attach, survey};
 pub use ports::{Ports, Reuse};
+pub use preemption::needed as programs_needed;
 pub use preflight::lockdown;
 pub use status::Status;
 

@@ -11,8 +11,13 @@ const FOR_PREEMPTED: [&str; 2] = ["set_state_again", "read_again"];
 /// The first version that is not known to disable preemption.
 const FIRST: (u32, u32) = (6, 19);
 
+/// Those of `programs` that are attached on the running kernel.
+pub fn needed(programs: &'static [&'static str]) -> impl Iterator<Item = &'static str> {
+    programs.iter().copied().filter(|program| needs(program))
+}
+
 /// Whether this program must be attached on the running kernel.
-pub(super) fn needs(program: &str) -> bool {
+fn needs(program: &str) -> bool {
     let system = rustix::system::uname();
     !FOR_PREEMPTED.contains(&program)
         || may_preempt(&system.release().to_string_lossy(), &system.version().to_string_lossy())

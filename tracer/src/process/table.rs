@@ -119,6 +119,13 @@ impl Table {
     pub fn get(&self, id: ProcessId) -> Option<&Identity> {
         self.known.get(&id)
     }
+
+    /// The last process that is known to have had this number. Looks at all: not for every connection.
+    #[must_use]
+    pub fn latest(&self, pid: u32) -> Option<&Identity> {
+        let named = self.known.values().filter(|identity| identity.id.pid == pid);
+        named.max_by_key(|identity| identity.id.start_ns)
+    }
 }
 
 /// Fills in what /proc knows, if the process there is the same one.

@@ -45,6 +45,8 @@ pub struct Health {
     pub unwritten: u64,
     /// Reason → records that could not be kept or delivered; zeros too, they were counted.
     pub lost: Vec<(String, u64)>,
+    /// Processes whose connections the kernel side had no room for: those that lost most, most first.
+    pub lost_of: Vec<LostConnections>,
     /// Tables of userspace that were full, and what did not fit.
     pub evicted: Evictions,
     /// Kind → records that could not be decoded.
@@ -57,6 +59,17 @@ pub struct Health {
     pub version: String,
     /// Kernel release, as `uname -r`.
     pub kernel: String,
+}
+
+/// Connections of one process for which the kernel side had no room.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct LostConnections {
+    /// Thread group id, as the kernel has it; `None` for those that nobody is known to own.
+    pub pid: Option<u32>,
+    /// Its name, if it is known.
+    pub comm: Option<String>,
+    /// How many.
+    pub connections: u64,
 }
 
 impl Health {

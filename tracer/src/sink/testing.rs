@@ -41,6 +41,7 @@ pub(crate) fn health() -> Health {
         seen_share: None,
         unwritten: 0,
         lost: lost.collect(),
+        lost_of: Vec::new(),
         evicted: Evictions::default(),
         decode_errors: Vec::new(),
         connections_tracked: 4,

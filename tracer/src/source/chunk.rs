@@ -51,7 +51,7 @@ impl Chunk {
 
 #[cfg(test)]
 mod tests {
-    use super::super::Dropped;
+    use super::super::{Dropped, LostOf};
     use super::*;
 
     #[test]
@@ -61,6 +61,7 @@ mod tests {
             Input::Live(&[]),
             Input::Identity("{}"),
             Input::Lost([7, 0, u64::MAX, 9]),
+            Input::LostOf(LostOf { tgid: 7, connections: u64::MAX }),
             Input::Dropped(Dropped { connections: 1, late: u64::MAX }),
             Input::Tick { now_ns: 5, is_last: false },
             Input::Record(&[4]),

@@ -5,7 +5,7 @@ use std::io::{self, Write};
 
 use bytes::Buf;
 
-use super::{Dropped, Input, Lost};
+use super::{Dropped, Input, Lost, LostOf};
 
 /// What a file begins with: no input.
 pub(super) const META: u8 = 1;
@@ -15,6 +15,7 @@ const IDENTITY: u8 = 4;
 const LOST: u8 = 5;
 const TICK: u8 = 6;
 const DROPPED: u8 = 7;
+const LOST_OF: u8 = 8;
 
 /// Bytes before the payload.
 pub(super) const HEAD: usize = 5;
@@ -50,6 +51,12 @@ pub(super) fn put_input(out: &mut impl Write, input: Input<'_>) -> io::Result<()
             bytes[8..].copy_from_slice(&late.to_le_bytes());
             put(out, DROPPED, &bytes)
         }
+        Input::LostOf(LostOf { tgid, connections }) => {
+            let mut bytes = [0; 12];
+            bytes[..4].copy_from_slice(&tgid.to_le_bytes());
+            bytes[4..].copy_from_slice(&connections.to_le_bytes());
+            put(out, LOST_OF, &bytes)
+        }
         Input::Tick { now_ns, is_last } => {
             let mut bytes = [u8::from(is_last); 9];
             bytes[..8].copy_from_slice(&now_ns.to_le_bytes());
@@ -77,6 +84,11 @@ pub(super) fn input(kind: u8, payload: &[u8]) -> Option<Input<'_>> {
             let connections = buf.try_get_u64_le().ok()?;
             let late = buf.try_get_u64_le().ok()?;
             buf.is_empty().then_some(Input::Dropped(Dropped { connections, late }))
+        }
+        LOST_OF => {
+            let tgid = buf.try_get_u32_le().ok()?;
+            let connections = buf.try_get_u64_le().ok()?;
+            buf.is_empty().then_some(Input::LostOf(LostOf { tgid, connections }))
         }
         TICK => {
             let now_ns = buf.try_get_u64_le().ok()?;

@@ -9,7 +9,7 @@ use tracer_ebpf::{Conn, Loss, flags, opened};
 
 use super::drain::{Drain, Reading};
 use super::namespaces::Namespaces;
-use super::{Input, Lost, Priority};
+use super::{Input, Lost, LostOf, Priority, table};
 use crate::clock::Clock;
 use crate::probe::{Attached, Records};
 
@@ -133,18 +133,16 @@ impl Kernel {
         }
         self.namespaces.begin();
         let now_ns = Clock::monotonic_ns();
-        // The walk begins anew where its place was deleted; entries it yields twice count once.
-        let most = 2 * self.attached.max_connections as usize;
-        for entry in self.attached.table.iter().take(most) {
-            let (_, bytes) = entry.map_err(Error::Map)?;
-            if is_being_made(&bytes) {
-                continue;
+        let Self { attached, namespaces, has_unowned, .. } = self;
+        let most = 2 * attached.max_connections as usize;
+        table::read(&attached.table, most, &mut |bytes| {
+            if is_being_made(bytes) {
+                return Ok(());
             }
-            self.namespaces.meet(&bytes);
-            self.has_unowned |= is_unowned(&bytes, now_ns);
-            on(Input::Live(&bytes))?;
-        }
-        Ok(())
+            namespaces.meet(bytes);
+            *has_unowned |= is_unowned(bytes, now_ns);
+            on(Input::Live(bytes))
+        })
     }
 
     /// Yields all records that are in the ring by now, then the losses. After a snapshot: an entry
@@ -160,7 +158,14 @@ impl Kernel {
             self.drain.end();
         }
         self.take(on)?;
-        on(Input::Lost(self.lost().map_err(Error::Map)?))?;
+        let lost = self.lost().map_err(Error::Map)?;
+        on(Input::Lost(lost))?;
+        if lost.iter().any(|count| *count > 0) {
+            for entry in &self.attached.lost_of {
+                let (tgid, counts) = entry.map_err(Error::Map)?;
+                on(Input::LostOf(LostOf { tgid, connections: counts.iter().sum() }))?;
+            }
+        }
         on(Input::Dropped(self.drain.queue().dropped()))
     }
 

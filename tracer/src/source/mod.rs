@@ -10,6 +10,7 @@ mod namespaces;
 mod pace;
 mod priority;
 mod queue;
+mod table;
 
 pub use chunk::Chunk;
 pub use drain::Reading;
@@ -21,6 +22,15 @@ use tracer_ebpf::Loss;
 
 /// Kernel-side losses so far, by [`Loss`].
 pub type Lost = [u64; Loss::COUNT as usize];
+
+/// Kernel-side losses of one process so far.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct LostOf {
+    /// Thread group id; 0 for connections that nobody is known to own.
+    pub tgid: u32,
+    /// Its connections for which the table or the ring had no room.
+    pub connections: u64,
+}
 
 /// What tracer itself could not keep up with so far, in userspace.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
@@ -59,6 +69,8 @@ pub enum Input<'a> {
     Live(&'a [u8]),
     /// Kernel-side losses so far.
     Lost(Lost),
+    /// How many of them were connections of one process.
+    LostOf(LostOf),
     /// Losses of tracer itself so far; a recording without them knows of none.
     Dropped(Dropped),
     /// A process first seen in this interval, as a JSON object: recorded files only.

@@ -2,7 +2,7 @@
 //! if nobody stops it. Knows nothing of what it says.
 
 use anyhow::{Context as _, Result, bail};
-use rustix::process::{Pid, Signal, kill_process};
+use rustix::process::{Pid, Signal, WaitId, WaitIdOptions, kill_process, waitid};
 use std::collections::BTreeSet;
 use std::io::Read as _;
 use std::process::{Child, ChildStdin, ChildStdout, Command, ExitStatus, Stdio};
@@ -31,6 +31,15 @@ pub(crate) struct Heard {
     pub(super) lines: u64,
     /// The last ones, whole.
     pub(super) tail: String,
+}
+
+/// What is known of a program that has ended.
+#[derive(Debug)]
+pub(crate) struct Ended {
+    pub(super) status: ExitStatus,
+    pub(super) heard: Heard,
+    /// CPU time of all its threads.
+    pub(super) cpu_seconds: f64,
 }
 
 impl Background {
@@ -102,14 +111,26 @@ impl Background {
         parse_cpu(&text).with_context(|| format!("no CPU times of {}", self.name))
     }
 
-    /// Sends SIGINT, waits for its end, and returns all it said.
-    pub(super) fn stop(mut self) -> Result<(ExitStatus, Heard)> {
-        let pid = Pid::from_raw(i32::try_from(self.pid())?).context("no pid")?;
-        kill_process(pid, Signal::INT)?;
+    /// Sends SIGINT, and waits for its end.
+    pub(super) fn stop(self) -> Result<Ended> {
+        kill_process(self.raw_pid()?, Signal::INT)?;
+        self.wait()
+    }
+
+    /// Waits for its end.
+    pub(super) fn wait(mut self) -> Result<Ended> {
+        // Until it is waited for in earnest, the times of all its threads can be read.
+        let only_look = WaitIdOptions::EXITED | WaitIdOptions::NOWAIT;
+        waitid(WaitId::Pid(self.raw_pid()?), only_look)?;
+        let cpu_seconds = self.cpu_seconds()?;
         let status = self.child.wait()?;
         let heard = self.listener.take().map(JoinHandle::join);
         let heard = heard.and_then(Result::ok).context("its output was not read")?;
-        Ok((status, heard))
+        Ok(Ended { status, heard, cpu_seconds })
+    }
+
+    fn raw_pid(&self) -> Result<Pid> {
+        Pid::from_raw(i32::try_from(self.pid())?).context("no pid")
     }
 }
 
@@ -186,9 +207,9 @@ mod tests {
         assert_eq!(program.line(patience).unwrap().1, "one");
         assert_eq!(program.line(patience).unwrap().1, "two");
         thread::sleep(Duration::from_millis(200));
-        let (status, heard) = program.stop().unwrap();
-        assert!(!status.success());
-        assert_eq!(heard, Heard { lines: 3, tail: "one\ntwo\nthree\n".to_owned() });
+        let ended = program.stop().unwrap();
+        assert!(!ended.status.success());
+        assert_eq!(ended.heard, Heard { lines: 3, tail: "one\ntwo\nthree\n".to_owned() });
     }
 
     #[test]

@@ -6,12 +6,13 @@ use crate::process::probe;
 use anyhow::{Context as _, Result};
 use serde_json::Value;
 use std::collections::{BTreeMap, BTreeSet};
+use std::fs::{self, File};
 use std::path::Path;
-use std::process::{Command, Stdio};
+use std::process::Command;
 use std::time::Duration;
 
-/// Longer than any of them takes to start.
-const PATIENCE: Duration = Duration::from_secs(30);
+/// Longer than any of them takes to start, also on a machine that does much else.
+const PATIENCE: Duration = Duration::from_mins(2);
 
 /// One that is measured.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
@@ -107,16 +108,11 @@ impl Contender {
             }
             Self::Tcplife => {
                 let path = libbpf_tcplife().context("tcplife of libbpf-tools is not installed")?;
-                let mut peer = Background::start(&mut with_tracefs(&[&path]), 0)?;
-                peer.settle(PATIENCE)?;
-                peer
+                peer(tools, &[&path])?
             }
             Self::BpftraceTcplife => {
                 let script = which("tcplife.bt").context("tcplife.bt is not installed")?;
-                let mut command = with_tracefs(&["bpftrace", &script]);
-                let mut peer = Background::start(command.stderr(Stdio::null()), 0)?;
-                peer.settle(PATIENCE)?;
-                peer
+                peer(tools, &["bpftrace", &script])?
             }
         };
         let programs = background.fd_numbers("prog_id:")?;
@@ -129,6 +125,20 @@ fn told(line: &str) -> Option<BTreeMap<u64, String>> {
     let line: Value = serde_json::from_str(line).ok()?;
     let programs = line["programs"].as_array()?.iter();
     programs.map(|one| Some((one["id"].as_u64()?, one["hook"].as_str()?.to_owned()))).collect()
+}
+
+/// A tool of others, once its programs are attached. What it complains of is told if it fails.
+fn peer(tools: &Tools, words: &[&str]) -> Result<Background> {
+    fs::create_dir_all(&tools.scratch)?;
+    let complaints = tools.scratch.join("peer.stderr");
+    let mut command = with_tracefs(words);
+    let mut peer = Background::start(command.stderr(File::create(&complaints)?), 0)?;
+    peer.settle(PATIENCE).with_context(|| {
+        let text = fs::read_to_string(&complaints).unwrap_or_default();
+        let error = text.lines().find(|line| line.contains("rror")).or(text.lines().last());
+        error.unwrap_or("it says nothing").to_owned()
+    })?;
+    Ok(peer)
 }
 
 /// A command that has classic tracepoints, which these tools attach to: where nobody has mounted
@@ -145,7 +155,7 @@ fn with_tracefs(words: &[&str]) -> Command {
 /// Debian's bcc tools have a tcplife too, which is another program; theirs is a script.
 fn libbpf_tcplife() -> Option<String> {
     let path = which("tcplife")?;
-    let head = std::fs::read(&path).ok()?;
+    let head = fs::read(&path).ok()?;
     head.starts_with(b"\x7fELF").then_some(path)
 }
 

@@ -1,8 +1,9 @@
 //! The parts about BPF run time, told: per connection, per event, per exchange, hook by hook.
 
 use super::contender::Contender;
+use super::goal::Goal;
 use super::load::Load;
-use super::report::{Bound, Report, Section, short, spread};
+use super::report::{Report, Section, short, spread};
 use super::runtime::{Slice, Slices, over, play, ratio};
 use super::spread::{Spread, round};
 use super::tools::Tools;
@@ -11,13 +12,13 @@ use serde_json::{Map, Value, json};
 use std::collections::BTreeMap;
 
 /// Keep-alive connections that are busy at one time.
-const BUSY: u32 = 64;
+pub(super) const BUSY: u32 = 64;
 
 /// Run time while connections come and go.
 pub(crate) fn connections(
     tools: &Tools,
     contenders: &[Contender],
-    (rounds, seconds): (u32, f64),
+    (rounds, seconds): (u32, u32),
     report: &mut Report,
 ) -> Result<()> {
     let slices = play(tools, contenders, Load::Churn { seconds, rate: None }, rounds)?;
@@ -73,16 +74,8 @@ pub(crate) fn connections(
     let to = |other| {
         own.and_then(|own| times(&slices, own, other, Slice::ns_per_connection)).map(|s| s.median)
     };
-    report.target(
-        "BPF ns per connection, by empty programs on the same hooks",
-        Bound::AtMost(5.0, "×"),
-        to(Contender::Floor),
-    );
-    report.target(
-        "BPF ns per connection, by libbpf-tools tcplife",
-        Bound::AtMost(0.35, "×"),
-        to(Contender::Tcplife),
-    );
+    report.measured(Goal::ByFloor, to(Contender::Floor));
+    report.measured(Goal::ByTcplife, to(Contender::Tcplife));
     Ok(())
 }
 
@@ -90,7 +83,7 @@ pub(crate) fn connections(
 pub(crate) fn exchanges(
     tools: &Tools,
     contenders: &[Contender],
-    (rounds, seconds): (u32, f64),
+    (rounds, seconds): (u32, u32),
     report: &mut Report,
 ) -> Result<()> {
     let load = Load::Exchange { seconds, connections: BUSY };
@@ -122,11 +115,7 @@ pub(crate) fn exchanges(
     report.section(section);
     report.put("bpf_per_exchange", Value::Object(document));
     let own = slices.get(&Contender::Tracer).and_then(|own| over(own, Slice::ns_per_exchange));
-    report.target(
-        "BPF ns per exchange, both sockets",
-        Bound::AtMost(130.0, "ns"),
-        own.map(|spread| spread.median),
-    );
+    report.measured(Goal::PerExchange, own.map(|spread| spread.median));
     Ok(())
 }
 
@@ -149,21 +138,18 @@ fn by_program(slices: &Slices, unit: &str, count: impl Fn(&Slice) -> u64) -> Sec
     let Some(own) = slices.get(&Contender::Tracer) else { return section };
     let floor = slices.get(&Contender::Floor).map(|floor| hooks(floor)).unwrap_or_default();
     let units: u64 = own.iter().map(count).sum();
-    for (hook, total) in hooks(own) {
+    for (hook, total) in hooks(own).into_iter().filter(|(_, total)| total.events > 0) {
         let idle = floor.get(&hook).filter(|floor| floor.events > 0);
         section.row([
             hook,
             total.programs.to_string(),
             short(total.ns as f64 / units as f64),
             short(total.events as f64 / units as f64),
-            if total.events > 0 {
-                short(total.ns as f64 / total.events as f64)
-            } else {
-                "-".into()
-            },
+            short(total.ns as f64 / total.events as f64),
             idle.map_or_else(|| "-".into(), |floor| short(floor.ns as f64 / floor.events as f64)),
         ]);
     }
+    section.note("A hook that the load does not reach is left out.");
     section
 }
 

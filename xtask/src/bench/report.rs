@@ -1,6 +1,7 @@
 //! What is told in the end: tables for people, and the same figures as JSON. Measures nothing.
 
-use super::spread::Spread;
+use super::goal::{Bound, Goal};
+use super::spread::{Spread, round};
 use crate::process::print_line;
 use comfy_table::{CellAlignment, Table, presets};
 use serde_json::{Map, Value, json};
@@ -14,29 +15,18 @@ pub(crate) struct Section {
     notes: Vec<String>,
 }
 
-/// What `tracer` is to cost at most, or to do at least.
-#[derive(Clone, Debug, PartialEq)]
-pub(crate) struct Target {
-    /// Of what.
-    pub(super) what: &'static str,
-    /// The bound.
-    pub(super) bound: Bound,
-    /// What was measured, `None` if it was not.
-    pub(super) measured: Option<f64>,
-}
-
-/// A bound with its unit.
+/// A goal, and what was measured of it; `None` if it was not.
 #[derive(Clone, Copy, Debug, PartialEq)]
-pub(crate) enum Bound {
-    AtMost(f64, &'static str),
-    AtLeast(f64, &'static str),
+struct Target {
+    goal: Goal,
+    measured: Option<f64>,
 }
 
 /// All that was measured.
 #[derive(Default)]
 pub(crate) struct Report {
     sections: Vec<Section>,
-    targets: Vec<Target>,
+    measured: Vec<(Goal, Option<f64>)>,
     json: Map<String, Value>,
 }
 
@@ -69,14 +59,11 @@ impl Section {
 }
 
 impl Target {
-    pub(super) fn is_met(&self) -> Option<bool> {
-        self.measured.map(|measured| match self.bound {
-            Bound::AtMost(bound, _) => measured <= bound,
-            Bound::AtLeast(bound, _) => measured >= bound,
-        })
+    fn is_met(self) -> Option<bool> {
+        self.measured.map(|measured| self.goal.bound().is_met_by(measured))
     }
 
-    fn verdict(&self) -> &'static str {
+    fn verdict(self) -> &'static str {
         match self.is_met() {
             Some(true) => "met",
             Some(false) => "NOT MET",
@@ -84,17 +71,17 @@ impl Target {
         }
     }
 
-    fn json(&self) -> Value {
-        let (least, most, unit) = match self.bound {
+    fn json(self) -> Value {
+        let (least, most, unit) = match self.goal.bound() {
             Bound::AtMost(bound, unit) => (None, Some(bound), unit),
             Bound::AtLeast(bound, unit) => (Some(bound), None, unit),
         };
         let mut line = Map::new();
-        line.insert("what".into(), self.what.into());
+        line.insert("what".into(), self.goal.what().into());
         let values = [("at_least", least), ("at_most", most), ("measured", self.measured)];
         for (key, value) in values {
             if let Some(value) = value {
-                line.insert(key.into(), super::spread::round(value).into());
+                line.insert(key.into(), round(value).into());
             }
         }
         line.insert("unit".into(), unit.into());
@@ -105,28 +92,21 @@ impl Target {
     }
 }
 
-impl Bound {
-    fn text(self) -> String {
-        match self {
-            Self::AtMost(bound, unit) => format!("≤ {bound} {unit}"),
-            Self::AtLeast(bound, unit) => format!("≥ {bound} {unit}"),
-        }
-    }
-
-    const fn unit(self) -> &'static str {
-        match self {
-            Self::AtMost(_, unit) | Self::AtLeast(_, unit) => unit,
-        }
-    }
-}
-
 impl Report {
     pub(super) fn section(&mut self, section: Section) {
         self.sections.push(section);
     }
 
-    pub(super) fn target(&mut self, what: &'static str, bound: Bound, measured: Option<f64>) {
-        self.targets.push(Target { what, bound, measured });
+    pub(super) fn measured(&mut self, goal: Goal, measured: Option<f64>) {
+        self.measured.push((goal, measured));
+    }
+
+    /// Every goal, those not measured included.
+    fn targets(&self) -> impl Iterator<Item = Target> {
+        Goal::ALL.into_iter().map(|goal| {
+            let found = self.measured.iter().rev().find(|(other, _)| *other == goal);
+            Target { goal, measured: found.and_then(|(_, measured)| *measured) }
+        })
     }
 
     /// A key of the JSON document.
@@ -140,12 +120,15 @@ impl Report {
             section.print();
         }
         let mut targets = Section::new("Targets", &["what", "target", "measured", "verdict"]);
-        for target in &self.targets {
-            let unit = target.bound.unit();
-            let measured =
-                target.measured.map_or_else(String::new, |v| format!("{} {unit}", short(v)));
-            let verdict = target.verdict().to_owned();
-            targets.row([target.what.to_owned(), target.bound.text(), measured, verdict]);
+        for target in self.targets() {
+            let bound = target.goal.bound();
+            let measured = |value| format!("{} {}", short(value), bound.unit());
+            targets.row([
+                target.goal.what().to_owned(),
+                bound.text(),
+                target.measured.map_or_else(String::new, measured),
+                target.verdict().to_owned(),
+            ]);
         }
         targets.print();
     }
@@ -153,7 +136,7 @@ impl Report {
     /// The whole document.
     pub(super) fn json(&self) -> Value {
         let mut document = self.json.clone();
-        let targets = self.targets.iter().map(Target::json).collect();
+        let targets = self.targets().map(Target::json).collect();
         document.insert("targets".into(), Value::Array(targets));
         json!(document)
     }
@@ -181,23 +164,22 @@ pub(super) fn spread(spread: Option<Spread>) -> String {
 mod tests {
     use super::*;
 
-    fn target(bound: Bound, measured: Option<f64>) -> Target {
-        Target { what: "x", bound, measured }
-    }
-
-    #[test]
-    fn a_target_is_met_at_its_bound_and_not_beyond() {
-        let most = Bound::AtMost(5.0, "ns");
-        assert_eq!(target(most, Some(5.0)).is_met(), Some(true));
-        assert_eq!(target(most, Some(5.1)).is_met(), Some(false));
-        assert_eq!(target(Bound::AtLeast(0.95, ""), Some(0.9)).is_met(), Some(false));
-    }
-
     #[test]
     fn what_was_not_measured_is_neither_met_nor_missed() {
-        let target = target(Bound::AtMost(5.0, "ns"), None);
+        let target = Target { goal: Goal::ByFloor, measured: None };
         assert_eq!((target.is_met(), target.verdict()), (None, "not measured"));
-        assert_eq!(target.json(), json!({ "what": "x", "at_most": 5.0, "unit": "ns" }));
+        let line = target.json();
+        assert_eq!((line.get("measured"), line.get("met")), (None, None));
+    }
+
+    #[test]
+    fn every_goal_is_in_the_report_and_the_last_figure_counts() {
+        let mut report = Report::default();
+        report.measured(Goal::ByFloor, Some(9.0));
+        report.measured(Goal::ByFloor, Some(4.0));
+        let targets = report.json()["targets"].clone();
+        assert_eq!(targets.as_array().map(Vec::len), Some(Goal::ALL.len()));
+        assert_eq!(targets[0]["met"], true);
     }
 
     #[test]

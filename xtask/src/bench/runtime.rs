@@ -46,9 +46,10 @@ pub(crate) fn play(
     for round in 1..=rounds {
         for contender in contenders {
             let slice = slice(tools, *contender, load)?;
-            let ns = slice.ns() as f64 / slice.done.connections.max(1) as f64;
+            let (unit, units) = load.units(&slice.done);
+            let ns = slice.ns() as f64 / units.max(1) as f64;
             say(format!(
-                "bench: round {round} of {rounds}, {}: {ns:.0} ns of BPF per connection",
+                "bench: round {round} of {rounds}, {}: {ns:.0} ns of BPF per {unit}",
                 contender.name()
             ));
             slices.entry(*contender).or_default().push(slice);
@@ -118,8 +119,11 @@ impl Slice {
         self.ns() as f64 / self.events() as f64
     }
 
+    /// Walks aside, which run when userspace asks, not when something happens.
     pub(super) fn runs_per_connection(&self) -> f64 {
-        self.runs() as f64 / self.done.connections as f64
+        let hooks = self.hooks.iter().filter(|(hook, _)| !hook.starts_with("iter/"));
+        let runs: u64 = hooks.flat_map(|(_, programs)| programs).map(|ran| ran.runs).sum();
+        runs as f64 / self.done.connections as f64
     }
 }
 
@@ -143,7 +147,8 @@ mod tests {
     use super::*;
 
     fn slice(connections: u64, programs: &[(&str, &[(u64, u64)])]) -> Slice {
-        let done = Done { connections, exchanges: 0, errors: 0, seconds: 1.0, cpu_seconds: 1.0 };
+        let done =
+            Done { connections, exchanges: 0, errors: 0, seconds: 1.0, cpu_seconds: 1.0, netns: 1 };
         let ran = |&(ns, runs): &(u64, u64)| Ran { name: "p".to_owned(), ns, runs };
         let hooks = programs
             .iter()

@@ -13,7 +13,7 @@ const LINES: usize = 400;
 /// Every fault of the tree below `root`, as `path: sentence`.
 pub(crate) fn check(root: &Path) -> Result<Vec<String>> {
     let mut files = Vec::new();
-    for folder in ["bench", "tracer", "tracer-ebpf", "xtask", "tests"] {
+    for folder in ["batch", "bench", "tracer", "tracer-ebpf", "xtask", "tests"] {
         collect(&root.join(folder), &mut files)?;
     }
     files.sort();

@@ -7,9 +7,16 @@ pub(super) fn put(line: &mut Line, health: &Health) {
     line.object("tracer.hooks", pairs(&health.hooks));
     line.put("tracer.tier", health.tier.as_str());
     line.known("tracer.reader", health.reader.as_deref());
-    let output = [("output", &health.unwritten)];
-    line.object("tracer.lost", pairs(&health.lost).chain(output));
+    let output = ("output", &health.unwritten);
+    line.object("tracer.lost", pairs(&health.lost).chain([output]));
     line.number("tracer.seen_share", health.seen_share);
+    if !health.lost_of.is_empty() {
+        line.objects("tracer.lost_of", &health.lost_of, |line, of| {
+            line.known("process.pid", of.pid);
+            line.known("process.name", of.comm.as_deref());
+            line.put("tracer.connections", of.connections);
+        });
+    }
     line.put("tracer.evicted", health.evicted.of_counts());
     let by_table = health.evicted.iter().map(|(what, count)| (what.name(), count));
     if by_table.clone().next().is_some() {
@@ -31,7 +38,7 @@ fn pairs<V>(entries: &[(String, V)]) -> impl Iterator<Item = (&str, &V)> {
 mod tests {
     use crate::bounds::Evicted;
     use crate::sink::json::tests::read;
-    use crate::sink::{Item, testing};
+    use crate::sink::{Item, LostConnections, testing};
 
     #[test]
     fn losses_are_by_reason_with_the_zeros_that_were_counted() {
@@ -44,6 +51,24 @@ mod tests {
             )
         );
         assert_eq!(line["tracer.hooks"]["tcp_connect"], "refused:EPERM");
+    }
+
+    #[test]
+    fn processes_that_lost_connections_are_named_as_far_as_they_are_known() {
+        let mut health = testing::health();
+        let of = |pid, comm: Option<&str>| LostConnections {
+            pid,
+            comm: comm.map(str::to_owned),
+            connections: 9,
+        };
+        health.lost_of = vec![of(Some(7), Some("api")), of(None, None)];
+        assert_eq!(
+            read(&Item::Health(&health))["tracer.lost_of"].to_string(),
+            concat!(
+                r#"[{"process.pid":7,"process.name":"api","tracer.connections":9},"#,
+                r#"{"tracer.connections":9}]"#
+            )
+        );
     }
 
     #[test]

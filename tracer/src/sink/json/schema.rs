@@ -12,7 +12,9 @@ use crate::connection::{
 };
 use crate::detect::{self, Code, Confidence, Finding, Severity, State, Thresholds};
 use crate::process::{Identity, Runtime, RuntimeKind};
-use crate::sink::{Ended, Health, Item, NotEnough, PeerSummary, Summary, Verdict, testing};
+use crate::sink::{
+    Ended, Health, Item, LostConnections, NotEnough, PeerSummary, Summary, Verdict, testing,
+};
 
 const SCHEMA: &str = include_str!("../../../../docs/schema.json");
 const DOCUMENT: &str = include_str!("../../../../docs/output.md");
@@ -174,6 +176,7 @@ fn health_lines() -> Vec<Value> {
     let mut broken = Health {
         decode_errors: vec![("short".into(), 3)],
         seen_share: Some(0.81),
+        lost_of: vec![LostConnections { pid: Some(7), comm: Some("api".into()), connections: 9 }],
         ..testing::health()
     };
     for &table in Evicted::ALL {

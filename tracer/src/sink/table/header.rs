@@ -4,7 +4,7 @@ use super::escape::escape;
 use super::human;
 use super::layout::{DIM, Paint, RED, hang};
 use super::seen::Seen;
-use crate::sink::{Health, Origin};
+use crate::sink::{Health, LostConnections, Origin};
 use tracer_ebpf::Loss;
 
 /// Host, kernel, hooks; length and end of the observation; connections seen.
@@ -69,7 +69,7 @@ pub(super) fn missing(health: &Health, width: usize, paint: Paint) -> String {
             let percent = (share * 100.0).floor();
             format!(" {percent:.0} % of the connections were seen.")
         });
-        let seen = seen.unwrap_or_default() + &helps(&health.lost);
+        let seen = seen.unwrap_or_default() + &whose(&health.lost_of) + &helps(&health.lost);
         line("LOST ", format!("{records} ({why}): what is shown {verb} complete.{seen}"));
     }
     if health.unwritten > 0 {
@@ -90,6 +90,22 @@ pub(super) fn missing(health: &Health, width: usize, paint: Paint) -> String {
         line("UNREADABLE ", format!("{records} ({why}): not counted."));
     }
     text
+}
+
+/// Whose totals are too low.
+fn whose(lost_of: &[LostConnections]) -> String {
+    if lost_of.is_empty() {
+        return String::new();
+    }
+    let each = lost_of.iter().map(|of| {
+        let who = match (&of.comm, of.pid) {
+            (Some(comm), Some(pid)) => format!("{} (pid {pid})", escape(comm)),
+            (None, Some(pid)) => format!("pid {pid}"),
+            (_, None) => "nobody known".to_owned(),
+        };
+        format!("{who} {}", human::count(of.connections))
+    });
+    format!(" Most were of {}.", each.collect::<Vec<_>>().join(", "))
 }
 
 /// What to do about losses.

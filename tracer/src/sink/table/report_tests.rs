@@ -6,7 +6,7 @@ use crate::bounds::{Evicted, Evictions};
 use crate::connection::{Basis, CloseCause, Role};
 use crate::detect::{Code, Confidence, Severity};
 use crate::process::{ProcessId, Runtime};
-use crate::sink::{Summary, Verdict, testing};
+use crate::sink::{LostConnections, Summary, Verdict, testing};
 
 const WIDE: Look = Look { width: 110, rows: 20, colour: false, explain: Explain::Never };
 
@@ -146,6 +146,10 @@ fn lost_records_are_loud_and_forbid_an_all_clear() {
     let health = Health {
         lost: lost.map(|(reason, count)| (reason.to_owned(), count)).into(),
         seen_share: Some(0.819),
+        lost_of: vec![
+            LostConnections { pid: Some(4711), comm: Some("checkout".into()), connections: 1_200 },
+            LostConnections { pid: None, comm: None, connections: 12 },
+        ],
         unwritten: 5,
         evicted,
         decode_errors: vec![("short".into(), 1)],

@@ -1,0 +1,202 @@
+//! The parts about what a load reaches beside a contender: connections per second, CPU time of the
+//! load and of the contender, records lost. Run times are not taken, for taking them costs time.
+
+use super::contender::Contender;
+use super::goal::Goal;
+use super::load::Load;
+use super::report::{Report, Section, spread};
+use super::spread::Spread;
+use super::tools::Tools;
+use super::turn::Turn;
+use crate::process::say;
+use anyhow::Result;
+use serde_json::{Map, Value};
+use std::collections::BTreeMap;
+
+/// The turns of all rounds, by contender.
+type Turns = BTreeMap<Contender, Vec<Turn>>;
+
+/// What a part is called.
+pub(crate) struct Name {
+    /// Of the table.
+    pub(crate) title: String,
+    /// In the JSON document.
+    pub(crate) key: &'static str,
+    /// What the load makes: connections or exchanges.
+    pub(crate) unit: &'static str,
+}
+
+/// Plays `load` beside each contender in turn, so many rounds, and tells what came of it.
+pub(crate) fn measure(
+    tools: &Tools,
+    contenders: &[Contender],
+    load: Load,
+    rounds: u32,
+    name: &Name,
+    report: &mut Report,
+) -> Result<Turns> {
+    let mut turns = Turns::new();
+    for round in 1..=rounds {
+        for contender in contenders {
+            let turn = Turn::take(tools, *contender, load)?;
+            let rate = turn.per_second(load);
+            say(format!(
+                "bench: {}, round {round} of {rounds}, {}: {rate:.0} {} per s",
+                name.key,
+                contender.name(),
+                name.unit
+            ));
+            turns.entry(*contender).or_default().push(turn);
+        }
+    }
+    tell(&turns, load, name, report);
+    Ok(turns)
+}
+
+fn tell(turns: &Turns, load: Load, name: &Name, report: &mut Report) {
+    let per_s = format!("{} per s", name.unit);
+    let head = [
+        "contender",
+        &per_s,
+        "× baseline",
+        "load CPU, µs each",
+        "host CPU, µs each",
+        "agent CPU, s per million",
+        "lost (counted)",
+        "missing",
+    ];
+    let mut section = Section::new(name.title.clone(), &head);
+    let mut document = Map::new();
+    for (contender, own) in turns {
+        let agent = |turn: &Turn| Some(turn.agent_seconds? * 1e6 / load.units(&turn.done).1 as f64);
+        let figures = [
+            ("per_s", over(own, |turn| Some(turn.per_second(load)))),
+            ("times_baseline", relative(turns, own, load)),
+            ("load_cpu_us", over(own, |turn| Some(turn.load_us(load)))),
+            ("host_cpu_us", over(own, |turn| Some(turn.host_us(load)))),
+            ("agent_cpu_s_per_million", over(own, agent)),
+            ("lost", over(own, |turn| Some(turn.told?.lost as f64))),
+            ("missing_share", over(own, |turn| missing_share(*contender, turn, load))),
+        ];
+        section.row(std::iter::once(contender.name().to_owned()).chain(figures.iter().map(
+            |(key, figure)| match (*key, figure) {
+                ("missing_share", Some(share)) => percent(*share),
+                (_, figure) => spread(*figure),
+            },
+        )));
+        let known = figures.iter().filter_map(|(key, figure)| Some((*key, (*figure)?.json())));
+        let mut line: Map<String, Value> =
+            known.map(|(key, value)| (key.to_owned(), value)).collect();
+        line.insert("done".into(), own.iter().map(|turn| load.units(&turn.done).1).collect());
+        line.insert("errors".into(), own.iter().map(|turn| turn.done.errors).collect());
+        document.insert(contender.name().to_owned(), Value::Object(line));
+    }
+    section.note(
+        "Agent CPU is all that the contender used from ready to its end, its report included. \
+         Missing are ends of connections that it told neither by a line nor in a total.",
+    );
+    report.section(section);
+    report.put(name.key, Value::Object(document));
+}
+
+/// A figure over the rounds.
+pub(crate) fn over(turns: &[Turn], figure: impl Fn(&Turn) -> Option<f64>) -> Option<Spread> {
+    Spread::of(turns.iter().map(figure).collect::<Option<Vec<f64>>>()?)
+}
+
+/// How fast the load was beside it, by how fast it was alone, round by round.
+pub(crate) fn relative(turns: &Turns, own: &[Turn], load: Load) -> Option<Spread> {
+    let alone = turns.get(&Contender::Baseline)?;
+    let ratio = |(one, base): (&Turn, &Turn)| one.per_second(load) / base.per_second(load);
+    Spread::of(own.iter().zip(alone).map(ratio))
+}
+
+/// Ends not told, by ends there were. Peers print a line for each.
+fn missing_share(contender: Contender, turn: &Turn, load: Load) -> Option<f64> {
+    let ends = 2 * turn.done.connections;
+    let missing = match contender {
+        _ if !matches!(load, Load::Churn { .. }) => return None,
+        _ if contender.is_tracer() => turn.missing()?,
+        _ if contender.is_peer() => ends.saturating_sub(turn.lines),
+        _ => return None,
+    };
+    Some(missing as f64 / ends as f64)
+}
+
+fn percent(share: Spread) -> String {
+    let text = |share: f64| format!("{:.2} %", share * 100.0);
+    format!("{} ({}..{})", text(share.median), text(share.min), text(share.max))
+}
+
+/// Targets of a churn at full speed.
+pub(crate) fn full_speed_targets(turns: &Turns, load: Load, report: &mut Report) {
+    let own = |contender| turns.get(&contender).map_or(&[][..], Vec::as_slice);
+    let median = |figure: Option<Spread>| figure.map(|spread| spread.median);
+    let agent = |contender| median(over(own(contender), Turn::agent_seconds_per_million));
+    report.measured(Goal::Throughput, median(relative(turns, own(Contender::Tracer), load)));
+    report.measured(Goal::AgentTotals, agent(Contender::Tracer));
+    report.measured(Goal::AgentLines, agent(Contender::TracerLines));
+}
+
+/// Target of a long churn at full speed.
+pub(crate) fn loss_target(turns: &Turns, report: &mut Report) {
+    let own = turns.get(&Contender::Tracer).map_or(&[][..], Vec::as_slice);
+    let lost = own.iter().map(|turn| {
+        let told = turn.told?;
+        Some((told.lost + told.evicted).max(turn.missing()?))
+    });
+    let lost: Option<u64> = lost.sum();
+    let lost = lost.filter(|_| !own.is_empty());
+    report.measured(Goal::Lost, lost.map(|lost| lost as f64));
+}
+
+#[cfg(test)]
+mod tests {
+    use super::super::load::Done;
+    use super::super::turn::Told;
+    use super::*;
+
+    const CHURN: Load = Load::Churn { seconds: 1, rate: None };
+
+    fn turn(connections: u64, lines: u64, told: Option<Told>) -> Turn {
+        let done = Done {
+            connections,
+            exchanges: connections,
+            errors: 0,
+            seconds: 1.0,
+            cpu_seconds: 1.0,
+            netns: 1,
+        };
+        Turn { done, agent_seconds: None, host_seconds: 1.0, lines, told }
+    }
+
+    #[test]
+    fn speed_is_compared_within_a_round() {
+        let turns = Turns::from([
+            (Contender::Baseline, vec![turn(100, 0, None), turn(200, 0, None)]),
+            (Contender::Tracer, vec![turn(90, 0, None), turn(190, 0, None)]),
+        ]);
+        let spread = relative(&turns, &turns[&Contender::Tracer], CHURN).unwrap();
+        assert!((spread.min - 0.9).abs() < 1e-9 && (spread.max - 0.95).abs() < 1e-9);
+    }
+
+    #[test]
+    fn both_ends_of_a_connection_are_to_be_told() {
+        let told = Told { ends: 150, ..Told::default() };
+        let share = missing_share(Contender::Tracer, &turn(100, 0, Some(told)), CHURN);
+        assert_eq!(share, Some(0.25));
+        assert_eq!(missing_share(Contender::Tcplife, &turn(100, 20, None), CHURN), Some(0.9));
+        assert_eq!(missing_share(Contender::Floor, &turn(100, 0, None), CHURN), None);
+    }
+
+    #[test]
+    fn a_record_that_is_missing_counts_as_lost_though_no_counter_tells_of_it() {
+        let told = Told { ends: 199, ..Told::default() };
+        let turns = Turns::from([(Contender::Tracer, vec![turn(100, 0, Some(told))])]);
+        let mut report = Report::default();
+        loss_target(&turns, &mut report);
+        let targets = report.json()["targets"].clone();
+        let lost = targets.as_array().unwrap().iter().find(|one| one["what"] == Goal::Lost.what());
+        assert_eq!(lost.unwrap()["met"], false);
+    }
+}

@@ -1,0 +1,150 @@
+//! One contender, one load: what the load did, what it cost the contender and the host, and what the
+//! contender told of it. Run times are not taken meanwhile.
+
+use super::background::Heard;
+use super::contender::Contender;
+use super::load::{Done, Load};
+use super::tools::Tools;
+use anyhow::{Context as _, Result, bail};
+use serde_json::Value;
+use std::thread;
+use std::time::Duration;
+
+/// Tools that read on a timer have read by then.
+const AFTER: Duration = Duration::from_millis(500);
+/// `USER_HZ` of every Linux there is.
+const TICKS_PER_SECOND: f64 = 100.0;
+
+/// What came of it.
+#[derive(Clone, Debug)]
+pub(crate) struct Turn {
+    pub(super) done: Done,
+    /// CPU time of the contender, from ready to its end.
+    pub(super) agent_seconds: Option<f64>,
+    /// Busy time of all CPUs while the load ran, whoever had it.
+    pub(super) host_seconds: f64,
+    /// Lines of its output, a heading aside.
+    pub(super) lines: u64,
+    /// What tracer says of itself and of the load.
+    pub(super) told: Option<Told>,
+}
+
+/// From the output of tracer.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub(crate) struct Told {
+    /// Ended connections in the namespace of the load, each end one.
+    pub(super) ends: u64,
+    /// Records that the kernel could not keep or deliver, or that could not be decoded.
+    pub(super) lost: u64,
+    /// Open connections pushed out of a full table.
+    pub(super) evicted: u64,
+}
+
+impl Turn {
+    pub(super) fn take(tools: &Tools, contender: Contender, load: Load) -> Result<Self> {
+        let running = contender.start(tools)?;
+        let at_ready = running.as_ref().map(|one| one.background.cpu_seconds()).transpose()?;
+        let before = busy_seconds()?;
+        let done = load.run(tools)?;
+        let host_seconds = busy_seconds()? - before;
+        thread::sleep(AFTER);
+        let mut turn = Self { done, agent_seconds: None, host_seconds, lines: 0, told: None };
+        if let Some(running) = running {
+            let ended = running.background.stop()?;
+            turn.agent_seconds = at_ready.map(|before| ended.cpu_seconds - before);
+            turn.lines = ended.heard.lines;
+            if contender.is_tracer() {
+                if !ended.status.success() {
+                    bail!("tracer ended with {}", ended.status);
+                }
+                let told = Told::of(&ended.heard, done.netns);
+                turn.told = Some(told.context("tracer told no health at its end")?);
+            }
+        }
+        Ok(turn)
+    }
+
+    pub(super) fn per_second(&self, load: Load) -> f64 {
+        load.units(&self.done).1 as f64 / self.done.seconds
+    }
+
+    /// Microseconds of CPU time of the load for each connection or exchange: its own code, and what the
+    /// kernel did for it, hooks included.
+    pub(super) fn load_us(&self, load: Load) -> f64 {
+        self.done.cpu_seconds * 1e6 / load.units(&self.done).1 as f64
+    }
+
+    /// The same of the whole host.
+    pub(super) fn host_us(&self, load: Load) -> f64 {
+        self.host_seconds * 1e6 / load.units(&self.done).1 as f64
+    }
+
+    /// CPU seconds of the contender for a million connections.
+    pub(super) fn agent_seconds_per_million(&self) -> Option<f64> {
+        Some(self.agent_seconds? * 1e6 / self.done.connections as f64)
+    }
+
+    /// Ends of connections that no line, total or counter tells of.
+    pub(super) fn missing(&self) -> Option<u64> {
+        Some((2 * self.done.connections).saturating_sub(self.told?.ends))
+    }
+}
+
+impl Told {
+    fn of(heard: &Heard, netns: u64) -> Option<Self> {
+        let mut told = None;
+        let mut ends = 0;
+        let lines = heard.tail.lines().filter_map(|line| serde_json::from_str::<Value>(line).ok());
+        for line in lines {
+            if line["event.name"] == "tracer.summary"
+                && line["tracer.netns"].as_u64() == Some(netns)
+            {
+                ends += line["tracer.connections_closed"].as_u64()?;
+            }
+            if line["event.name"] == "tracer.health" {
+                let lost = line["tracer.lost"].as_object()?.values().filter_map(Value::as_u64);
+                let undecoded = line["tracer.decode_errors"].as_u64()?;
+                let evicted = line["tracer.evicted"].as_u64()?;
+                told = Some(Self { ends: 0, lost: lost.sum::<u64>() + undecoded, evicted });
+            }
+        }
+        told.map(|told| Self { ends, ..told })
+    }
+}
+
+/// Time that all CPUs together have spent on anything.
+pub(super) fn busy_seconds() -> Result<f64> {
+    let text = std::fs::read_to_string("/proc/stat")?;
+    let fields = text.lines().next().and_then(|line| line.strip_prefix("cpu "));
+    let fields = fields.context("/proc/stat has no line of all CPUs")?;
+    let fields: Vec<u64> = fields.split_whitespace().filter_map(|word| word.parse().ok()).collect();
+    // user nice system idle iowait irq softirq
+    let busy: u64 = [0, 1, 2, 5, 6].iter().filter_map(|at| fields.get(*at)).sum();
+    Ok(busy as f64 / TICKS_PER_SECOND)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    const SUMMARY: &str =
+        r#"{"event.name":"tracer.summary","tracer.netns":7,"tracer.connections_closed":3}"#;
+    const OTHERS: &str =
+        r#"{"event.name":"tracer.summary","tracer.netns":8,"tracer.connections_closed":9}"#;
+    const HEALTH: &str = r#"{"event.name":"tracer.health","tracer.lost":{"a":1,"b":2},"tracer.evicted":4,"tracer.decode_errors":5}"#;
+
+    fn told(lines: &[&str]) -> Option<Told> {
+        Told::of(&Heard { lines: 0, tail: lines.join("\n") }, 7)
+    }
+
+    #[test]
+    fn what_others_did_is_not_told_as_the_load() {
+        let wanted = Told { ends: 6, lost: 8, evicted: 4 };
+        assert_eq!(told(&[SUMMARY, OTHERS, SUMMARY, HEALTH]), Some(wanted));
+    }
+
+    #[test]
+    fn without_a_line_of_health_nothing_is_known() {
+        assert_eq!(told(&[SUMMARY]), None);
+    }
+}
