@@ -60,7 +60,6 @@ pub(crate) fn main(options: &Options) -> Result<()> {
         report.cargo_test(CORPUS, &what, &["--include-ignored"])?;
         let (outcome, tally) = soak::short(&workspace);
         report.add("soak", outcome, tally);
-        // Last of what runs here, and alone: others would be measured with it.
         report.one(COST, bench::smoke(&workspace));
     } else {
         for part in ["live", CORPUS, "soak", COST] {

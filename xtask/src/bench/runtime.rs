@@ -44,18 +44,27 @@ pub(crate) fn play(
 ) -> Result<Slices> {
     let mut slices = Slices::new();
     for round in 1..=rounds {
-        for contender in contenders {
-            let slice = slice(tools, *contender, load)?;
-            let (unit, units) = load.units(&slice.done);
-            let ns = slice.ns() as f64 / units.max(1) as f64;
-            say(format!(
-                "bench: round {round} of {rounds}, {}: {ns:.0} ns of BPF per {unit}",
-                contender.name()
-            ));
-            slices.entry(*contender).or_default().push(slice);
-        }
+        say(format!("bench: round {round} of {rounds}"));
+        self::round(tools, contenders, load, &mut slices)?;
     }
     Ok(slices)
+}
+
+/// Plays one more.
+pub(crate) fn round(
+    tools: &Tools,
+    contenders: &[Contender],
+    load: Load,
+    slices: &mut Slices,
+) -> Result<()> {
+    for contender in contenders {
+        let slice = slice(tools, *contender, load)?;
+        let (unit, units) = load.units(&slice.done);
+        let ns = slice.ns() as f64 / units.max(1) as f64;
+        say(format!("bench: {}: {ns:.0} ns of BPF per {unit}", contender.name()));
+        slices.entry(*contender).or_default().push(slice);
+    }
+    Ok(())
 }
 
 fn slice(tools: &Tools, contender: Contender, load: Load) -> Result<Slice> {
