@@ -16,9 +16,11 @@ use crate::support::report::{Report, int, real, text};
 use crate::support::tracer::{Tracer, binary, run};
 use crate::support::{tool, wait};
 
-/// Runs what follows its script with a small disk at `/mnt`, that nobody else sees.
-const SMALL_DISK: &str = "mount -t tmpfs -o size=4m none /mnt && \"$0\" record -d 600s /mnt/it; \
-     code=$?; \"$0\" replay /mnt/it; exit $code";
+/// Records to a small disk at `/mnt` that nobody else sees, fills it after some intervals, and replays.
+const SMALL_DISK: &str = "mount -t tmpfs -o size=64m none /mnt || exit 9
+    \"$0\" record -d 600s /mnt/it & recording=$!
+    sleep 4; cat /dev/zero >/mnt/filled; wait $recording; code=$?
+    \"$0\" replay /mnt/it; exit $code";
 
 /// A server that answers one byte with one.
 struct Answering {
@@ -186,12 +188,12 @@ fn a_report_that_nobody_reads_is_waited_for_until_a_second_signal() {
 #[test]
 #[ignore = "needs root"]
 fn a_recording_whose_disk_is_full_says_what_is_kept_and_can_be_judged() {
-    const ASKED: usize = 2_000;
+    const ASKED: usize = 500;
     let mut command = Command::new(tool::path("unshare"));
     command.args(["--mount", "sh", "-c", SMALL_DISK]).arg(binary());
     let load = thread::spawn(|| {
-        // The recording need not have begun: it takes a few of these.
-        for _ in 0..12 {
+        // Longer than it takes until the disk is full.
+        for _ in 0..10 {
             let server = Answering::start(ASKED);
             server.ask(ASKED);
             server.end();
