@@ -27,6 +27,7 @@ pub(crate) fn connections(
         "ns per connection",
         "× floor",
         "× floor copies",
+        "ns above floor copies",
         "× tcplife",
         "ns per event",
         "ns per run",
@@ -44,6 +45,7 @@ pub(crate) fn connections(
             spread(over(own, Slice::ns_per_connection)),
             spread(to(Contender::Floor)),
             spread(to(Contender::FloorCopies)),
+            spread(above(&slices, own, Slice::ns_per_connection)),
             spread(to(Contender::Tcplife)),
             spread(over(own, Slice::ns_per_event)),
             spread(over(own, ns_per_run)),
@@ -53,6 +55,7 @@ pub(crate) fn connections(
             ("ns_per_connection", over(own, Slice::ns_per_connection)),
             ("times_floor", to(Contender::Floor)),
             ("times_floor_copies", to(Contender::FloorCopies)),
+            ("ns_above_floor_copies", above(&slices, own, Slice::ns_per_connection)),
             ("times_tcplife", to(Contender::Tcplife)),
             ("ns_per_event", over(own, Slice::ns_per_event)),
             ("ns_per_run", over(own, ns_per_run)),
@@ -67,8 +70,8 @@ pub(crate) fn connections(
         "An event is a hook that was reached; where several copies of a program are attached, all \
          of them run for it.",
     );
-    report.section(section);
-    report.section(by_program(&slices, "connection", |slice| slice.done.connections));
+    report.section(&section);
+    report.section(&by_program(&slices, "connection", |slice| slice.done.connections));
     report.put("bpf_per_connection", Value::Object(document));
     let own = slices.get(&Contender::Tracer);
     let to = |other| {
@@ -91,7 +94,8 @@ pub(crate) fn exchanges(
     let title = format!(
         "BPF run time per exchange, both sockets ({BUSY} busy connections, {rounds} rounds of {seconds} s)"
     );
-    let head = ["contender", "ns per exchange", "× floor", "× floor copies"];
+    let head =
+        ["contender", "ns per exchange", "× floor", "× floor copies", "ns above floor copies"];
     let mut section = Section::new(title, &head);
     let mut document = Map::new();
     for (contender, own) in &slices {
@@ -101,18 +105,20 @@ pub(crate) fn exchanges(
             spread(over(own, Slice::ns_per_exchange)),
             spread(to(Contender::Floor)),
             spread(to(Contender::FloorCopies)),
+            spread(above(&slices, own, Slice::ns_per_exchange)),
         ]);
         let figures = [
             ("ns_per_exchange", over(own, Slice::ns_per_exchange)),
             ("times_floor", to(Contender::Floor)),
             ("times_floor_copies", to(Contender::FloorCopies)),
+            ("ns_above_floor_copies", above(&slices, own, Slice::ns_per_exchange)),
         ];
         let mut line = figures_json(&figures);
         line.insert("exchanges".into(), own.iter().map(|slice| slice.done.exchanges).collect());
         line.insert("programs".into(), programs_json(own, |slice| slice.done.exchanges));
         document.insert(contender.name().to_owned(), Value::Object(line));
     }
-    report.section(section);
+    report.section(&section);
     report.put("bpf_per_exchange", Value::Object(document));
     let own = slices.get(&Contender::Tracer).and_then(|own| over(own, Slice::ns_per_exchange));
     report.measured(Goal::PerExchange, own.map(|spread| spread.median));
@@ -127,6 +133,13 @@ fn times(
     figure: impl Fn(&Slice) -> f64,
 ) -> Option<Spread> {
     ratio(own, slices.get(&other)?, figure)
+}
+
+/// How much a figure is above that of as many empty programs, round by round: what the programs
+/// themselves take, without what calling them and taking their times does.
+fn above(slices: &Slices, own: &[Slice], figure: impl Fn(&Slice) -> f64) -> Option<Spread> {
+    let floor = slices.get(&Contender::FloorCopies)?;
+    Spread::of(own.iter().zip(floor).map(|(one, empty)| figure(one) - figure(empty)))
 }
 
 /// Every program of the floor and of tracer, by hook.

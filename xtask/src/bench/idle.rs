@@ -32,7 +32,7 @@ pub(crate) fn measure(tools: &Tools, seconds: f64, report: &mut Report) -> Resul
     let title = format!("Without load, over {took:.0} s");
     let mut section = Section::new(title, &["tracer, % of a CPU", "host with it, % of a CPU"]);
     section.row([format!("{own:.2}"), format!("{host:.1}")]);
-    report.section(section);
+    report.section(&section);
     report.put("idle", json!({ "tracer_percent": round(own), "host_percent": round(host) }));
     report.measured(Goal::Idle, Some(own));
     Ok(())

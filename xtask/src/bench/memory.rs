@@ -75,7 +75,7 @@ pub(crate) fn measure(tools: &Tools, sockets: &[u32], report: &mut Report) -> Re
          kernel. Bytes per socket are what both have more than with none, divided by those tracked \
          more.",
     );
-    report.section(section);
+    report.section(&section);
     report.put("memory", Value::Array(lines));
     let at_rest = all.first().map(|seen| seen.user_bytes as f64 / MIB);
     report.measured(Goal::RestingMemory, at_rest);

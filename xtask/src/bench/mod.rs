@@ -8,6 +8,7 @@ mod cost;
 #[cfg(test)]
 mod document_tests;
 mod goal;
+mod host;
 mod idle;
 mod kernel;
 mod load;
@@ -24,12 +25,11 @@ mod turn;
 
 use crate::process::{is_root, probe, say};
 use crate::workspace::Workspace;
-use anyhow::{Context as _, Result};
+use anyhow::{Context as _, Result, bail};
 use clap::ValueEnum;
 use contender::Contender;
 use load::Load;
 use report::Report;
-use serde_json::{Value, json};
 use std::fmt;
 use std::path::PathBuf;
 use std::process::Command;
@@ -98,6 +98,7 @@ enum Part {
 }
 
 /// How much of each.
+#[derive(Clone, Copy)]
 struct Extent {
     rounds: u32,
     seconds: u32,
@@ -148,14 +149,28 @@ pub(crate) fn main(options: &Options) -> Result<()> {
     let tools = ready(&workspace, Profile::Release)?;
     let mut report = Report::default();
     report.put("schema_version", 1.into());
-    report.put("host", host());
-    let extent = Extent::of(options);
-    measure(&tools, options, &extent, &mut report)?;
-    report.print();
+    report.put("host", host::told());
+    let bench = Bench {
+        tools: &tools,
+        extent: Extent::of(options),
+        contenders: contenders(&tools, options),
+    };
+    let wants = |part: &Part| options.parts.is_empty() || options.parts.contains(part);
+    let mut faults = Vec::new();
+    for part in Part::value_variants().iter().filter(|part| wants(part)) {
+        if let Err(error) = bench.measure(*part, &mut report) {
+            say(format!("bench: {part:?} could not be measured: {error:#}"));
+            faults.push(format!("{part:?}"));
+        }
+    }
+    report.print_targets();
     if let Some(path) = &options.json {
         let text = serde_json::to_string_pretty(&report.json())?;
         std::fs::write(path, text + "\n")
             .with_context(|| format!("cannot write {}", path.display()))?;
+    }
+    if !faults.is_empty() {
+        bail!("not everything could be measured: {}", faults.join(", "));
     }
     Ok(())
 }
@@ -175,65 +190,71 @@ fn ready(workspace: &Workspace, profile: Profile) -> Result<Tools> {
     Ok(tools)
 }
 
-fn measure(tools: &Tools, options: &Options, extent: &Extent, report: &mut Report) -> Result<()> {
-    let wants = |part| options.parts.is_empty() || options.parts.contains(&part);
-    let all = contenders(tools, options);
-    let among = |keep: &dyn Fn(Contender) -> bool| -> Vec<Contender> {
-        all.iter().copied().filter(|one| keep(*one)).collect()
-    };
-    let (rounds, seconds) = (extent.rounds, extent.seconds);
-    let name = |title: String, key, unit| throughput::Name { title, key, unit };
-    if wants(Part::Bpf) {
-        let contenders = among(&|one| one != Contender::Baseline);
-        cost::connections(tools, &contenders, (rounds, seconds), report)?;
+/// What is measured with.
+struct Bench<'a> {
+    tools: &'a Tools,
+    extent: Extent,
+    contenders: Vec<Contender>,
+}
+
+impl Bench<'_> {
+    fn measure(&self, part: Part, report: &mut Report) -> Result<()> {
+        let Extent { rounds, seconds, long_seconds, sockets, idle_seconds, records } = self.extent;
+        let tools = self.tools;
+        let name = |title: String, key, unit| throughput::Name { title, key, unit };
+        let times = format!("{rounds} rounds of {seconds} s");
+        match part {
+            Part::Bpf => {
+                let contenders = self.among(|one| one != Contender::Baseline);
+                cost::connections(tools, &contenders, (rounds, seconds), report)
+            }
+            Part::Exchange => {
+                let contenders = self.among(|one| one != Contender::Baseline && !one.is_peer());
+                cost::exchanges(tools, &contenders, (rounds, seconds), report)
+            }
+            Part::Throughput => {
+                let load = Load::Churn { seconds, rate: None };
+                let name =
+                    name(format!("Churn at full speed ({times})"), "full_speed", "connections");
+                let turns =
+                    throughput::measure(tools, &self.contenders, load, rounds, &name, report)?;
+                throughput::full_speed_targets(&turns, load, report);
+                Ok(())
+            }
+            Part::Paced => {
+                let load = Load::Churn { seconds, rate: Some(10_000) };
+                let title = format!("Churn of 10,000 connections a second ({times})");
+                let name = name(title, "paced", "connections");
+                throughput::measure(tools, &self.contenders, load, rounds, &name, report)?;
+                Ok(())
+            }
+            Part::Busy => {
+                let load = Load::Exchange { seconds, connections: cost::BUSY };
+                let title = format!("{} busy connections that stay ({times})", cost::BUSY);
+                let name = name(title, "busy", "exchanges");
+                let contenders = self.among(|one| !one.is_peer() && one != Contender::TracerLines);
+                throughput::measure(tools, &contenders, load, rounds, &name, report)?;
+                Ok(())
+            }
+            Part::Loss => {
+                let load = Load::Churn { seconds: long_seconds, rate: None };
+                let title = format!("Churn at full speed for {long_seconds} s");
+                let name = name(title, "loss", "connections");
+                let contenders = [Contender::Tracer, Contender::TracerLines];
+                let turns = throughput::measure(tools, &contenders, load, 1, &name, report)?;
+                throughput::loss_target(&turns, report);
+                Ok(())
+            }
+            Part::Memory => memory::measure(tools, sockets, report),
+            Part::Start => start::measure(tools, rounds, report),
+            Part::Idle => idle::measure(tools, idle_seconds, report),
+            Part::Replay => replay::measure(tools, records, report),
+        }
     }
-    if wants(Part::Exchange) {
-        let contenders = among(&|one| one != Contender::Baseline && !one.is_peer());
-        cost::exchanges(tools, &contenders, (rounds, seconds), report)?;
+
+    fn among(&self, keep: impl Fn(Contender) -> bool) -> Vec<Contender> {
+        self.contenders.iter().copied().filter(|one| keep(*one)).collect()
     }
-    if wants(Part::Throughput) {
-        let load = Load::Churn { seconds, rate: None };
-        let title = format!("Churn at full speed ({rounds} rounds of {seconds} s)");
-        let name = name(title, "full_speed", "connections");
-        let turns = throughput::measure(tools, &all, load, rounds, &name, report)?;
-        throughput::full_speed_targets(&turns, load, report);
-    }
-    if wants(Part::Paced) {
-        let load = Load::Churn { seconds, rate: Some(10_000) };
-        let title =
-            format!("Churn of 10,000 connections a second ({rounds} rounds of {seconds} s)");
-        let name = name(title, "paced", "connections");
-        throughput::measure(tools, &all, load, rounds, &name, report)?;
-    }
-    if wants(Part::Busy) {
-        let load = Load::Exchange { seconds, connections: cost::BUSY };
-        let title =
-            format!("{} busy connections that stay ({rounds} rounds of {seconds} s)", cost::BUSY);
-        let name = name(title, "busy", "exchanges");
-        let contenders = among(&|one| !one.is_peer() && one != Contender::TracerLines);
-        throughput::measure(tools, &contenders, load, rounds, &name, report)?;
-    }
-    if wants(Part::Loss) {
-        let load = Load::Churn { seconds: extent.long_seconds, rate: None };
-        let title = format!("Churn at full speed for {} s", extent.long_seconds);
-        let name = name(title, "loss", "connections");
-        let contenders = [Contender::Tracer, Contender::TracerLines];
-        let turns = throughput::measure(tools, &contenders, load, 1, &name, report)?;
-        throughput::loss_target(&turns, report);
-    }
-    if wants(Part::Memory) {
-        memory::measure(tools, extent.sockets, report)?;
-    }
-    if wants(Part::Start) {
-        start::measure(tools, rounds, report)?;
-    }
-    if wants(Part::Idle) {
-        idle::measure(tools, extent.idle_seconds, report)?;
-    }
-    if wants(Part::Replay) {
-        replay::measure(tools, extent.records, report)?;
-    }
-    Ok(())
 }
 
 /// Those that can run here. Says which cannot, and why.
@@ -255,58 +276,4 @@ fn contenders(tools: &Tools, options: &Options) -> Vec<Contender> {
             fault.is_none()
         })
         .collect()
-}
-
-/// What the figures are of. Says what makes them worth little.
-fn host() -> Value {
-    let said = |program: &str, arguments: &[&str]| {
-        let text = probe(Command::new(program).args(arguments)).unwrap_or_default();
-        text.trim().to_owned()
-    };
-    let read = |path: &str| std::fs::read_to_string(path).unwrap_or_default();
-    let cpus = said("nproc", &[]).parse::<u32>().unwrap_or(1);
-    let load = read("/proc/loadavg");
-    let load: f64 = load.split(' ').next().and_then(|load| load.parse().ok()).unwrap_or(0.0);
-    let sockets = sockets(&read("/proc/net/sockstat")).unwrap_or(0);
-    if load > f64::from(cpus) / 2.0 {
-        say(format!(
-            "bench: the load average is {load} on {cpus} CPUs: throughput and CPU times are worth \
-             little, run times are too long"
-        ));
-    }
-    if sockets > BUSY_SOCKETS {
-        say(format!(
-            "bench: {sockets} TCP sockets are there already: memory and the CPU of tracer are theirs, \
-             too"
-        ));
-    }
-    json!({
-        "kernel": said("uname", &["-r"]),
-        "machine": said("uname", &["-m"]),
-        "cpus": cpus,
-        "commit": said("git", &["rev-parse", "--short", "HEAD"]),
-        "load_average": load,
-        "tcp_sockets": sockets,
-    })
-}
-
-/// More sockets of others than a host has that is left alone.
-const BUSY_SOCKETS: u64 = 2000;
-
-/// TCP sockets of all network namespaces.
-fn sockets(text: &str) -> Option<u64> {
-    let line = text.lines().find_map(|line| line.strip_prefix("TCP:"))?;
-    line.split_once("alloc ")?.1.split(' ').next()?.parse().ok()
-}
-
-#[cfg(test)]
-mod tests {
-    use super::sockets;
-
-    #[test]
-    fn sockets_of_all_namespaces_are_counted() {
-        let text = "sockets: used 9\nTCP: inuse 5 orphan 0 tw 7 alloc 12 mem 1\nUDP: inuse 2\n";
-        assert_eq!(sockets(text), Some(12));
-        assert_eq!(sockets(""), None);
-    }
 }

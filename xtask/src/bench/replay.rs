@@ -55,7 +55,7 @@ pub(crate) fn measure(tools: &Tools, records: u64, report: &mut Report) -> Resul
         }));
         all.push(seen);
     }
-    report.section(section);
+    report.section(&section);
     report.put("replay", Value::Array(lines));
     let last = all.last();
     // On one core: its CPU time, whatever else this host does.

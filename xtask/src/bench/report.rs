@@ -25,7 +25,6 @@ struct Target {
 /// All that was measured.
 #[derive(Default)]
 pub(crate) struct Report {
-    sections: Vec<Section>,
     measured: Vec<(Goal, Option<f64>)>,
     json: Map<String, Value>,
 }
@@ -93,8 +92,10 @@ impl Target {
 }
 
 impl Report {
-    pub(super) fn section(&mut self, section: Section) {
-        self.sections.push(section);
+    /// Prints a table at once: a run is long, and may be ended early.
+    #[expect(clippy::unused_self, reason = "what is printed belongs to this report")]
+    pub(super) fn section(&self, section: &Section) {
+        section.print();
     }
 
     pub(super) fn measured(&mut self, goal: Goal, measured: Option<f64>) {
@@ -114,11 +115,8 @@ impl Report {
         self.json.insert(key.to_owned(), value);
     }
 
-    /// Prints all tables, the targets last.
-    pub(super) fn print(&self) {
-        for section in &self.sections {
-            section.print();
-        }
+    /// Prints what came of the targets.
+    pub(super) fn print_targets(&self) {
         let mut targets = Section::new("Targets", &["what", "target", "measured", "verdict"]);
         for target in self.targets() {
             let bound = target.goal.bound();

@@ -39,7 +39,7 @@ pub(crate) fn measure(tools: &Tools, rounds: u32, report: &mut Report) -> Result
          connections have been looked up, too. The first connection told is its second line, while \
          200 connections a second are made.",
     );
-    report.section(section);
+    report.section(&section);
     report.put("start", Value::Object(document));
     let (attached, told) = slowest;
     report.measured(Goal::Attached, attached);

@@ -106,7 +106,7 @@ fn tell(turns: &Turns, load: Load, name: &Name, report: &mut Report) {
         "Agent CPU is all that the contender used from ready to its end, its report included. \
          Missing are ends of connections that it told neither by a line nor in a total.",
     );
-    report.section(section);
+    report.section(&section);
     report.put(name.key, Value::Object(document));
 }
 
