@@ -10,6 +10,23 @@ use super::maps::{find, refuse, send};
 use super::task::{lacks_owner_facts, set_owner, set_owner_facts, tgid};
 use super::{mptcp, sock};
 
+/// Sends the record of a connection whose end, and the freeing of its socket, the kernel showed to no
+/// program: another one is at its address. When that was is not known, only that it was before now.
+#[inline(always)]
+unsafe fn end_unseen(conn: *mut Conn) {
+    cold_path();
+    unsafe {
+        let now = sock::now();
+        (*conn).old_state = (*conn).state;
+        (*conn).flags |= flags::END_MISSED;
+        (*conn).end_ns = now;
+        if (*conn).first_close_ns == 0 {
+            (*conn).first_close_ns = now;
+        }
+        send(conn);
+    }
+}
+
 /// CLOSE → SYN_SENT, always in the dialling task. The port is not chosen yet.
 ///
 /// # Safety
@@ -33,6 +50,8 @@ pub(super) unsafe fn dial(sk: *const u8, tp: *const u8) {
                 begun = Some(before);
             } else if i32::from((*before).state) == tcp::SYN_SENT && is_of(before, sk) {
                 return;
+            } else {
+                end_unseen(before);
             }
         }
         let conn = if let Some(conn) = begun {
@@ -77,6 +96,7 @@ pub(super) unsafe fn accept(sk: *const u8, tp: *const u8) {
                 if (*before).opened == opened::PASSIVE && is_of(before, sk) {
                     return;
                 }
+                end_unseen(before);
             } else {
                 // Left by a socket whose freeing we missed.
                 send(before);
