@@ -88,8 +88,9 @@ pub(crate) fn measure(tools: &Tools, sockets: &[u32], report: &mut Report) -> Re
 fn per_socket(empty: &Footprint, seen: &Footprint) -> Option<f64> {
     let more = seen.tracked.checked_sub(empty.tracked).filter(|more| *more > 0)?;
     let bytes = |one: &Footprint| (one.user_bytes + one.kernel_bytes) as f64;
-    // A few sockets of others make no figure.
-    (more >= 1000).then(|| (bytes(seen) - bytes(empty)) / more as f64)
+    let each = (bytes(seen) - bytes(empty)) / more as f64;
+    // A few sockets of others make no figure, nor does a host where they were more before.
+    (more >= 1000 && each > 0.0).then_some(each)
 }
 
 fn footprint(tools: &Tools, sockets: u32) -> Result<Footprint> {
@@ -156,5 +157,7 @@ mod tests {
         let seen = Footprint { tracked: 1010, user_bytes: 101_000, kernel_bytes: 200_000, ..empty };
         assert_eq!(per_socket(&empty, &seen), Some(300.0));
         assert_eq!(per_socket(&empty, &empty), None);
+        let less = Footprint { user_bytes: 0, ..seen };
+        assert_eq!(per_socket(&seen, &Footprint { tracked: 9000, ..less }), None);
     }
 }

@@ -54,12 +54,11 @@ pub(crate) fn main(tools: &Tools) -> Result<()> {
     }
     let paced = Load::Churn { seconds: PACED_SECONDS, rate: Some(RATE) };
     let turn = Turn::take(tools, Contender::Tracer, paced)?;
-    let told = turn.told.context("tracer told nothing")?;
     let found = Found {
         times_floor: by_floor(&slices).context("no run times")?,
         runs: times(&slices, Contender::FloorCopies, Slice::runs_per_connection)
             .context("no runs")?,
-        lost: (told.lost + told.evicted).max(turn.missing().unwrap_or(0)),
+        lost: turn.counted_lost().max(turn.missing()).context("tracer told nothing")?,
     };
     say(format!(
         "bench: run time {} times that of empty programs (at most {MOST_TIMES_FLOOR}), runs {} times \

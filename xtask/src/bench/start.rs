@@ -50,7 +50,7 @@ pub(crate) fn measure(tools: &Tools, rounds: u32, report: &mut Report) -> Result
 /// Milliseconds until its first two lines.
 fn start(tools: &Tools) -> Result<(f64, f64)> {
     let mut load = Command::new(&tools.load);
-    load.args(["churn", "--seconds", "4", "--rate", "200"]);
+    load.args(["churn", "--seconds", "3", "--rate", "200"]);
     let churn = Background::start(&mut load, 0)?;
     // It is under way when tracer begins.
     std::thread::sleep(Duration::from_millis(300));
@@ -59,7 +59,7 @@ fn start(tools: &Tools) -> Result<(f64, f64)> {
     let (attached, _) = tracer.line(PATIENCE)?;
     let (told, line) = tracer.line(PATIENCE)?;
     tracer.stop()?;
-    drop(churn);
+    churn.wait()?;
     let line: Value = serde_json::from_str(&line)?;
     let is_connection = line["event.name"] == "tracer.connection.closed";
     is_connection.then_some(()).context("the second line of tracer is not about a connection")?;

@@ -10,7 +10,7 @@ use super::tools::Tools;
 use super::turn::Turn;
 use crate::process::say;
 use anyhow::Result;
-use serde_json::{Map, Value};
+use serde_json::{Map, Value, json};
 use std::collections::BTreeMap;
 
 /// The turns of all rounds, by contender.
@@ -46,6 +46,9 @@ pub(crate) fn measure(
                 contender.name(),
                 name.unit
             ));
+            if let Some(told) = turn.told.as_ref().filter(|told| !told.lost.is_empty()) {
+                say(format!("bench: it counted as lost: {:?}", told.lost));
+            }
             turns.entry(*contender).or_default().push(turn);
         }
     }
@@ -75,7 +78,7 @@ fn tell(turns: &Turns, load: Load, name: &Name, report: &mut Report) {
             ("load_cpu_us", over(own, |turn| Some(turn.load_us(load)))),
             ("host_cpu_us", over(own, |turn| Some(turn.host_us(load)))),
             ("agent_cpu_s_per_million", over(own, agent)),
-            ("lost", over(own, |turn| Some(turn.told?.lost as f64))),
+            ("lost", over(own, |turn| Some(turn.counted_lost()? as f64))),
             ("missing_share", over(own, |turn| missing_share(*contender, turn, load))),
         ];
         section.row(std::iter::once(contender.name().to_owned()).chain(figures.iter().map(
@@ -88,6 +91,14 @@ fn tell(turns: &Turns, load: Load, name: &Name, report: &mut Report) {
         let mut line: Map<String, Value> =
             known.map(|(key, value)| (key.to_owned(), value)).collect();
         line.insert("done".into(), own.iter().map(|turn| load.units(&turn.done).1).collect());
+        let mut reasons = BTreeMap::<&str, u64>::new();
+        let lost = own.iter().filter_map(|turn| turn.told.as_ref()).flat_map(|told| &told.lost);
+        for (why, count) in lost {
+            *reasons.entry(why).or_default() += count;
+        }
+        if !reasons.is_empty() {
+            line.insert("lost_by_reason".into(), json!(reasons));
+        }
         line.insert("errors".into(), own.iter().map(|turn| turn.done.errors).collect());
         document.insert(contender.name().to_owned(), Value::Object(line));
     }
@@ -141,10 +152,7 @@ pub(crate) fn full_speed_targets(turns: &Turns, load: Load, report: &mut Report)
 /// Target of a long churn at full speed.
 pub(crate) fn loss_target(turns: &Turns, report: &mut Report) {
     let own = turns.get(&Contender::Tracer).map_or(&[][..], Vec::as_slice);
-    let lost = own.iter().map(|turn| {
-        let told = turn.told?;
-        Some((told.lost + told.evicted).max(turn.missing()?))
-    });
+    let lost = own.iter().map(|turn| Some(turn.counted_lost()?.max(turn.missing()?)));
     let lost: Option<u64> = lost.sum();
     let lost = lost.filter(|_| !own.is_empty());
     report.measured(Goal::Lost, lost.map(|lost| lost as f64));

@@ -7,6 +7,7 @@ use super::load::{Done, Load};
 use super::tools::Tools;
 use anyhow::{Context as _, Result, bail};
 use serde_json::Value;
+use std::collections::BTreeMap;
 use std::thread;
 use std::time::Duration;
 
@@ -30,12 +31,13 @@ pub(crate) struct Turn {
 }
 
 /// From the output of tracer.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub(crate) struct Told {
     /// Ended connections in the namespace of the load, each end one.
     pub(super) ends: u64,
-    /// Records that the kernel could not keep or deliver, or that could not be decoded.
-    pub(super) lost: u64,
+    /// Records that the kernel could not keep or deliver, or that could not be decoded, by reason;
+    /// without zeros.
+    pub(super) lost: BTreeMap<String, u64>,
     /// Open connections pushed out of a full table.
     pub(super) evicted: u64,
 }
@@ -84,9 +86,14 @@ impl Turn {
         Some(self.agent_seconds? * 1e6 / self.done.connections as f64)
     }
 
-    /// Ends of connections that no line, total or counter tells of.
+    /// Ends of connections that no line and no total tells of.
     pub(super) fn missing(&self) -> Option<u64> {
-        Some((2 * self.done.connections).saturating_sub(self.told?.ends))
+        Some((2 * self.done.connections).saturating_sub(self.told.as_ref()?.ends))
+    }
+
+    /// What tracer counted as lost or pushed out.
+    pub(super) fn counted_lost(&self) -> Option<u64> {
+        self.told.as_ref().map(|told| told.lost.values().sum::<u64>() + told.evicted)
     }
 }
 
@@ -102,10 +109,12 @@ impl Told {
                 ends += line["tracer.connections_closed"].as_u64()?;
             }
             if line["event.name"] == "tracer.health" {
-                let lost = line["tracer.lost"].as_object()?.values().filter_map(Value::as_u64);
-                let undecoded = line["tracer.decode_errors"].as_u64()?;
+                let lost = line["tracer.lost"].as_object()?.iter();
+                let lost = lost.filter_map(|(why, count)| Some((why.clone(), count.as_u64()?)));
+                let undecoded = ("not_decoded".to_owned(), line["tracer.decode_errors"].as_u64()?);
+                let lost = lost.chain([undecoded]).filter(|(_, count)| *count > 0).collect();
                 let evicted = line["tracer.evicted"].as_u64()?;
-                told = Some(Self { ends: 0, lost: lost.sum::<u64>() + undecoded, evicted });
+                told = Some(Self { ends: 0, lost, evicted });
             }
         }
         told.map(|told| Self { ends, ..told })
@@ -131,7 +140,7 @@ mod tests {
         r#"{"event.name":"tracer.summary","tracer.netns":7,"tracer.connections_closed":3}"#;
     const OTHERS: &str =
         r#"{"event.name":"tracer.summary","tracer.netns":8,"tracer.connections_closed":9}"#;
-    const HEALTH: &str = r#"{"event.name":"tracer.health","tracer.lost":{"a":1,"b":2},"tracer.evicted":4,"tracer.decode_errors":5}"#;
+    const HEALTH: &str = r#"{"event.name":"tracer.health","tracer.lost":{"a":1,"b":0},"tracer.evicted":4,"tracer.decode_errors":5}"#;
 
     fn told(lines: &[&str]) -> Option<Told> {
         Told::of(&Heard { lines: 0, tail: lines.join("\n") }, 7)
@@ -139,7 +148,8 @@ mod tests {
 
     #[test]
     fn what_others_did_is_not_told_as_the_load() {
-        let wanted = Told { ends: 6, lost: 8, evicted: 4 };
+        let lost = [("a", 1), ("not_decoded", 5)].map(|(why, count)| (why.to_owned(), count));
+        let wanted = Told { ends: 6, lost: lost.into(), evicted: 4 };
         assert_eq!(told(&[SUMMARY, OTHERS, SUMMARY, HEALTH]), Some(wanted));
     }
 
