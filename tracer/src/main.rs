@@ -15,7 +15,7 @@ fn main() -> ExitCode {
         .unwrap_or_else(|_| EnvFilter::new("warn,tracer_ebpf=trace"));
     tracing_subscriber::fmt()
         .with_env_filter(filter)
-        .with_writer(std::io::stderr)
+        .with_writer(|| terminal::Stderr)
         .with_ansi(terminal::stderr_has_colour())
         .without_time()
         .with_target(false)

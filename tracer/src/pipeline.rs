@@ -329,11 +329,12 @@ impl Pipeline {
     /// connections that the kernel side has had.
     fn coverage(&self) -> Coverage {
         let here = self.connections.evicted();
-        let here = here.of(Evicted::Records) + here.of(Evicted::Open);
+        let unjudged = here.of(Evicted::Records);
+        let here = unjudged + here.of(Evicted::Open);
         let in_kernel: u64 =
             [Loss::TableFull, Loss::RingFull].iter().map(|why| self.lost[*why as usize]).sum();
         Coverage {
-            seen: self.seen,
+            seen: self.seen.saturating_sub(unjudged),
             lost_connections: in_kernel + self.dropped.connections + here,
             lost: self.lost(),
         }

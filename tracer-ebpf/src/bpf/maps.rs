@@ -24,10 +24,12 @@ pub(super) static CONNS: HashMap<u64, Conn, 262_144, { BPF_F_NO_PREALLOC as usiz
 #[btf_map]
 pub(super) static RECORDS: RingBuf<Conn, 8_388_608> = RingBuf::new();
 
-/// 1 once the table was full: from then on a socket without an entry may be one that was refused,
-/// so it is not taken for one that was there before us.
+/// What is so from some moment on, 0 or 1. First: the table was full, or memory was short; from then on
+/// a socket without an entry may be one that was refused, so it is not taken for one that was there
+/// before us. Second, [`WALKED`].
 #[btf_map]
-static FULL: Array<u32, 1> = Array::new();
+static FULL: Array<u32, 2> = Array::new();
+const WALKED: u32 = 1;
 
 /// Code of the exits of tasks, by `pid_tgid`: where a program cannot read the current task.
 #[btf_map]
@@ -85,12 +87,26 @@ pub(super) fn refuse(tgid: u32) {
     lose_of(Loss::TableFull, tgid);
 }
 
-/// The kernel said that the table is full (and not, say, that memory was short for a moment).
+/// The kernel refused an entry.
 #[inline(always)]
 pub(super) fn mark_full() {
     if let Some(full) = FULL.get_ptr_mut(0) {
         unsafe { *full = 1 };
     }
+}
+
+/// The first walk over all sockets is over: what is open was entered, or counted as refused.
+#[inline(always)]
+pub(super) fn mark_walked() {
+    if let Some(walked) = FULL.get_ptr_mut(WALKED) {
+        unsafe { *walked = 1 };
+    }
+}
+
+/// Whether it is.
+#[inline(always)]
+pub(super) fn was_walked() -> bool {
+    FULL.get_ptr(WALKED).is_some_and(|walked| unsafe { *walked != 0 })
 }
 
 /// Whether the table ever was full.

@@ -7,7 +7,7 @@ use core::ffi::c_void;
 use tracer_ebpf::off;
 
 use super::kernel::load;
-use super::maps::find;
+use super::maps::{find, mark_walked};
 use super::sock;
 
 /// One socket of the walk, NULL at its end. The context is
@@ -18,6 +18,8 @@ extern "C" fn poll(ctx: *mut c_void) -> i32 {
     unsafe {
         let sk = ctx.cast::<*const u8>().add(1).read_volatile();
         if sk.is_null() {
+            // It first runs after the walk over open files.
+            mark_walked();
             return 0;
         }
         // NULL for time-wait and request socks.

@@ -8,7 +8,7 @@ use aya_ebpf::helpers::{bpf_seq_write, bpf_sock_from_file};
 use tracer_ebpf::{Listener, first, flags, off, opened};
 
 use super::kernel::{AF_INET, AF_INET6, IPPROTO_TCP, load, tcp};
-use super::maps::{find, refuse};
+use super::maps::{find, refuse, was_walked};
 use super::sock;
 use super::task::set_holder;
 
@@ -88,6 +88,10 @@ unsafe fn connection(sk: *const u8, task: *const u8, state: i32) {
                 // Two processes hold it: whoever uses it next is the owner.
                 (*conn).owner_tgid = 0;
             }
+            return;
+        }
+        // Whoever has no entry now had none to be found, or was refused one: counted then.
+        if was_walked() {
             return;
         }
         let Some(conn) = sock::open(sk, tp, opened::PREEXISTING, state, sock::NEW) else {

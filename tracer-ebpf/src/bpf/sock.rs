@@ -44,8 +44,8 @@ pub(super) unsafe fn cookie(sk: *const u8) -> u64 {
     }
 }
 
-/// What an insert into a full map returns, negated.
-const E2BIG: i32 = 7;
+/// What an insert of [`NEW`] returns, negated, if there is an entry: any other refusal is a loss.
+const EEXIST: i32 = 17;
 
 /// How an entry may come about.
 pub(super) const ANY: u64 = 0;
@@ -53,13 +53,16 @@ pub(super) const ANY: u64 = 0;
 pub(super) const NEW: u64 = 1;
 
 /// What every entry begins as: a constant of the program, as copying it costs less than making it.
+///
+/// Its own name: a mangled one has the path of the build in it, and stands in the object's types.
+#[unsafe(no_mangle)]
 pub(super) static BLANK: Conn = Conn::blank();
 
 /// Adds an empty table entry and returns it; `None` if there is no room, or none that is new.
 #[inline(always)]
 pub(super) fn blank(key: u64, how: u64) -> Option<*mut Conn> {
     if let Err(errno) = CONNS.insert(&key, &BLANK, how) {
-        if errno == -E2BIG {
+        if errno != -EEXIST {
             mark_full();
         }
         return None;

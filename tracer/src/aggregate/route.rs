@@ -53,18 +53,19 @@ impl<'a> Place<'a> {
     }
 }
 
+/// All of an address: who chooses it must not choose what it collides with. One of version 4 is one
+/// word.
+fn address<H: Hasher>(ip: IpAddr, state: &mut H) {
+    match ip {
+        IpAddr::V4(address) => state.write_u64(address.to_bits().into()),
+        IpAddr::V6(address) => state.write_u128(address.to_bits()),
+    }
+}
+
 /// What tells most groups apart; what it leaves out is compared.
 impl Hash for Place<'_> {
     fn hash<H: Hasher>(&self, state: &mut H) {
-        let address = match self.destination.ip() {
-            IpAddr::V4(address) => u64::from(address.to_bits()),
-            #[expect(clippy::cast_possible_truncation, reason = "the halves are put together")]
-            IpAddr::V6(address) => {
-                let bits = address.to_bits();
-                (bits >> 64) as u64 ^ bits as u64
-            }
-        };
-        state.write_u64(address);
+        address(self.destination.ip(), state);
         let role = self.role.map_or(2, |role| u64::from(role == Role::Client));
         let (port, netns) = (u64::from(self.destination.port()), u64::from(self.netns));
         state.write_u64(netns << 32 | port << 2 | role);
@@ -89,12 +90,8 @@ impl Hash for Whose<'_> {
         let (pid, start_ns) = self.owner.map_or((0, 0), |id| (u64::from(id.pid), id.start_ns));
         state.write_u64(start_ns);
         let destination = self.place.destination;
-        let last = match destination.ip() {
-            IpAddr::V4(address) => address.to_bits(),
-            #[expect(clippy::cast_possible_truncation, reason = "the low bits differ most")]
-            IpAddr::V6(address) => address.to_bits() as u32,
-        };
-        state.write_u64(pid << 32 | u64::from(last));
+        state.write_u64(pid);
+        address(destination.ip(), state);
         let role = self.place.role.map_or(2, |role| u64::from(role == Role::Client));
         state.write_u64(u64::from(destination.port()) << 2 | role);
     }

@@ -52,20 +52,26 @@ impl Observation {
         let runtime = Builder::new_current_thread().enable_all().build().map_err(Error::Runtime)?;
         let signals = Signals::listen(&runtime).map_err(Error::Runtime)?;
         let settings = settings(args);
-        let (mut attached, records) = probe::attach(&settings)?;
+        let sees_pids = process::sees_kernel_pids();
+        let attached = probe::attach(&settings)?;
+        // The ring is read from now on: the walk may take longer than the ring lasts.
+        let mut kernel = Kernel::start(attached, reading(args, &settings), sees_pids)?;
         // After the hooks are in place, so that nothing falls between.
-        let listeners = attached.seed().unwrap_or_else(|error| {
+        let listeners = kernel.seed().unwrap_or_else(|error| {
             tracing::warn!(%error, "connections that were open before are not known");
             None
         });
         let sockets = listeners.map_or_else(
-            || process::scan(process::sees_kernel_pids()),
+            || process::scan(sees_pids),
             |listeners| Scan { listeners, ..Scan::default() },
         );
-        let sees_pids = process::sees_kernel_pids();
-        let kernel = Kernel::start((attached, records), reading(args, &settings), sees_pids)?;
         let setting = Setting::live(kernel.attached(), kernel.priority(), sockets);
-        let pipeline = Pipeline::new(setting, lookup(args), selection, thresholds);
+        let mut pipeline = Pipeline::new(setting, lookup(args), selection, thresholds);
+        // The first line tells what the walk had no room for.
+        kernel.losses(&mut |input| {
+            pipeline.feed(input);
+            Ok::<_, Error>(())
+        })?;
         Ok(Self { runtime, signals, kernel, pipeline })
     }
 

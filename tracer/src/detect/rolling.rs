@@ -24,6 +24,9 @@ pub struct Rolling {
     newer: Option<Judge>,
     /// As of the last tick, and as of the begin of each judge.
     coverage: Coverage,
+    /// The same as of the last tick that was folded: what a judge that begins then has not seen.
+    folded: Coverage,
+    evicted: u64,
     older_begins: Coverage,
     newer_begins: Coverage,
     now_ns: u64,
@@ -50,6 +53,8 @@ impl Rolling {
             older,
             newer: None,
             coverage: Coverage::default(),
+            folded: Coverage::default(),
+            evicted: 0,
             older_begins: Coverage::default(),
             newer_begins: Coverage::default(),
             now_ns: start_ns,
@@ -93,11 +98,14 @@ impl Rolling {
             self.turn(window_ns);
         }
         let sorted = Sorted::of(tick);
+        let before = self.older.evicted();
         self.older.fold_sorted(&sorted, identities);
+        self.evicted += self.older.evicted() - before;
         if let Some(newer) = &mut self.newer {
             newer.fold_sorted(&sorted, identities);
         }
         self.now_ns = self.now_ns.max(tick.now_ns);
+        self.folded = self.coverage;
     }
 
     /// Between two ticks: hands over at the end of the window, begins the next in its middle.
@@ -110,7 +118,7 @@ impl Rolling {
             self.older_begins = self.newer_begins;
         }
         if self.newer.is_none() && age_ns >= window_ns / 2 {
-            self.newer_begins = self.coverage;
+            self.newer_begins = self.folded;
             let newer = Judge::new(self.now_ns, self.limits, self.thresholds.clone());
             self.newer =
                 Some(newer.with_ports(self.ports).with_boot_offset(self.boot_minus_monotonic_ns));
@@ -129,10 +137,11 @@ impl Rolling {
         self.older.totals()
     }
 
-    /// Connections counted under no key because the table was full, over the window.
+    /// Connections counted under no key because the table was full, since the start: a judge that is
+    /// dropped takes its count with it.
     #[must_use]
     pub const fn evicted(&self) -> u64 {
-        self.older.evicted()
+        self.evicted
     }
 
     /// The verdicts over the window, worst first.

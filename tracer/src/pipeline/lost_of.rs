@@ -20,7 +20,15 @@ pub(super) struct LostOfEach {
 impl LostOfEach {
     /// Takes a count. The kernel side forgets those that lost nothing for long; here they stay.
     pub(super) fn count(&mut self, of: LostOf) {
-        if self.counts.len() < MOST || self.counts.contains_key(&of.tgid) {
+        if self.counts.len() >= MOST && !self.counts.contains_key(&of.tgid) {
+            // In place of the one that lost least: those that lost most are to be told.
+            let least = self.counts.iter().min_by_key(|(_, count)| **count);
+            let Some((&least, _)) = least.filter(|(_, count)| **count < of.connections) else {
+                return;
+            };
+            self.counts.remove(&least);
+        }
+        {
             let count = self.counts.entry(of.tgid).or_default();
             *count = of.connections.max(*count);
         }

@@ -4,8 +4,9 @@ use std::io;
 use std::mem::offset_of;
 
 use aya::maps::MapError;
+use aya::programs::ProgramError;
 use bytes::Buf as _;
-use tracer_ebpf::{Conn, Loss, flags, opened};
+use tracer_ebpf::{Conn, Listener, Loss, flags, opened};
 
 use super::drain::{Drain, Reading};
 use super::namespaces::Namespaces;
@@ -14,6 +15,8 @@ use crate::clock::Clock;
 use crate::probe::{Attached, Records};
 
 const ESTABLISHED: u8 = 1;
+/// Most processes that are asked for; the kernel side remembers half as many.
+const MOST_LOST_OF: usize = 2048;
 /// How long an accepted connection may wait for its first use before its owner is looked up.
 const UNUSED_NS: u64 = 1_000_000_000;
 
@@ -60,6 +63,8 @@ pub struct Kernel {
     namespaces: Namespaces,
     /// The last snapshot showed accepted connections whose owner is not known.
     has_unowned: bool,
+    /// Connections that the kernel side had no room for, as of the last look.
+    refused: u64,
 }
 
 impl Kernel {
@@ -75,13 +80,21 @@ impl Kernel {
     ) -> Result<Self, Error> {
         let drain = Drain::start(records, reading)?;
         let namespaces = Namespaces::new(sees_pids);
-        Ok(Self { attached, drain, namespaces, has_unowned: false })
+        Ok(Self { attached, drain, namespaces, has_unowned: false, refused: 0 })
     }
 
     /// What is attached.
     #[must_use]
     pub const fn attached(&self) -> &Attached {
         &self.attached
+    }
+
+    /// Walks over all open files, see [`Attached::seed`].
+    ///
+    /// # Errors
+    /// If the kernel refuses the walk.
+    pub fn seed(&mut self) -> Result<Option<Vec<Listener>>, ProgramError> {
+        self.attached.seed()
     }
 
     /// What the thread that drains the ring runs at.
@@ -158,10 +171,23 @@ impl Kernel {
             self.drain.end();
         }
         self.take(on)?;
+        self.losses(on)
+    }
+
+    /// Yields the losses so far.
+    ///
+    /// # Errors
+    /// As [`Self::snapshot`].
+    pub fn losses<E: From<Error>>(
+        &mut self,
+        on: &mut dyn FnMut(Input<'_>) -> Result<(), E>,
+    ) -> Result<(), E> {
         let lost = self.lost().map_err(Error::Map)?;
         on(Input::Lost(lost))?;
-        if lost.iter().any(|count| *count > 0) {
-            for entry in &self.attached.lost_of {
+        let refused = lost[Loss::TableFull as usize] + lost[Loss::RingFull as usize];
+        if std::mem::replace(&mut self.refused, refused) != refused {
+            // The walk begins anew where its place is forgotten.
+            for entry in self.attached.lost_of.iter().take(MOST_LOST_OF) {
                 let (tgid, counts) = entry.map_err(Error::Map)?;
                 on(Input::LostOf(LostOf { tgid, connections: counts.iter().sum() }))?;
             }

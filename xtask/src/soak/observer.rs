@@ -2,6 +2,7 @@
 //! counts; nothing is kept but the last health line.
 
 use anyhow::{Context as _, Result, anyhow, bail};
+use rustix::pipe::fcntl_setpipe_size;
 use rustix::process::{Pid, Signal, kill_process};
 use serde_json::Value;
 use std::collections::BTreeMap;
@@ -14,6 +15,9 @@ use std::time::{Duration, Instant};
 
 /// How long it may take to start and to end.
 const PATIENCE: Duration = Duration::from_mins(1);
+
+/// Bytes between tracer and this process: the most that the kernel allows without asking.
+const PIPE: usize = 1 << 20;
 
 /// A running tracer, attached. Killed on drop.
 pub(super) struct Observer {
@@ -52,6 +56,8 @@ impl Observer {
             .spawn()
             .context("cannot run tracer")?;
         let stdout = child.stdout.take().context("tracer has no stdout")?;
+        // So that a moment in which this process does not run costs no line.
+        fcntl_setpipe_size(&stdout, PIPE).context("the pipe cannot be made larger")?;
         let (sender, attached) = channel();
         let reader = thread::spawn(move || read(stdout, netns, &sender));
         let observer = Self { child, reader: Some(reader), netns };

@@ -107,8 +107,9 @@ pub(super) fn mib(kib: u64) -> f64 {
 }
 
 fn rss_kib(pid: u32) -> Result<u64> {
-    let text = fs::read_to_string(format!("/proc/{pid}/status")).context("tracer has ended")?;
+    let text = fs::read_to_string(format!("/proc/{pid}/status"))?;
     let line = text.lines().find_map(|line| line.strip_prefix("VmRSS:"));
     let number = line.and_then(|line| line.split_whitespace().next()?.parse().ok());
-    number.context("tracer has ended: it has no memory")
+    // What has ended and was not waited for has no memory.
+    number.context("tracer ended while it was observing: see what it said, or who sent it a signal")
 }

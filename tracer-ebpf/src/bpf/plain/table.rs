@@ -127,16 +127,11 @@ pub(super) fn remove(sk: u64) {
     let _gone_already = PLAIN_CONNS.remove(&sk);
 }
 
-/// What an insert into a full map returns, negated.
-const E2BIG: i32 = 7;
-
 /// Adds an entry in place of any other and returns it; `None` if there is no room.
 #[inline(always)]
 pub(super) fn open(sk: u64, opened: u8, state: i32) -> Option<*mut Conn> {
-    if let Err(errno) = PLAIN_CONNS.insert(&sk, &BLANK, 0) {
-        if errno == -E2BIG {
-            mark_full();
-        }
+    if PLAIN_CONNS.insert(&sk, &BLANK, 0).is_err() {
+        mark_full();
         return None;
     }
     let conn = find(sk)?;

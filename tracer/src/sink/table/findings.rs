@@ -156,7 +156,10 @@ pub(super) fn none(
     let connections = human::counted(seen.connections(), "connection");
     let processes = human::counted(seen.processes, "process");
     let verdict = if seen.connections() == 0 { "Nothing observed." } else { "No finding." };
-    let mut text = if seen.connections() == 0 {
+    let mut text = if seen.connections() == 0 && !complete {
+        "None of the connections could be told: all that there were are among the losses above."
+            .to_owned()
+    } else if seen.connections() == 0 {
         let long = observed_s.map_or_else(|| "this time".to_owned(), human::duration);
         format!(
             "No TCP connection was opened, in use or closed in {long}. Was there traffic? Observe \

@@ -67,7 +67,12 @@ pub(super) fn missing(health: &Health, width: usize, paint: Paint) -> String {
         let seen = health.seen_share.map(|share| {
             // Rounded down: 100 % is all of them.
             let percent = (share * 100.0).floor();
-            format!(" {percent:.0} % of the connections were seen.")
+            let percent = if percent < 1.0 && share > 0.0 {
+                "Under 1".to_owned()
+            } else {
+                format!("{percent:.0}")
+            };
+            format!(" {percent} % of those that ended, or were refused, were seen.")
         });
         let seen = seen.unwrap_or_default() + &whose(&health.lost_of) + &helps(&health.lost);
         line("LOST ", format!("{records} ({why}): what is shown {verb} complete.{seen}"));
