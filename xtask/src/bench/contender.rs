@@ -135,7 +135,7 @@ fn peer(tools: &Tools, words: &[&str]) -> Result<Background> {
     let mut peer = Background::start(command.stderr(File::create(&complaints)?), 0)?;
     peer.settle(PATIENCE).with_context(|| {
         let text = fs::read_to_string(&complaints).unwrap_or_default();
-        let error = text.lines().find(|line| line.contains("rror")).or(text.lines().last());
+        let error = text.lines().rfind(|line| line.contains("rror")).or(text.lines().last());
         error.unwrap_or("it says nothing").to_owned()
     })?;
     Ok(peer)
