@@ -18,7 +18,7 @@ pub(crate) struct Background {
     name: String,
     child: Child,
     /// Closing it ends programs that hold something until then.
-    _stdin: Option<ChildStdin>,
+    stdin: Option<ChildStdin>,
     started: Instant,
     lines: Receiver<(Duration, String)>,
     listener: Option<JoinHandle<Heard>>,
@@ -53,7 +53,7 @@ impl Background {
         let (sender, lines) = channel();
         let listener = thread::spawn(move || listen(stdout, started, told, &sender));
         let stdin = child.stdin.take();
-        Ok(Self { name, child, _stdin: stdin, started, lines, listener: Some(listener) })
+        Ok(Self { name, child, stdin, started, lines, listener: Some(listener) })
     }
 
     pub(super) fn pid(&self) -> u32 {
@@ -114,6 +114,12 @@ impl Background {
     /// Sends SIGINT, and waits for its end.
     pub(super) fn stop(self) -> Result<Ended> {
         kill_process(self.raw_pid()?, Signal::INT)?;
+        self.wait()
+    }
+
+    /// Closes its stdin, and waits for its end.
+    pub(super) fn release(mut self) -> Result<Ended> {
+        drop(self.stdin.take());
         self.wait()
     }
 

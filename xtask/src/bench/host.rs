@@ -15,7 +15,7 @@ pub(super) fn told() -> Value {
     let load = read("/proc/loadavg");
     let load: f64 = load.split(' ').next().and_then(|load| load.parse().ok()).unwrap_or(0.0);
     let sockets = sockets(&read("/proc/net/sockstat")).unwrap_or(0);
-    if load > f64::from(cpus) / 2.0 {
+    if load > f64::from(cpus) {
         say(format!(
             "bench: the load average is {load} on {cpus} CPUs: throughput and CPU times are worth \
              little, run times are too long"

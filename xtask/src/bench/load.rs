@@ -72,7 +72,7 @@ impl Load {
     }
 }
 
-/// Connections without traffic, held until this is dropped.
+/// Connections without traffic, held until this is released.
 pub(crate) fn hold(tools: &Tools, connections: u32) -> Result<Background> {
     let mut command = Command::new(&tools.load);
     command.args(["idle", "--connections", &connections.to_string()]);

@@ -95,7 +95,7 @@ fn per_socket(empty: &Footprint, seen: &Footprint) -> Option<f64> {
 
 fn footprint(tools: &Tools, sockets: u32) -> Result<Footprint> {
     say(format!("bench: memory with {sockets} sockets"));
-    let _held = (sockets > 0).then(|| hold(tools, sockets / 2)).transpose()?;
+    let held = (sockets > 0).then(|| hold(tools, sockets / 2)).transpose()?;
     let mut command = Command::new(&tools.tracer);
     let mut tracer = Background::start(command.args(["diagnose", "--output", "json"]), 1)?;
     tracer.line(PATIENCE)?;
@@ -110,6 +110,7 @@ fn footprint(tools: &Tools, sockets: u32) -> Result<Footprint> {
     let maps = tracer.fd_numbers("map_id:")?;
     let kernel_bytes = Kernel::ask(tools)?.map_bytes(&maps)?;
     let ended = tracer.stop()?;
+    held.map(Background::release).transpose()?;
     let health = ended.heard.tail.lines().rev().find(|line| line.contains("tracer.health"));
     let health: Value = serde_json::from_str(health.context("tracer told no health")?)?;
     let tracked = health["tracer.connections_tracked"].as_u64().context("nothing is tracked")?;

@@ -23,8 +23,9 @@ pub(crate) fn measure(tools: &Tools, rounds: u32, report: &mut Report) -> Result
     let mut document = Map::new();
     let mut slowest = (None, None);
     for existing in [0, EXISTING] {
-        let _held = (existing > 0).then(|| hold(tools, existing / 2)).transpose()?;
+        let before = (existing > 0).then(|| hold(tools, existing / 2)).transpose()?;
         let starts = (0..rounds).map(|_| start(tools)).collect::<Result<Vec<_>>>()?;
+        before.map(Background::release).transpose()?;
         let attached = Spread::of(starts.iter().map(|(attached, _)| *attached));
         let told = Spread::of(starts.iter().map(|(_, told)| *told));
         section.row([existing.to_string(), spread(attached), spread(told)]);

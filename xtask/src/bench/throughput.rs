@@ -63,7 +63,6 @@ fn tell(turns: &Turns, load: Load, name: &Name, report: &mut Report) {
         &per_s,
         "× baseline",
         "load CPU, µs each",
-        "host CPU, µs each",
         "agent CPU, s per million",
         "lost (counted)",
         "missing",
@@ -76,7 +75,6 @@ fn tell(turns: &Turns, load: Load, name: &Name, report: &mut Report) {
             ("per_s", over(own, |turn| Some(turn.per_second(load)))),
             ("times_baseline", relative(turns, own, load)),
             ("load_cpu_us", over(own, |turn| Some(turn.load_us(load)))),
-            ("host_cpu_us", over(own, |turn| Some(turn.host_us(load)))),
             ("agent_cpu_s_per_million", over(own, agent)),
             ("lost", over(own, |turn| Some(turn.counted_lost()? as f64))),
             ("missing_share", over(own, |turn| missing_share(*contender, turn, load))),
@@ -175,7 +173,7 @@ mod tests {
             cpu_seconds: 1.0,
             netns: 1,
         };
-        Turn { done, agent_seconds: None, host_seconds: 1.0, lines, told }
+        Turn { done, agent_seconds: None, lines, told }
     }
 
     #[test]

@@ -1,5 +1,5 @@
-//! One contender, one load: what the load did, what it cost the contender and the host, and what the
-//! contender told of it. Run times are not taken meanwhile.
+//! One contender, one load: what the load did, what it cost the contender, and what the contender told
+//! of it. Run times are not taken meanwhile.
 
 use super::background::Heard;
 use super::contender::Contender;
@@ -13,8 +13,6 @@ use std::time::Duration;
 
 /// Tools that read on a timer have read by then.
 const AFTER: Duration = Duration::from_millis(500);
-/// `USER_HZ` of every Linux there is.
-const TICKS_PER_SECOND: f64 = 100.0;
 
 /// What came of it.
 #[derive(Clone, Debug)]
@@ -22,8 +20,6 @@ pub(crate) struct Turn {
     pub(super) done: Done,
     /// CPU time of the contender, from ready to its end.
     pub(super) agent_seconds: Option<f64>,
-    /// Busy time of all CPUs while the load ran, whoever had it.
-    pub(super) host_seconds: f64,
     /// Lines of its output, a heading aside.
     pub(super) lines: u64,
     /// What tracer says of itself and of the load.
@@ -46,11 +42,9 @@ impl Turn {
     pub(super) fn take(tools: &Tools, contender: Contender, load: Load) -> Result<Self> {
         let running = contender.start(tools)?;
         let at_ready = running.as_ref().map(|one| one.background.cpu_seconds()).transpose()?;
-        let before = busy_seconds()?;
         let done = load.run(tools)?;
-        let host_seconds = busy_seconds()? - before;
         thread::sleep(AFTER);
-        let mut turn = Self { done, agent_seconds: None, host_seconds, lines: 0, told: None };
+        let mut turn = Self { done, agent_seconds: None, lines: 0, told: None };
         if let Some(running) = running {
             let ended = running.background.stop()?;
             turn.agent_seconds = at_ready.map(|before| ended.cpu_seconds - before);
@@ -74,11 +68,6 @@ impl Turn {
     /// kernel did for it, hooks included.
     pub(super) fn load_us(&self, load: Load) -> f64 {
         self.done.cpu_seconds * 1e6 / load.units(&self.done).1 as f64
-    }
-
-    /// The same of the whole host.
-    pub(super) fn host_us(&self, load: Load) -> f64 {
-        self.host_seconds * 1e6 / load.units(&self.done).1 as f64
     }
 
     /// CPU seconds of the contender for a million connections.
@@ -119,17 +108,6 @@ impl Told {
         }
         told.map(|told| Self { ends, ..told })
     }
-}
-
-/// Time that all CPUs together have spent on anything.
-pub(super) fn busy_seconds() -> Result<f64> {
-    let text = std::fs::read_to_string("/proc/stat")?;
-    let fields = text.lines().next().and_then(|line| line.strip_prefix("cpu "));
-    let fields = fields.context("/proc/stat has no line of all CPUs")?;
-    let fields: Vec<u64> = fields.split_whitespace().filter_map(|word| word.parse().ok()).collect();
-    // user nice system idle iowait irq softirq
-    let busy: u64 = [0, 1, 2, 5, 6].iter().filter_map(|at| fields.get(*at)).sum();
-    Ok(busy as f64 / TICKS_PER_SECOND)
 }
 
 #[cfg(test)]
