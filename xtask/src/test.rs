@@ -5,7 +5,7 @@ use crate::outcome::Outcome;
 use crate::process::{cargo, is_root, print_line, say, watch};
 use crate::tally::Tally;
 use crate::workspace::Workspace;
-use crate::{bench, soak, test_packages, test_python, vm};
+use crate::{bench, test_packages, test_python, vm};
 use anyhow::{Result, bail};
 
 /// Test targets of `tracer` that run on this host.
@@ -58,11 +58,9 @@ pub(crate) fn main(options: &Options) -> Result<()> {
         // Its cases wait most of their time, and run side by side.
         let what = ["-p", "tracer", "--test", CORPUS];
         report.cargo_test(CORPUS, &what, &["--include-ignored"])?;
-        let (outcome, tally) = soak::short(&workspace);
-        report.add("soak", outcome, tally);
         report.one(COST, bench::smoke(&workspace));
     } else {
-        for part in ["live", CORPUS, "soak", COST] {
+        for part in ["live", CORPUS, COST] {
             let reason = "loading BPF programs needs root".to_owned();
             report.add(part, Outcome::Skipped(reason), Tally::default());
         }

@@ -14,9 +14,7 @@ mod report;
 mod rules;
 mod samples;
 
-use crate::outcome::Outcome;
 use crate::process::{cargo, is_root, run, say};
-use crate::tally::Tally;
 use crate::workspace::Workspace;
 use anyhow::{Context as _, Result, bail};
 use cycle::Ends;
@@ -34,8 +32,6 @@ const CYCLES: u32 = 8;
 const LONGEST_CYCLE: Duration = Duration::from_secs(30);
 /// How far back findings look by default.
 const WINDOW: Duration = Duration::from_mins(1);
-/// Minutes of the form that is part of the tests.
-const SHORT: f64 = 1.0;
 
 #[derive(clap::Args)]
 pub(crate) struct Options {
@@ -70,23 +66,6 @@ pub(crate) fn main(options: &Options) -> Result<()> {
         bail!("{broken} rules were broken, see the table");
     }
     Ok(())
-}
-
-/// The short form, as a part of the tests.
-pub(crate) fn short(workspace: &Workspace) -> (Outcome, Tally) {
-    match soak(workspace, SHORT) {
-        Ok(report) => {
-            report.print();
-            let failed = report.broken();
-            let tally = Tally { passed: report.kept(), failed, ..Tally::default() };
-            let outcome = match failed {
-                0 => Outcome::Passed,
-                _ => Outcome::Failed(format!("{failed} rules were broken, see the table")),
-            };
-            (outcome, tally)
-        }
-        Err(error) => (Outcome::Failed(format!("{error:#}")), Tally::default()),
-    }
 }
 
 fn soak(workspace: &Workspace, minutes: f64) -> Result<Report> {

@@ -53,11 +53,6 @@ impl Report {
     pub(super) fn rule(&mut self, name: &'static str, verdict: Verdict) {
         self.rules.push((name, verdict));
     }
-
-    pub(super) fn kept(&self) -> u32 {
-        self.rules.iter().map(|(_, verdict)| u32::from(verdict.holds)).sum()
-    }
-
     pub(super) fn broken(&self) -> u32 {
         self.rules.iter().map(|(_, verdict)| u32::from(!verdict.holds)).sum()
     }
