@@ -6,7 +6,7 @@
 
 use crate::answer::{BATCH_END, LAST, MORE, ask, take, take_end};
 use crate::cli::Churn;
-use crate::loopback::{address, listen};
+use crate::loopback::{address, listen, nth};
 use crate::pace::Pace;
 use crate::part::{self, Running};
 use crate::report::{Errors, Report, print_line};
@@ -38,10 +38,10 @@ impl Count {
     }
 }
 
-pub(crate) fn main(options: &Churn) -> Result<()> {
+pub(crate) fn main(options: &Churn, port: u16) -> Result<()> {
     let threads = options.threads.to_string();
     let payload = options.payload.to_string();
-    let mut servers = Running::start(&["churn-server", &threads, &payload])?;
+    let mut servers = Running::start(&["churn-server", &threads, &payload], port)?;
     let ports = servers.numbers()?;
     let mut report = Report::begin("churn");
     let deadline = Instant::now() + options.seconds;
@@ -140,8 +140,9 @@ impl Client {
 }
 
 /// The part of the servers.
-pub(crate) fn serve(threads: u16, payload: u32) -> Result<()> {
-    let listeners = (0..threads).map(|_| listen()).collect::<Result<Vec<_>>>()?;
+pub(crate) fn serve(threads: u16, payload: u32, port: u16) -> Result<()> {
+    let listeners =
+        (0..threads).map(|number| listen(nth(port, number))).collect::<Result<Vec<_>>>()?;
     let ports = listeners.iter().map(|listener| Ok(listener.local_addr()?.port()));
     let ports = ports.collect::<Result<Vec<_>>>()?;
     let (sender, counts) = mpsc::channel();

@@ -15,6 +15,10 @@ const TO_OPEN: Duration = Duration::from_mins(10);
 pub(crate) struct Cli {
     #[command(subcommand)]
     pub(crate) verb: Verb,
+    /// First port of the servers; more follow it [default: any that are free]
+    #[arg(long, global = true, value_name = "PORT", default_value_t = 0, hide_default_value = true,
+          value_parser = clap::value_parser!(u16).range(..=60_000))]
+    pub(crate) port: u16,
 }
 
 #[derive(Debug, Subcommand)]

@@ -7,7 +7,7 @@
 use crate::answer::{LAST, MORE, ask, take, take_end};
 use crate::cli::Exchange;
 use crate::connections;
-use crate::loopback::{address, listen};
+use crate::loopback::{address, listen, nth};
 use crate::pace::Pace;
 use crate::part::{self, Running};
 use crate::report::{Errors, Report, print_line};
@@ -25,11 +25,11 @@ struct Count {
     errors: Errors,
 }
 
-pub(crate) fn main(options: &Exchange) -> Result<()> {
+pub(crate) fn main(options: &Exchange, port: u16) -> Result<()> {
     connections::allow(options.connections.into())?;
     let threads = options.threads.min(options.connections);
     let payload = options.payload.to_string();
-    let mut servers = Running::start(&["exchange-server", &threads.to_string(), &payload])?;
+    let mut servers = Running::start(&["exchange-server", &threads.to_string(), &payload], port)?;
     let ports = servers.numbers()?;
     let mut report = Report::begin("exchange");
     let deadline = Instant::now() + options.seconds;
@@ -106,9 +106,10 @@ fn rounds(
 }
 
 /// The part of the servers.
-pub(crate) fn serve(threads: u16, payload: u32) -> Result<()> {
+pub(crate) fn serve(threads: u16, payload: u32, port: u16) -> Result<()> {
     connections::allow(4_096)?;
-    let listeners = (0..threads).map(|_| listen()).collect::<Result<Vec<_>>>()?;
+    let listeners =
+        (0..threads).map(|number| listen(nth(port, number))).collect::<Result<Vec<_>>>()?;
     let ports = listeners.iter().map(|listener| Ok(listener.local_addr()?.port()));
     let ports = ports.collect::<Result<Vec<_>>>()?;
     let servers: Vec<_> = listeners

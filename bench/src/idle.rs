@@ -5,7 +5,7 @@
 
 use crate::cli::Idle;
 use crate::connections;
-use crate::loopback::{address, listen};
+use crate::loopback::{address, listen, nth};
 use crate::part::{self, Running};
 use crate::report::{Errors, Report, print_line};
 use anyhow::{Context as _, Result, ensure};
@@ -30,17 +30,21 @@ struct Pair {
     server: Running,
 }
 
-pub(crate) fn main(options: &Idle) -> Result<()> {
+pub(crate) fn main(options: &Idle, first_port: u16) -> Result<()> {
     let mut report = Report::begin("idle");
     let mut pairs = Vec::new();
     let mut left = options.connections;
     let most = connections::most(CHUNK)?;
-    while left > 0 {
+    for number in 0.. {
+        if left == 0 {
+            break;
+        }
         let chunk = left.min(most);
         left -= chunk;
-        let mut server = Running::start(&["idle-server", &chunk.to_string()])?;
-        let port = server.numbers()?.first().context("a server without port")?.to_string();
-        let client = Running::start(&["idle-client", &port, &chunk.to_string()])?;
+        let mut server =
+            Running::start(&["idle-server", &chunk.to_string()], nth(first_port, number))?;
+        let port = *server.numbers()?.first().context("a server without port")?;
+        let client = Running::start(&["idle-client", &chunk.to_string()], port)?;
         pairs.push(Pair { client, server });
     }
     for pair in &mut pairs {
@@ -76,9 +80,9 @@ fn sum(mut parts: Vec<Running>) -> Result<u64> {
 }
 
 /// The part of a server.
-pub(crate) fn serve(connections: u32) -> Result<()> {
+pub(crate) fn serve(connections: u32, port: u16) -> Result<()> {
     connections::allow(connections)?;
-    let listener = listen()?;
+    let listener = listen(port)?;
     part::ready(&[listener.local_addr()?.port()])?;
     let held = accept(&listener, connections).context("cannot accept")?;
     part::ready(&[])?;

@@ -31,11 +31,11 @@ fn main() -> ExitCode {
     let cli = Cli::parse();
     limit_time(cli.verb.longest());
     let done = match &cli.verb {
-        Verb::Churn(options) => churn::main(options),
-        Verb::Exchange(options) => exchange::main(options),
-        Verb::Faults(options) => faults::main(options),
-        Verb::Idle(options) => idle::main(options),
-        Verb::Part(part) => part::main(part),
+        Verb::Churn(options) => churn::main(options, cli.port),
+        Verb::Exchange(options) => exchange::main(options, cli.port),
+        Verb::Faults(options) => faults::main(options, cli.port),
+        Verb::Idle(options) => idle::main(options, cli.port),
+        Verb::Part(part) => part::main(part, cli.port),
     };
     match done {
         Ok(()) => ExitCode::SUCCESS,

@@ -20,26 +20,26 @@ pub(crate) enum Part {
     ExchangeServer { threads: u16, payload: u32 },
     /// Accepts connections of `idle` and holds them.
     IdleServer { connections: u32 },
-    /// Opens connections of `idle` to `port` and holds them.
-    IdleClient { port: u16, connections: u32 },
+    /// Opens connections of `idle` and holds them.
+    IdleClient { connections: u32 },
     /// Server of `faults`.
     FaultsServer,
     /// Dials once, has an exchange, ends.
-    FaultsDial { port: u16 },
+    FaultsDial,
     /// Opens connections and waits to be killed.
-    FaultsVictim { port: u16, connections: u16 },
+    FaultsVictim { connections: u16 },
 }
 
-/// Plays a part.
-pub(crate) fn main(part: &Part) -> Result<()> {
-    match *part {
-        Part::ChurnServer { threads, payload } => churn::serve(threads, payload),
-        Part::ExchangeServer { threads, payload } => exchange::serve(threads, payload),
-        Part::IdleServer { connections } => idle::serve(connections),
-        Part::IdleClient { port, connections } => idle::dial(port, connections),
-        Part::FaultsServer => faults::serve(),
-        Part::FaultsDial { port } => faults::dial_once(port),
-        Part::FaultsVictim { port, connections } => faults::be_killed(port, connections),
+/// Plays a part. `port` is the first of a server, or of the server to dial.
+pub(crate) fn main(played: &Part, port: u16) -> Result<()> {
+    match *played {
+        Part::ChurnServer { threads, payload } => churn::serve(threads, payload, port),
+        Part::ExchangeServer { threads, payload } => exchange::serve(threads, payload, port),
+        Part::IdleServer { connections } => idle::serve(connections, port),
+        Part::IdleClient { connections } => idle::dial(port, connections),
+        Part::FaultsServer => faults::serve(port),
+        Part::FaultsDial => faults::dial_once(port),
+        Part::FaultsVictim { connections } => faults::be_killed(port, connections),
     }
 }
 
@@ -62,11 +62,12 @@ pub(crate) struct Running {
 }
 
 impl Running {
-    pub(crate) fn start(arguments: &[&str]) -> Result<Self> {
+    pub(crate) fn start(arguments: &[&str], port: u16) -> Result<Self> {
         let program = env::current_exe().context("cannot tell which program this is")?;
         let mut child = Command::new(program)
             .arg("part")
             .args(arguments)
+            .args(["--port", &port.to_string()])
             .stdin(Stdio::piped())
             .stdout(Stdio::piped())
             .spawn()

@@ -13,7 +13,7 @@ const STORM: u64 = 8;
 
 /// Kills a process; gives how many connections it had.
 pub(super) fn kill_one(port: u16) -> Result<u64> {
-    let mut victim = Running::start(&["faults-victim", &port.to_string(), &OPEN.to_string()])?;
+    let mut victim = Running::start(&["faults-victim", &OPEN.to_string()], port)?;
     victim.numbers()?;
     victim.kill()?;
     Ok(OPEN.into())
@@ -31,8 +31,7 @@ pub(crate) fn be_killed(port: u16, connections: u16) -> Result<()> {
 
 /// Starts processes that dial once each; gives how many did.
 pub(super) fn fork_storm(port: u16) -> Result<u64> {
-    let port = port.to_string();
-    let children = (0..STORM).map(|_| Running::start(&["faults-dial", &port]));
+    let children = (0..STORM).map(|_| Running::start(&["faults-dial"], port));
     let children = children.collect::<Result<Vec<_>>>()?;
     for child in children {
         child.wait()?;

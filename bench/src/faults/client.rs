@@ -103,10 +103,11 @@ pub(super) struct Client {
 }
 
 impl Client {
-    pub(super) fn new(port: u16, port6: u16) -> Result<Self> {
+    pub(super) fn new((port, port6): (u16, u16), nobody_port: u16) -> Result<Self> {
         let nobody = Socket::new(Domain::IPV4, Type::STREAM, None)?;
-        let any: SocketAddr = (Ipv4Addr::LOCALHOST, 0).into();
-        nobody.bind(&any.into()).context("cannot take a port")?;
+        let place: SocketAddr = (Ipv4Addr::LOCALHOST, nobody_port).into();
+        nobody.set_reuse_address(true)?;
+        nobody.bind(&place.into()).context("cannot take a port")?;
         Ok(Self {
             server: (Ipv4Addr::LOCALHOST, port).into(),
             server6: (Ipv6Addr::LOCALHOST, port6).into(),

@@ -10,6 +10,7 @@ mod server;
 mod timeouts;
 
 use crate::cli::Faults;
+use crate::loopback::nth;
 use crate::pace::Pace;
 use crate::part::Running;
 use crate::report::{Errors, Report};
@@ -27,19 +28,22 @@ const STAY: u8 = 0;
 const CLOSE: u8 = 1;
 /// Answer when the client has shut down its side, and close.
 const ANSWER_AT_END: u8 = 2;
+/// Ports behind those of the server over IPv4 and IPv6: where nobody listens, and where nobody accepts.
+const NOBODY: u16 = 2;
+const FULL: u16 = 3;
 /// Bytes of a request and of an answer.
 const SIZE: usize = 16;
 
-pub(crate) fn main(options: &Faults) -> Result<()> {
-    let mut server = Running::start(&["faults-server"])?;
+pub(crate) fn main(options: &Faults, first_port: u16) -> Result<()> {
+    let mut server = Running::start(&["faults-server"], first_port)?;
     let [port, port6] = server.numbers()?[..] else { bail!("the server told no two ports") };
     let mut report = Report::begin("faults");
     let deadline = Instant::now() + options.seconds;
     let mut pace = Pace::new(deadline, Some(options.rate), 1);
     let mut random = Rng::with_seed(options.seed);
     let mut errors = Errors::default();
-    let mut client = Client::new(port, port6)?;
-    let mut timeouts = Timeouts::new()?;
+    let mut client = Client::new((port, port6), nth(first_port, NOBODY))?;
+    let mut timeouts = Timeouts::new(nth(first_port, FULL))?;
     while pace.wait() {
         let kind = Kind::any(&mut random);
         let done = match kind {

@@ -3,7 +3,7 @@
 
 use super::{ANSWER_AT_END, CLOSE, SIZE};
 use crate::answer::{ask, take, take_end};
-use crate::loopback::listen;
+use crate::loopback::{listen, nth};
 use crate::part;
 use crate::report::{Errors, print_line};
 use anyhow::{Context as _, Result, bail};
@@ -38,10 +38,10 @@ impl Shared {
     }
 }
 
-pub(crate) fn serve() -> Result<()> {
-    let listener = listen()?;
+pub(crate) fn serve(port: u16) -> Result<()> {
+    let listener = listen(port)?;
     let listener6 =
-        TcpListener::bind((Ipv6Addr::LOCALHOST, 0)).context("cannot listen on [::1]")?;
+        TcpListener::bind((Ipv6Addr::LOCALHOST, nth(port, 1))).context("cannot listen on [::1]")?;
     let ports = [listener.local_addr()?.port(), listener6.local_addr()?.port()];
     let shared = Arc::new(Shared::default());
     for listener in [listener, listener6] {

@@ -35,10 +35,11 @@ pub(super) struct Ends {
 }
 
 impl Timeouts {
-    pub(super) fn new() -> Result<Self> {
+    pub(super) fn new(port: u16) -> Result<Self> {
         let listener = Socket::new(Domain::IPV4, Type::STREAM, None)?;
-        let any: SocketAddr = (Ipv4Addr::LOCALHOST, 0).into();
-        listener.bind(&any.into()).context("cannot take a port")?;
+        let place: SocketAddr = (Ipv4Addr::LOCALHOST, port).into();
+        listener.set_reuse_address(true)?;
+        listener.bind(&place.into()).context("cannot take a port")?;
         // A backlog of 0 has room for one.
         listener.listen(0)?;
         let address = listener.local_addr()?;
@@ -99,7 +100,7 @@ mod tests {
 
     #[test]
     fn a_dial_to_a_full_backlog_waits_until_it_is_given_up() {
-        let mut timeouts = Timeouts::new().unwrap();
+        let mut timeouts = Timeouts::new(0).unwrap();
         timeouts.dial().unwrap();
         timeouts.dial().unwrap();
         let mut errors = Errors::default();

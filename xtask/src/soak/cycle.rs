@@ -1,5 +1,6 @@
 //! One cycle of the load: every kind of it at a time, then as fast as it goes for a moment. Counts
-//! what the load says it did.
+//! what the load says it did. Servers have ports by which tracer is told to look at them only: what
+//! else the host does must not hide what is lost of the load.
 
 use super::place::Place;
 use super::samples::Samples;
@@ -13,6 +14,14 @@ use std::time::Duration;
 const IDLE: &str = "5000";
 /// Seconds of the burst.
 const BURST: u64 = 1;
+/// First ports of the servers of each load.
+const CHURN: &str = "20000";
+const EXCHANGE: &str = "20100";
+const IDLE_PORT: &str = "20200";
+const FAULTS: &str = "20300";
+/// Every port that a load has something at.
+pub(super) const PORTS: [u16; 11] =
+    [20_000, 20_001, 20_002, 20_003, 20_100, 20_101, 20_200, 20_300, 20_301, 20_302, 20_303];
 
 /// Ends of sockets, as the load counted them: there is one record to be told of each.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
@@ -71,13 +80,16 @@ pub(super) fn play(
     let mixed = (time.as_secs() - BURST).to_string();
     let seed = number.to_string();
     let mut ends = Ends::default();
-    let mut idle = Running::start(place, &["idle", "--connections", IDLE])?;
+    let mut idle = Running::start(place, &["idle", "--connections", IDLE, "--port", IDLE_PORT])?;
     let loads = [
-        vec!["churn", "--seconds", &mixed, "--rate", "400"],
-        vec!["exchange", "--seconds", &mixed, "--connections", "64", "--rate", "4000"],
-        vec!["faults", "--seconds", &mixed, "--rate", "200", "--seed", &seed],
+        ["churn", "--port", CHURN, "--rate", "400"].as_slice(),
+        &["exchange", "--port", EXCHANGE, "--connections", "64", "--rate", "4000"],
+        &["faults", "--port", FAULTS, "--rate", "200", "--seed", &seed],
     ];
-    let loads: Result<Vec<_>> = loads.iter().map(|load| Running::start(place, load)).collect();
+    let loads: Result<Vec<_>> = loads
+        .iter()
+        .map(|load| Running::start(place, &[load, &["--seconds", &mixed][..]].concat()))
+        .collect();
     let mut loads = loads?;
     samples.begin_cycle();
     while loads.iter_mut().any(Running::runs) {
@@ -86,15 +98,27 @@ pub(super) fn play(
     for load in loads {
         ends.hear(&load.finish()?)?;
     }
-    let burst = BURST.to_string();
-    let mut burst = Running::start(place, &["churn", "--seconds", &burst])?;
-    while burst.runs() {
-        samples.take()?;
-    }
-    ends.hear(&burst.finish()?)?;
     idle.let_go();
     ends.hear(&idle.finish()?)?;
+    burst(place, BURST, samples, &mut ends)?;
     Ok(ends)
+}
+
+/// As many connections as the machine makes, before all cycles: what tracer keeps for the records of
+/// one interval then has its size.
+pub(super) fn warm_up(place: &Place, time: Duration, samples: &mut Samples) -> Result<Ends> {
+    let mut ends = Ends::default();
+    burst(place, time.as_secs(), samples, &mut ends)?;
+    Ok(ends)
+}
+
+fn burst(place: &Place, seconds: u64, samples: &mut Samples, ends: &mut Ends) -> Result<()> {
+    let seconds = seconds.to_string();
+    let mut load = Running::start(place, &["churn", "--port", CHURN, "--seconds", &seconds])?;
+    while load.runs() {
+        samples.take()?;
+    }
+    ends.hear(&load.finish()?)
 }
 
 /// A load that runs.

@@ -28,7 +28,8 @@ pub(super) struct End {
 pub(super) fn under_load(tracer: &Path, place: &Place, signal: Signal) -> Result<End> {
     let before = Objects::all()?;
     let mut observer = Observer::start(tracer, place.number(), Duration::from_mins(1))?;
-    let load = Running::start(place, &["churn", "--seconds", "3", "--rate", "2000"])?;
+    let load =
+        Running::start(place, &["churn", "--port", "20000", "--seconds", "3", "--rate", "2000"])?;
     thread::sleep(Duration::from_millis(1_500));
     let end = stop(&mut observer, signal, &before)?;
     load.finish()?;

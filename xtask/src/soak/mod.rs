@@ -17,7 +17,6 @@ mod samples;
 use crate::process::{cargo, is_root, run, say};
 use crate::workspace::Workspace;
 use anyhow::{Context as _, Result, bail};
-use cycle::Ends;
 use observer::Observer;
 use place::Place;
 use report::Report;
@@ -82,7 +81,7 @@ fn soak(workspace: &Workspace, minutes: f64) -> Result<Report> {
     let mut observer = Observer::start(&tracer, place.number(), window)?;
 
     let mut samples = Samples::begin(&observer)?;
-    let mut ends = Ends::default();
+    let mut ends = cycle::warm_up(&place, cycle / 2, &mut samples)?;
     let began = Instant::now();
     let mut number = 0;
     while began.elapsed() + cycle / 2 < time {

@@ -1,6 +1,7 @@
 //! The tracer under test: `watch` with a JSON line per connection. A thread reads all it prints and
 //! counts; nothing is kept but the last health line.
 
+use super::cycle::PORTS;
 use anyhow::{Context as _, Result, anyhow, bail};
 use rustix::pipe::fcntl_setpipe_size;
 use rustix::process::{Pid, Signal, kill_process};
@@ -51,6 +52,7 @@ impl Observer {
     pub(super) fn start(tracer: &Path, netns: u32, window: Duration) -> Result<Self> {
         let mut child = Command::new(tracer)
             .args(["watch", "--output", "json", "--window", &format!("{}s", window.as_secs())])
+            .args(PORTS.map(|port| format!("--port={port}")))
             .stdin(Stdio::null())
             .stdout(Stdio::piped())
             .spawn()
