@@ -184,7 +184,7 @@ impl Kernel {
     ) -> Result<(), E> {
         let lost = self.lost().map_err(Error::Map)?;
         on(Input::Lost(lost))?;
-        let refused = lost[Loss::TableFull as usize] + lost[Loss::RingFull as usize];
+        let refused = Loss::CONNECTIONS.iter().map(|why| lost[*why as usize]).sum();
         if std::mem::replace(&mut self.refused, refused) != refused {
             // The walk begins anew where its place is forgotten.
             for entry in self.attached.lost_of.iter().take(MOST_LOST_OF) {
