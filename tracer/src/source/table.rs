@@ -5,13 +5,12 @@ use super::kernel::Error;
 use crate::probe::Table;
 use tracer_batch::Walk;
 
+/// What an entry is handed to, with its key.
+type Taker<'a, E> = &'a mut dyn FnMut(u64, &[u8]) -> Result<(), E>;
+
 /// Yields each entry with its key, at most `most`. One by one the walk begins anew where its place was deleted, so
 /// that entries may come twice.
-pub(super) fn read<E: From<Error>>(
-    table: &Table,
-    most: usize,
-    on: &mut dyn FnMut(u64, &[u8]) -> Result<(), E>,
-) -> Result<(), E> {
+pub(super) fn read<E: From<Error>>(table: &Table, most: usize, on: Taker<'_, E>) -> Result<(), E> {
     let mut walk = Walk::of(table);
     let mut left = most;
     let refused = loop {
