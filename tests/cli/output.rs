@@ -56,7 +56,7 @@ fn a_reader_that_leaves_early_hides_no_loss_from_strict() {
 fn a_reader_that_reads_nothing_is_told_of_on_stderr() {
     let (reader, mut writer) = io::pipe().expect("a pipe");
     // As much as fits.
-    writer.write_all(&[b'\n'; 65_536]).expect("room");
+    writer.write_all(&vec![b'\n'; 65_536]).expect("room");
     let mut child = command(&["replay", &recording()], &[])
         .stdin(Stdio::null())
         .stdout(writer)
