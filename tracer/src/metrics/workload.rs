@@ -1,0 +1,134 @@
+//! Whose counts are told together, and how many such there may be.
+
+use std::collections::HashMap;
+use std::net::SocketAddr;
+
+use crate::connection::{Connection, Role};
+use crate::process::Identity;
+use crate::sink::container_id;
+
+/// Most destinations of one workload: the next ones are `other`.
+const MOST_SERVERS: usize = 50;
+/// Most workloads: the next ones are `other` too, with all their destinations.
+const MOST_WORKLOADS: usize = 1_000;
+/// What is said of those beyond.
+pub const OTHER: &str = "other";
+
+/// A program in a container: what an operator deploys.
+#[derive(Clone, Debug, Default, PartialEq, Eq, Hash, PartialOrd, Ord)]
+pub struct Program {
+    /// Name of the executable, or `comm` where that is unknown; empty if nobody is known.
+    pub executable: String,
+    /// Its container, empty if it is in none or that is not known.
+    pub container: String,
+}
+
+impl Program {
+    /// Of the owner of a connection.
+    pub(super) fn of(connection: &Connection, identity: Option<&Identity>) -> Self {
+        let path = identity.and_then(|identity| identity.exe.as_deref());
+        let executable = path
+            .and_then(std::path::Path::file_name)
+            .map_or_else(|| connection.owner_comm.as_str().into(), |name| name.to_string_lossy());
+        let cgroup = identity.and_then(|identity| identity.cgroup.as_deref());
+        let container = cgroup.and_then(container_id).unwrap_or_default();
+        Self { executable: executable.into_owned(), container: container.to_owned() }
+    }
+
+    fn other() -> Self {
+        Self { executable: OTHER.to_owned(), container: String::new() }
+    }
+}
+
+/// A program at one end of its connections.
+#[derive(Clone, Debug, PartialEq, Eq, Hash, PartialOrd, Ord)]
+pub struct Workload {
+    /// Which.
+    pub program: Program,
+    /// Which end; `None` for connections that were there before us.
+    pub role: Option<Role>,
+}
+
+/// A workload and one of its destinations; `None` for those beyond the bound.
+#[derive(Clone, Debug, PartialEq, Eq, Hash, PartialOrd, Ord)]
+pub struct Place {
+    /// Whose.
+    pub workload: Workload,
+    /// The peer of a client, ourselves of a server.
+    pub server: Option<SocketAddr>,
+}
+
+/// Numbers places in the order in which they are met.
+#[derive(Debug, Default)]
+pub(super) struct Places {
+    numbers: HashMap<Place, usize>,
+    servers: HashMap<Workload, usize>,
+    met: Vec<Place>,
+}
+
+impl Places {
+    /// The number of a place, or of the one that stands for it beyond the bounds.
+    pub(super) fn number(&mut self, place: Place) -> usize {
+        if let Some(number) = self.numbers.get(&place) {
+            return *number;
+        }
+        let place = self.bounded(place);
+        if let Some(number) = self.numbers.get(&place) {
+            return *number;
+        }
+        *self.servers.entry(place.workload.clone()).or_default() += 1;
+        self.met.push(place.clone());
+        self.numbers.insert(place, self.met.len() - 1);
+        self.met.len() - 1
+    }
+
+    fn bounded(&self, mut place: Place) -> Place {
+        match self.servers.get(&place.workload) {
+            Some(servers) if *servers >= MOST_SERVERS => place.server = None,
+            None if self.servers.len() >= MOST_WORKLOADS => {
+                place.workload.program = Program::other();
+                place.server = None;
+            }
+            _ => {}
+        }
+        place
+    }
+
+    /// All places, by number.
+    pub(super) fn met(&self) -> &[Place] {
+        &self.met
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn place(executable: &str, port: u16) -> Place {
+        let program = Program { executable: executable.to_owned(), ..Program::default() };
+        let workload = Workload { program, role: Some(Role::Client) };
+        Place { workload, server: Some(([127, 0, 0, 1], port).into()) }
+    }
+
+    #[test]
+    fn destinations_beyond_the_bound_are_told_together_and_no_other_is_touched() {
+        let mut places = Places::default();
+        let numbers: Vec<_> = (1..=200).map(|port| places.number(place("a", port))).collect();
+        assert_eq!(numbers[..MOST_SERVERS], *(0..MOST_SERVERS).collect::<Vec<_>>());
+        assert!(numbers[MOST_SERVERS..].iter().all(|number| *number == MOST_SERVERS));
+        assert_eq!(places.met()[MOST_SERVERS].server, None);
+        assert_eq!(places.number(place("a", 1)), 0, "those that were met stay");
+        assert_eq!(places.number(place("b", 1)), MOST_SERVERS + 1);
+    }
+
+    #[test]
+    fn workloads_beyond_the_bound_are_one() {
+        let mut places = Places::default();
+        for number in 0..2 * MOST_WORKLOADS {
+            places.number(place(&number.to_string(), 1));
+        }
+        assert_eq!(places.met().len(), MOST_WORKLOADS + 1);
+        let last = places.met().last().unwrap();
+        assert_eq!((last.workload.program.executable.as_str(), last.server), (OTHER, None));
+    }
+}
