@@ -26,6 +26,7 @@ pub mod connection;
 pub mod decode;
 pub mod detect;
 mod hash;
+pub mod metrics;
 pub mod pipeline;
 pub mod probe;
 pub mod process;

@@ -4,19 +4,24 @@
 //! Counts only grow while their series is kept; each has the name that `names` gives it. Takes judged
 //! intervals, reads no clock, and writes nothing: the exporters read it.
 
+mod family;
 mod histogram;
+pub mod prometheus;
 mod workload;
 
 use std::collections::BTreeMap;
 
 use crate::aggregate::Identities;
-use crate::connection::{CloseCause, Connection, Initiator, OpenCause, Phase, Role, TcpState, Tick, seconds};
+use crate::connection::{
+    CloseCause, Connection, Initiator, OpenCause, Phase, Role, TcpState, Tick, seconds,
+};
 use crate::detect::{Code, Finding, Severity};
 use crate::sink::Health;
 
+pub use family::{Family, Kind, Sample, Value};
 pub use histogram::Histogram;
-pub use workload::{Place, Workload};
-use workload::{Places, Program};
+use workload::Places;
+pub use workload::{Place, Program, Workload};
 
 /// What is counted of one workload at one destination.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]

@@ -4,10 +4,11 @@
 //! handed to it with its basis.
 
 mod container;
+pub(crate) use container::container_id;
 pub mod json;
 pub mod table;
 #[cfg(test)]
-mod testing;
+pub(crate) mod testing;
 
 use std::io;
 
