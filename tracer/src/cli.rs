@@ -1,5 +1,6 @@
 //! The command line: arguments and their help, no logic.
 
+mod agent;
 mod exec;
 mod fail_on;
 mod report;
@@ -10,6 +11,7 @@ use std::time::Duration;
 
 use clap::{Args, Parser, Subcommand, ValueEnum};
 
+pub use agent::{Agent, Listen};
 pub use exec::Exec;
 pub use fail_on::FailOn;
 pub use report::Report;
@@ -56,6 +58,8 @@ pub enum Verb {
     Diagnose(Diagnose),
     /// Print a line for each connection that ends, and findings as they come and go, live
     Watch(Watch),
+    /// Observe without an end: lines for logs, metrics for Prometheus
+    Agent(Agent),
     /// Run a command, judge it and all its descendants, and give its exit code
     #[command(
         after_help = "The exit code is the command's if it failed: 128 + N where signal N ended \

@@ -11,7 +11,7 @@ use std::time::Duration;
 
 use tracer_ebpf::{Conn, Loss};
 
-use crate::aggregate::{Limits, MOST_PEERS, PeerTotals, Peers};
+use crate::aggregate::{Identities, Limits, MOST_PEERS, PeerTotals, Peers};
 use crate::bounds::{Evicted, Evictions};
 use crate::clock::Clock;
 use crate::connection::{self, Connections, Facts, Sees, Served, Tick};
@@ -380,6 +380,12 @@ impl Pipeline {
             version: setting.version.clone(),
             kernel: setting.kernel.clone(),
         }
+    }
+}
+
+impl Identities for Pipeline {
+    fn identity(&self, id: ProcessId) -> Option<&Identity> {
+        self.processes.get(id)
     }
 }
 

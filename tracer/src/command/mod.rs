@@ -1,5 +1,6 @@
 //! One file per verb. A verb turns arguments into stages, runs them, and returns an exit code.
 
+mod agent;
 mod check;
 mod demo;
 mod diagnose;
@@ -130,6 +131,17 @@ pub enum Error {
     /// The command could not be waited for.
     #[error("the end of the command could not be waited for: {0}")]
     Wait(#[source] io::Error),
+    /// Metrics cannot be served there.
+    #[error(
+        "metrics cannot be served at {at} ({error}): give --metrics-listen another address, or off"
+    )]
+    Listen {
+        /// Where.
+        at: std::net::SocketAddr,
+        /// Why.
+        #[source]
+        error: io::Error,
+    },
     /// The runtime could not start.
     #[error("timers and signals could not be set up: {0}")]
     Runtime(#[source] io::Error),
@@ -143,6 +155,7 @@ pub fn run(cli: Cli) -> Result<Outcome, Error> {
     match cli.verb.unwrap_or(Verb::Diagnose(cli.diagnose)) {
         Verb::Diagnose(args) => diagnose::run(&args),
         Verb::Watch(args) => watch::run(&args),
+        Verb::Agent(args) => agent::run(&args),
         Verb::Exec(args) => exec::run(&args),
         Verb::Record(args) => record::run(&args),
         Verb::Replay(args) => replay::run(&args),

@@ -2,7 +2,7 @@
 
 /// Upper bounds, seconds: from one round trip in a data centre to a day, some three for each power of
 /// ten. Fixed, so that hosts and versions can be added up.
-pub const BOUNDS: [f64; 18] = [
+pub(super) const BOUNDS: [f64; 18] = [
     0.000_5, 0.001, 0.002_5, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1.0, 2.5, 5.0, 15.0, 60.0,
     300.0, 3_600.0, 86_400.0,
 ];

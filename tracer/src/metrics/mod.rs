@@ -55,6 +55,12 @@ pub struct Metrics {
 }
 
 impl Metrics {
+    /// Nothing yet, of an observation that began at `start_ns`, monotonic nanoseconds.
+    #[must_use]
+    pub fn since(start_ns: u64) -> Self {
+        Self { previous_ns: start_ns, ..Self::default() }
+    }
+
     /// Takes a judged interval.
     pub fn fold(&mut self, tick: &Tick, identities: &dyn Identities) {
         for counts in &mut self.counts {

@@ -12,7 +12,7 @@ const MOST_SERVERS: usize = 50;
 /// Most workloads: the next ones are `other` too, with all their destinations.
 const MOST_WORKLOADS: usize = 1_000;
 /// What is said of those beyond.
-pub const OTHER: &str = "other";
+pub(super) const OTHER: &str = "other";
 
 /// A program in a container: what an operator deploys.
 #[derive(Clone, Debug, Default, PartialEq, Eq, Hash, PartialOrd, Ord)]

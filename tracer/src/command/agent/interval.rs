@@ -1,0 +1,53 @@
+//! Totals by interval: what a fleet adds up. Intervals do not overlap, so that their counts may be
+//! summed; connections that stay open are `open` or `preexisting` in each.
+
+use std::time::Duration;
+
+use super::super::{Error, report};
+use crate::aggregate::{Aggregate, Limits};
+use crate::connection::{Tick, seconds};
+use crate::pipeline::Pipeline;
+use crate::sink::{Item, Sink, Summary};
+
+/// Totals since the last ones were told.
+pub(super) struct Interval {
+    totals: Aggregate<()>,
+    length_ns: u64,
+}
+
+impl Interval {
+    /// The first begins at `start_ns`, monotonic nanoseconds.
+    pub(super) fn new(start_ns: u64, length: Duration) -> Self {
+        let length_ns = u64::try_from(length.as_nanos()).unwrap_or(u64::MAX);
+        Self { totals: Aggregate::new(start_ns, Limits::default()), length_ns }
+    }
+
+    /// Takes a tick; the one that completes an interval leads to its summaries, and a health line.
+    pub(super) fn take(
+        &mut self,
+        sink: &mut dyn Sink,
+        pipeline: &Pipeline,
+        tick: &Tick,
+    ) -> Result<(), Error> {
+        self.totals.fold(tick, pipeline, &());
+        if tick.now_ns.saturating_sub(self.totals.start_ns()) < self.length_ns {
+            return Ok(());
+        }
+        self.end(sink, pipeline)?;
+        report::health(sink, pipeline, tick.now_ns)
+    }
+
+    /// Tells what there is, and begins the next one.
+    pub(super) fn end(&mut self, sink: &mut dyn Sink, pipeline: &Pipeline) -> Result<(), Error> {
+        let at_ns = self.totals.now_ns();
+        let next = Aggregate::new(at_ns, Limits::default());
+        let totals = std::mem::replace(&mut self.totals, next);
+        let window_s = seconds(totals.start_ns(), at_ns);
+        for (key, totals) in &totals.totals() {
+            let identity = report::identity(pipeline, &key.who);
+            let summary = Summary { at_ns, window_s, key, totals, identity };
+            sink.write(&Item::Summary(summary)).map_err(Error::Output)?;
+        }
+        sink.flush().map_err(Error::Output)
+    }
+}
