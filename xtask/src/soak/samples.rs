@@ -1,16 +1,21 @@
-//! What is looked at every few seconds: memory of tracer, entries of the load in the kernel's table.
+//! What is looked at every few seconds: memory of tracer, entries of the load in the kernel's table;
+//! and what is left of these when the load has no socket any more.
 
 use super::kernel::Table;
 use super::observer::Observer;
+use super::place::Place;
 use anyhow::{Context as _, Result};
 use std::fs;
 use std::thread;
 use std::time::{Duration, Instant};
 
 const EVERY: Duration = Duration::from_millis(1_500);
-/// How long the last records may take: closed sockets that wait for their peer are a second or two
-/// from their end.
+/// How long the last sockets may take: closed ones that wait for their peer are a second or two from
+/// their end.
 const PATIENCE: Duration = Duration::from_secs(20);
+/// How long an entry may be there after the last socket is gone: the kernel frees a socket after it
+/// has ceased to count it.
+const AFTER_LAST: Duration = Duration::from_secs(2);
 
 /// One look.
 #[derive(Clone, Copy, Debug, PartialEq)]
@@ -23,6 +28,40 @@ pub(super) struct Sample {
     pub(super) entries: u64,
 }
 
+/// What there is when the load has ended.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub(super) struct Left {
+    /// Its sockets that the kernel still has.
+    pub(super) sockets: u64,
+    /// Its entries in the table. Beyond the sockets they are dead: of sockets whose end was shown to
+    /// no program.
+    pub(super) entries: u64,
+}
+
+impl Left {
+    pub(super) fn dead(self) -> u64 {
+        // A socket need not have an entry: a listening one has none.
+        self.entries.saturating_sub(self.sockets)
+    }
+
+    /// Waits until nothing is left, or in vain.
+    pub(super) fn wait(place: &Place, mut entries: impl FnMut() -> Result<u64>) -> Result<Self> {
+        let began = Instant::now();
+        let mut gone_at = None;
+        loop {
+            let left = Self { sockets: place.sockets()?, entries: entries()? };
+            if left.sockets == 0 {
+                gone_at.get_or_insert_with(Instant::now);
+            }
+            let is_over = gone_at.is_some_and(|at: Instant| at.elapsed() > AFTER_LAST);
+            if left == Self::default() || is_over || began.elapsed() > PATIENCE {
+                return Ok(left);
+            }
+            thread::sleep(Duration::from_millis(200));
+        }
+    }
+}
+
 /// All of them.
 pub(super) struct Samples {
     pid: u32,
@@ -32,6 +71,8 @@ pub(super) struct Samples {
     began: Instant,
     cycle: usize,
     pub(super) all: Vec<Sample>,
+    /// After each cycle.
+    pub(super) left: Vec<Left>,
 }
 
 impl Samples {
@@ -44,6 +85,7 @@ impl Samples {
             began: Instant::now(),
             cycle: 0,
             all: Vec::new(),
+            left: Vec::new(),
         };
         samples.look()?;
         Ok(samples)
@@ -60,17 +102,16 @@ impl Samples {
         Ok(())
     }
 
-    /// The last look: waits until the load has no entry any more, and gives how many it still has.
-    pub(super) fn wait_until_empty(&mut self) -> Result<u64> {
-        let began = Instant::now();
-        loop {
-            let entries = self.look()?;
-            if entries == 0 || began.elapsed() > PATIENCE {
-                self.table = None;
-                return Ok(entries);
-            }
-            thread::sleep(Duration::from_millis(200));
-        }
+    /// Waits until nothing of the load is left, and notes what is.
+    pub(super) fn end_cycle(&mut self, place: &Place) -> Result<()> {
+        let left = Left::wait(place, || self.look())?;
+        self.left.push(left);
+        Ok(())
+    }
+
+    /// No look any more: lets go of tracer's map, which must be free afterwards.
+    pub(super) fn end(&mut self) {
+        self.table = None;
     }
 
     pub(super) fn last_rss_mib(&self) -> f64 {
@@ -106,9 +147,18 @@ pub(super) fn mib(kib: u64) -> f64 {
     kib as f64 / 1024.0
 }
 
+/// Its highest so far.
+pub(super) fn peak_mib(pid: u32) -> Result<f64> {
+    status_kib(pid, "VmHWM:").map(mib)
+}
+
 fn rss_kib(pid: u32) -> Result<u64> {
+    status_kib(pid, "VmRSS:")
+}
+
+fn status_kib(pid: u32, key: &str) -> Result<u64> {
     let text = fs::read_to_string(format!("/proc/{pid}/status"))?;
-    let line = text.lines().find_map(|line| line.strip_prefix("VmRSS:"));
+    let line = text.lines().find_map(|line| line.strip_prefix(key));
     let number = line.and_then(|line| line.split_whitespace().next()?.parse().ok());
     // What has ended and was not waited for has no memory.
     number.context("tracer ended while it was observing: see what it said, or who sent it a signal")
