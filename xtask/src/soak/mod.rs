@@ -16,6 +16,7 @@ mod place;
 mod report;
 mod rules;
 mod samples;
+mod table;
 
 use crate::process::{cargo, is_root, run, say};
 use crate::workspace::Workspace;

@@ -4,10 +4,11 @@
 
 use super::cycle::{CHURN, Ends, Running};
 use super::heard::Counts;
-use super::kernel::{Objects, Table};
+use super::kernel::Objects;
 use super::observer::{Mode, Observer};
 use super::place::Place;
 use super::samples::{Left, peak_mib};
+use super::table::Table;
 use super::{detach, rules};
 use anyhow::Result;
 use rustix::process::Signal;

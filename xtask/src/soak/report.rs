@@ -44,9 +44,11 @@ impl Report {
                 "tracer": counts(&overload.told),
                 "peak_mib": overload.peak_mib,
                 "dead_entries": overload.left.dead(),
+                "which": overload.left.which,
             },
             "left_after_cycles": samples.left.iter().map(|left| json!({
                 "sockets": left.sockets, "entries": left.entries, "dead_entries": left.dead(),
+                "which": left.which,
             })).collect::<Vec<_>>(),
             "rss_mib_by_cycle": samples.cycle_medians(),
             "samples": samples.all.iter().map(|sample| json!({

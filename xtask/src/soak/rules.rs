@@ -92,7 +92,7 @@ pub(super) fn accounted(ends: &Ends, told: &Counts, left: &[Left]) -> Verdict {
     let (expected, lost) = (ends.expected(), told.lost_ends());
     let missing = i128::from(expected) - i128::from(told.lines);
     let is_whole = told.nowhere == 0 && told.decode_errors == 0 && told.dropped_lines() == 0;
-    let dead = left.last().map_or(0, |left| left.dead());
+    let dead = left.last().map_or(0, Left::dead);
     let holds = is_whole && expected > 0 && (0..=i128::from(lost)).contains(&missing);
     Verdict {
         holds: holds.into(),
@@ -187,10 +187,12 @@ pub(super) fn returned(most: u64, left: &[Left]) -> Verdict {
 /// No entry belongs to a socket that is gone: its end was shown to no program of tracer, so it is
 /// not told, nor counted, until another socket has its address.
 pub(super) fn no_dead(left: &[Left]) -> Verdict {
-    let dead: Vec<_> = left.iter().map(|left| left.dead()).collect();
+    let dead: Vec<_> = left.iter().map(Left::dead).collect();
+    let which: Vec<_> = left.iter().flat_map(|left| &left.which).map(String::as_str).collect();
+    let which = if which.is_empty() { String::new() } else { format!("; {}", which.join("; ")) };
     Verdict {
         holds: (!dead.is_empty() && dead.iter().all(|count| *count == 0)).into(),
-        seen: format!("after each load: {}", list(&dead)),
+        seen: format!("after each load: {}{which}", list(&dead)),
     }
 }
 

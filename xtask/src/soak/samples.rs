@@ -1,9 +1,9 @@
 //! What is looked at every few seconds: memory of tracer, entries of the load in the kernel's table;
 //! and what is left of these when the load has no socket any more.
 
-use super::kernel::Table;
 use super::observer::Observer;
 use super::place::Place;
+use super::table::{Entry, Table};
 use anyhow::{Context as _, Result};
 use std::fs;
 use std::thread;
@@ -15,7 +15,9 @@ const EVERY: Duration = Duration::from_millis(1_500);
 const PATIENCE: Duration = Duration::from_secs(20);
 /// How long an entry may be there after the last socket is gone: the kernel frees a socket after it
 /// has ceased to count it.
-const AFTER_LAST: Duration = Duration::from_secs(2);
+const AFTER_LAST: Duration = Duration::from_secs(5);
+/// So many dead entries are described.
+const DESCRIBED: usize = 4;
 
 /// One look.
 #[derive(Clone, Copy, Debug, PartialEq)]
@@ -29,27 +31,35 @@ pub(super) struct Sample {
 }
 
 /// What there is when the load has ended.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub(super) struct Left {
     /// Its sockets that the kernel still has.
     pub(super) sockets: u64,
     /// Its entries in the table. Beyond the sockets they are dead: of sockets whose end was shown to
     /// no program.
     pub(super) entries: u64,
+    /// Some of the dead ones, described.
+    pub(super) which: Vec<String>,
 }
 
 impl Left {
-    pub(super) fn dead(self) -> u64 {
+    pub(super) fn dead(&self) -> u64 {
         // A socket need not have an entry: a listening one has none.
         self.entries.saturating_sub(self.sockets)
     }
 
     /// Waits until nothing is left, or in vain.
-    pub(super) fn wait(place: &Place, mut entries: impl FnMut() -> Result<u64>) -> Result<Self> {
+    pub(super) fn wait(
+        place: &Place,
+        mut entries: impl FnMut() -> Result<Vec<Entry>>,
+    ) -> Result<Self> {
         let began = Instant::now();
         let mut gone_at = None;
         loop {
-            let left = Self { sockets: place.sockets()?, entries: entries()? };
+            let (sockets, found) = (place.sockets()?, entries()?);
+            let which = found.iter().take(DESCRIBED).filter(|_| sockets == 0);
+            let which = which.map(Entry::to_string).collect();
+            let left = Self { sockets, entries: found.len() as u64, which };
             if left.sockets == 0 {
                 gone_at.get_or_insert_with(Instant::now);
             }
@@ -133,13 +143,14 @@ impl Samples {
         (1..=self.cycle).filter_map(of_cycle).collect()
     }
 
-    fn look(&mut self) -> Result<u64> {
+    fn look(&mut self) -> Result<Vec<Entry>> {
         let table = self.table.as_ref().context("the soak is over")?;
-        let entries = table.entries(self.netns)?;
+        let found = table.entries(self.netns)?;
+        let entries = found.len() as u64;
         let rss_kib = rss_kib(self.pid)?;
         let seconds = self.began.elapsed().as_secs_f64();
         self.all.push(Sample { seconds, cycle: self.cycle, rss_kib, entries });
-        Ok(entries)
+        Ok(found)
     }
 }
 
