@@ -125,9 +125,12 @@ pub(super) unsafe fn known(
         cold_path();
         // A handshake that is over had an entry, if it was made while we watched.
         let opened = if state == tcp::SYN_RECV { opened::PASSIVE } else { opened::PREEXISTING };
-        let Some(conn) = sock::open(sk, tp, opened, state, sock::ANY) else {
-            refuse(0);
-            return None;
+        let conn = match sock::open(sk, tp, opened, state, sock::ANY) {
+            Ok(conn) => conn,
+            Err(errno) => {
+                refuse(errno, 0);
+                return None;
+            }
         };
         if opened == opened::PASSIVE {
             (*conn).open_ns = sock::now();

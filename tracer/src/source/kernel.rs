@@ -10,6 +10,7 @@ use tracer_ebpf::{Conn, Listener, Loss, flags, opened};
 
 use super::drain::{Drain, Reading};
 use super::namespaces::Namespaces;
+use super::unseen::Unseen;
 use super::{Input, Lost, LostOf, Priority, table};
 use crate::clock::Clock;
 use crate::probe::{Attached, Records};
@@ -61,6 +62,7 @@ pub struct Kernel {
     attached: Attached,
     drain: Drain,
     namespaces: Namespaces,
+    unseen: Unseen,
     /// The last snapshot showed accepted connections whose owner is not known.
     has_unowned: bool,
     /// Connections that the kernel side had no room for, as of the last look.
@@ -80,7 +82,8 @@ impl Kernel {
     ) -> Result<Self, Error> {
         let drain = Drain::start(records, reading)?;
         let namespaces = Namespaces::new(sees_pids);
-        Ok(Self { attached, drain, namespaces, has_unowned: false, refused: 0 })
+        let unseen = Unseen::default();
+        Ok(Self { attached, drain, namespaces, unseen, has_unowned: false, refused: 0 })
     }
 
     /// What is attached.
@@ -135,9 +138,7 @@ impl Kernel {
         &mut self,
         on: &mut dyn FnMut(Input<'_>) -> Result<(), E>,
     ) -> Result<(), E> {
-        if let Err(error) = self.attached.poll(&self.namespaces.due()) {
-            tracing::warn!(%error, "open connections could not be checked for idleness");
-        }
+        self.walk();
         // Before the table is read: the walk names the holders of those that nobody has used yet.
         if std::mem::take(&mut self.has_unowned)
             && let Err(error) = self.attached.seed()
@@ -146,16 +147,47 @@ impl Kernel {
         }
         self.namespaces.begin();
         let now_ns = Clock::monotonic_ns();
-        let Self { attached, namespaces, has_unowned, .. } = self;
+        let Self { attached, namespaces, unseen, has_unowned, .. } = self;
         let most = 2 * attached.max_connections as usize;
-        table::read(&attached.table, most, &mut |bytes| {
+        table::read(&attached.table, most, &mut |key, bytes| {
             if is_being_made(bytes) {
                 return Ok(());
             }
             namespaces.meet(bytes);
+            unseen.look(key, bytes);
             *has_unowned |= is_unowned(bytes, now_ns);
             on(Input::Live(bytes))
-        })
+        })?;
+        self.bury(on)
+    }
+
+    /// Walks over the open sockets, and begins to look for entries that have none.
+    fn walk(&mut self) {
+        let walk_ns = Clock::monotonic_ns();
+        let (of_us, mut walked) =
+            self.attached.poll(&self.namespaces.due()).unwrap_or_else(|error| {
+                tracing::warn!(%error, "open connections could not be checked for idleness");
+                (false, Vec::new())
+            });
+        walked.extend(self.namespaces.own().filter(|_| of_us));
+        self.unseen.begin(walk_ns, walked);
+    }
+
+    /// Yields as ended, and takes out of the table, what is of no socket any more. In the snapshot it
+    /// was still open.
+    fn bury<E: From<Error>>(
+        &mut self,
+        on: &mut dyn FnMut(Input<'_>) -> Result<(), E>,
+    ) -> Result<(), E> {
+        for key in self.unseen.end() {
+            // Once more: its address may be used again by now, and its record be sent.
+            let Ok(mut entry) = self.attached.table.get(&key, 0) else { continue };
+            if self.unseen.mark(key, &mut entry) && self.attached.table.remove(&key).is_ok() {
+                tracing::debug!(key, "its end was shown to no program");
+                on(Input::Live(&entry))?;
+            }
+        }
+        Ok(())
     }
 
     /// Yields all records that are in the ring by now, then the losses. After a snapshot: an entry
@@ -184,7 +216,7 @@ impl Kernel {
     ) -> Result<(), E> {
         let lost = self.lost().map_err(Error::Map)?;
         on(Input::Lost(lost))?;
-        let refused = lost[Loss::TableFull as usize] + lost[Loss::RingFull as usize];
+        let refused = Loss::CONNECTIONS.iter().map(|why| lost[*why as usize]).sum();
         if std::mem::replace(&mut self.refused, refused) != refused {
             // The walk begins anew where its place is forgotten.
             for entry in self.attached.lost_of.iter().take(MOST_LOST_OF) {

@@ -11,6 +11,7 @@ mod pace;
 mod priority;
 mod queue;
 mod table;
+mod unseen;
 
 pub use chunk::Chunk;
 pub use drain::Reading;
