@@ -79,8 +79,15 @@ impl Walk {
     /// What the program wrote. Making the file chooses the namespace, reading it is the walk; both
     /// use up the link.
     fn read(self) -> io::Result<Vec<u8>> {
+        let mut file = self.0.into_file().map_err(io::Error::other)?;
         let mut bytes = Vec::new();
-        self.0.into_file().map_err(io::Error::other)?.read_to_end(&mut bytes)?;
+        // The kernel looks at a million objects at a time, and says so if the program wrote nothing
+        // meanwhile (`MAX_ITER_OBJECTS`): it goes on where it was.
+        while let Err(error) = file.read_to_end(&mut bytes) {
+            if error.kind() != io::ErrorKind::WouldBlock {
+                return Err(error);
+            }
+        }
         Ok(bytes)
     }
 }
