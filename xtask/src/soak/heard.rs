@@ -10,7 +10,7 @@ use std::collections::BTreeMap;
 const CLOSED: &str = r#""event.name":"tracer.connection.closed""#;
 const NETNS: &str = r#""tracer.netns":"#;
 /// Reasons for which the end of a connection is not told: nothing else explains one that is missing.
-const ENDS: [&str; 3] = ["table_full", "ring_full", "queue_full"];
+const ENDS: [&str; 4] = ["table_full", "no_memory", "ring_full", "queue_full"];
 
 /// What it has told.
 #[derive(Clone, Debug)]
@@ -177,12 +177,12 @@ mod tests {
     #[test]
     fn only_losses_of_whole_ends_explain_one_that_is_missing() {
         let heard = heard(&[concat!(
-            r#"{"event.name":"tracer.health","tracer.lost":{"table_full":1,"ring_full":2,"#,
+            r#"{"event.name":"tracer.health","tracer.lost":{"table_full":1,"no_memory":16,"ring_full":2,"#,
             r#""late_ring_full":64,"missed":128,"queue_full":4,"late_queue_full":256,"output":8},"#,
             r#""tracer.evicted":3,"tracer.decode_errors":5}"#
         )]);
         let counts = heard.counts();
-        assert_eq!((counts.lost_ends(), counts.dropped_lines()), (7, 8));
+        assert_eq!((counts.lost_ends(), counts.dropped_lines()), (23, 8));
         assert_eq!((counts.evicted, counts.decode_errors, counts.health), (3, 5, 1));
     }
 }

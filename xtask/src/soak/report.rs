@@ -44,10 +44,12 @@ impl Report {
                 "tracer": counts(&overload.told),
                 "peak_mib": overload.peak_mib,
                 "dead_entries": overload.left.dead(),
+                "outlived": overload.left.outlived,
                 "which": overload.left.which,
             },
             "left_after_cycles": samples.left.iter().map(|left| json!({
                 "sockets": left.sockets, "entries": left.entries, "dead_entries": left.dead(),
+                "outlived": left.outlived,
                 "which": left.which,
             })).collect::<Vec<_>>(),
             "rss_mib_by_cycle": samples.cycle_medians(),

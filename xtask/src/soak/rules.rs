@@ -184,15 +184,20 @@ pub(super) fn returned(most: u64, left: &[Left]) -> Verdict {
     }
 }
 
-/// No entry belongs to a socket that is gone: its end was shown to no program of tracer, so it is
-/// not told, nor counted, until another socket has its address.
+/// No entry belongs to a socket that is gone: its end was shown to no program. It is told once tracer
+/// has seen that the socket is gone; until then it is neither told nor counted.
 pub(super) fn no_dead(left: &[Left]) -> Verdict {
     let dead: Vec<_> = left.iter().map(Left::dead).collect();
+    let outlived: Vec<_> = left.iter().map(|left| left.outlived).collect();
     let which: Vec<_> = left.iter().flat_map(|left| &left.which).map(String::as_str).collect();
     let which = if which.is_empty() { String::new() } else { format!("; {}", which.join("; ")) };
     Verdict {
         holds: (!dead.is_empty() && dead.iter().all(|count| *count == 0)).into(),
-        seen: format!("after each load: {}{which}", list(&dead)),
+        seen: format!(
+            "after each load: {}; outlived their sockets at first: {}{which}",
+            list(&dead),
+            list(&outlived)
+        ),
     }
 }
 

@@ -12,10 +12,12 @@ use std::time::{Duration, Instant};
 const EVERY: Duration = Duration::from_millis(1_500);
 /// How long the last sockets may take: closed ones that wait for their peer are a second or two from
 /// their end.
-const PATIENCE: Duration = Duration::from_secs(20);
-/// How long an entry may be there after the last socket is gone: the kernel frees a socket after it
-/// has ceased to count it.
-const AFTER_LAST: Duration = Duration::from_secs(5);
+const PATIENCE: Duration = Duration::from_secs(30);
+/// An entry that is there so long after the last socket is gone has outlived its own: the kernel
+/// frees a socket soon after it has ceased to count it.
+const OUTLIVED: Duration = Duration::from_secs(2);
+/// By then tracer should have seen that: it takes some snapshots, which a busy host delays.
+const AFTER_LAST: Duration = Duration::from_secs(20);
 /// So many dead entries are described.
 const DESCRIBED: usize = 4;
 
@@ -38,7 +40,9 @@ pub(super) struct Left {
     /// Its entries in the table. Beyond the sockets they are dead: of sockets whose end was shown to
     /// no program.
     pub(super) entries: u64,
-    /// Some of the dead ones, described.
+    /// Entries that outlived their sockets, though tracer may have taken them since.
+    pub(super) outlived: u64,
+    /// Some of them, described.
     pub(super) which: Vec<String>,
 }
 
@@ -54,18 +58,21 @@ impl Left {
         mut entries: impl FnMut() -> Result<Vec<Entry>>,
     ) -> Result<Self> {
         let began = Instant::now();
-        let mut gone_at = None;
+        let (mut gone_at, mut outlived, mut which) = (None, 0, Vec::new());
         loop {
             let (sockets, found) = (place.sockets()?, entries()?);
-            let which = found.iter().take(DESCRIBED).filter(|_| sockets == 0);
-            let which = which.map(Entry::to_string).collect();
-            let left = Self { sockets, entries: found.len() as u64, which };
-            if left.sockets == 0 {
-                gone_at.get_or_insert_with(Instant::now);
+            if sockets == 0 {
+                let at: Instant = *gone_at.get_or_insert_with(Instant::now);
+                if outlived == 0 && at.elapsed() > OUTLIVED {
+                    outlived = found.len() as u64;
+                    which = found.iter().take(DESCRIBED).map(Entry::to_string).collect();
+                }
             }
-            let is_over = gone_at.is_some_and(|at: Instant| at.elapsed() > AFTER_LAST);
-            if left == Self::default() || is_over || began.elapsed() > PATIENCE {
-                return Ok(left);
+            let is_over = gone_at.is_some_and(|at| at.elapsed() > AFTER_LAST);
+            let is_empty = sockets == 0 && found.is_empty();
+            if is_empty || is_over || began.elapsed() > PATIENCE {
+                let entries = found.len() as u64;
+                return Ok(Self { sockets, entries, outlived, which });
             }
             thread::sleep(Duration::from_millis(200));
         }

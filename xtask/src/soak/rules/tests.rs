@@ -38,7 +38,7 @@ fn ends() -> Ends {
 fn what_is_missing_must_be_among_the_lost_ends() {
     let judged = |lines, told: Counts| holds(&accounted(&ends(), &Counts { lines, ..told }, &[]));
     assert!(judged(100, Counts::default()));
-    for why in ["table_full", "ring_full", "queue_full"] {
+    for why in ["table_full", "no_memory", "ring_full", "queue_full"] {
         assert!(judged(97, lost(why, 3)), "{why}");
         assert!(!judged(96, lost(why, 3)), "one is missing");
     }
@@ -96,7 +96,7 @@ fn a_load_with_errors_or_without_faults_is_no_measure() {
 #[test]
 fn a_table_that_never_filled_or_kept_a_socket_breaks_the_rule() {
     let none = Left::default;
-    let one = Left { sockets: 1, entries: 1, which: Vec::new() };
+    let one = Left { sockets: 1, entries: 1, ..Left::default() };
     assert!(holds(&returned(5, &[none(), none()])));
     assert!(!holds(&returned(5, &[none(), one])));
     assert!(!holds(&returned(0, &[none()])));
@@ -107,13 +107,17 @@ fn entries_without_a_socket_have_a_rule_of_their_own() {
     let left = |sockets, entries, which: &[&str]| Left {
         sockets,
         entries,
+        outlived: entries,
         which: which.iter().map(ToString::to_string).collect(),
     };
     let dead = [left(0, 0, &[]), left(0, 2, &["client"]), left(1, 3, &[])];
     assert!(holds(&returned(5, &dead[..2])));
     let verdict = no_dead(&dead);
     assert_eq!(verdict.holds, Holds::No);
-    assert_eq!(verdict.seen, "after each load: 0, 2 (2 times); client");
+    assert_eq!(
+        verdict.seen,
+        "after each load: 0, 2 (2 times); outlived their sockets at first: 0, 2, 3; client"
+    );
     assert!(holds(&no_dead(&dead[..1])));
     assert!(!holds(&no_dead(&[])), "nobody looked");
 }
