@@ -72,7 +72,8 @@ fn tell(turns: &Turns, load: Load, name: &Name, report: &mut Report) {
         "agent CPU, s per million",
         "lost (counted)",
         "lines dropped",
-        "missing",
+        "missing ends",
+        "share",
     ];
     let mut section = Section::new(name.title.clone(), &head);
     let mut document = Map::new();
@@ -85,6 +86,7 @@ fn tell(turns: &Turns, load: Load, name: &Name, report: &mut Report) {
             ("agent_cpu_s_per_million", over(own, agent)),
             ("lost", over(own, |turn| Some(turn.counted_lost()? as f64))),
             ("lines_dropped", over(own, |turn| Some(turn.dropped_lines()? as f64))),
+            ("missing", over(own, |turn| Some(missing(*contender, turn, load)? as f64))),
             ("missing_share", over(own, |turn| missing_share(*contender, turn, load))),
         ];
         section.row(std::iter::once(contender.name().to_owned()).chain(figures.iter().map(
@@ -129,17 +131,20 @@ pub(crate) fn relative(turns: &Turns, own: &[Turn], load: Load) -> Option<Spread
     Spread::of(own.iter().zip(alone).map(ratio))
 }
 
-/// Ends not told, by ends there were. Peers print a line for each.
+/// Ends not told. Peers print a line for each.
+fn missing(contender: Contender, turn: &Turn, load: Load) -> Option<i64> {
+    match contender {
+        _ if !matches!(load, Load::Churn { .. }) => None,
+        _ if contender.is_tracer() => turn.missing(),
+        // They tell of other connections of this host, too.
+        _ if contender.is_peer() => (2 * turn.done.connections).checked_signed_diff(turn.lines),
+        _ => None,
+    }
+}
+
 fn missing_share(contender: Contender, turn: &Turn, load: Load) -> Option<f64> {
     let ends = 2 * turn.done.connections;
-    let missing = match contender {
-        _ if !matches!(load, Load::Churn { .. }) => return None,
-        _ if contender.is_tracer() => turn.missing()?,
-        // They tell of other connections of this host, too.
-        _ if contender.is_peer() => ends.checked_signed_diff(turn.lines)?,
-        _ => return None,
-    };
-    Some(missing as f64 / ends as f64)
+    Some(missing(contender, turn, load)? as f64 / ends as f64)
 }
 
 fn percent(share: Spread) -> String {
