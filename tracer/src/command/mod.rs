@@ -1,5 +1,7 @@
 //! One file per verb. A verb turns arguments into stages, runs them, and returns an exit code.
 
+mod asked;
+mod before;
 mod check;
 mod demo;
 mod diagnose;

@@ -13,8 +13,12 @@ use crate::source::{Input, Writer};
 /// Records everything: filters and thresholds are chosen at replay.
 pub(super) fn run(args: &Record) -> Result<Outcome, Error> {
     let failed = |error| Error::File { path: args.file.display().to_string(), error };
-    let mut observation =
-        Observation::start(&args.tracing, Selection::default(), Thresholds::default())?;
+    let mut observation = Observation::start(
+        &args.tracing,
+        Selection::default(),
+        Thresholds::default(),
+        args.duration,
+    )?;
     let file = OpenOptions::new().write(true).create_new(true).open(&args.file).map_err(failed)?;
     // Another handle of the same file, with the same place in it.
     let mut place = file.try_clone().map_err(failed)?;
