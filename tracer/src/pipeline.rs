@@ -324,15 +324,6 @@ impl Pipeline {
         &self.selection
     }
 
-    /// Connections lost of the processes that were asked for, and whether that is all of theirs.
-    #[must_use]
-    pub fn lost_of_asked(&self) -> (u64, bool) {
-        let health = self.health(0);
-        let unread = health.decode_errors_total() + health.unwritten;
-        let lost = health.lost_total() + health.evicted.of_counts() + unread;
-        self.lost_of.of(&self.selection.pids, lost)
-    }
-
     /// Records that wait for the end of their interval.
     #[must_use]
     pub const fn waiting(&self) -> usize {

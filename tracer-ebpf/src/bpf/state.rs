@@ -51,6 +51,10 @@ unsafe fn on_state(sk: *const u8, old: i32, new: i32) {
     if new == tcp::SYN_RECV {
         return;
     }
+    // The peer acknowledged our FIN. At the end the socket tells that, and its last state too.
+    if new == tcp::FIN_WAIT2 {
+        return;
+    }
     unsafe {
         let tp = sock::tcp_sock(sk);
         // NULL for anything but a full socket whose protocol is TCP.
@@ -67,12 +71,9 @@ unsafe fn on_state(sk: *const u8, old: i32, new: i32) {
             tcp::ESTABLISHED => established(sk, tp),
             // From LISTEN there is no connection to end.
             tcp::CLOSE if !is_connection(old) => {}
-            tcp::FIN_WAIT1
-            | tcp::CLOSE_WAIT
-            | tcp::LAST_ACK
-            | tcp::CLOSING
-            | tcp::FIN_WAIT2
-            | tcp::CLOSE => leaves(sk, tp, old, new),
+            tcp::FIN_WAIT1 | tcp::CLOSE_WAIT | tcp::LAST_ACK | tcp::CLOSING | tcp::CLOSE => {
+                leaves(sk, tp, old, new)
+            }
             _ => {}
         }
     }

@@ -3,6 +3,7 @@
 use std::cmp::Reverse;
 use std::collections::BTreeMap;
 
+use super::Pipeline;
 use crate::process::Table;
 use crate::sink::LostConnections;
 use crate::source::LostOf;
@@ -62,6 +63,17 @@ impl LostOfEach {
         let all: u64 = self.counts.values().map(|process| process.connections).sum();
         let is_all = all == lost && !self.counts.contains_key(&0);
         (of_these.map(|process| process.connections).sum(), is_all)
+    }
+}
+
+impl Pipeline {
+    /// Connections lost of the processes that were asked for, and whether that is all of theirs.
+    #[must_use]
+    pub fn lost_of_asked(&self) -> (u64, bool) {
+        let health = self.health(0);
+        let unread = health.decode_errors_total() + health.unwritten;
+        let lost = health.lost_total() + health.evicted.of_counts() + unread;
+        self.lost_of.of(&self.selection.pids, lost)
     }
 }
 

@@ -92,7 +92,8 @@ impl Walk {
             match file.read(&mut piece) {
                 Ok(0) => break,
                 Ok(len) => bytes.extend_from_slice(&piece[..len]),
-                // After a million objects of which it wrote nothing the kernel takes a breath.
+                // The kernel looks at a million objects at a time, and says so if the program wrote
+                // nothing meanwhile (`MAX_ITER_OBJECTS`): it goes on where it was.
                 Err(error)
                     if matches!(
                         error.kind(),
