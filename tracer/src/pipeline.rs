@@ -240,7 +240,7 @@ impl Pipeline {
                 Err(error) => self.count_error(error),
             },
             Input::Lost(lost) => self.lost = lost,
-            Input::LostOf(of) => self.lost_of.count(of),
+            Input::LostOf(of) => self.lost_of.count(of, || self.processes.comm(of.tgid)),
             Input::Dropped(dropped) => self.dropped = dropped,
             Input::Identity(json) => match Identity::from_json(json) {
                 Some(identity) => {
@@ -257,7 +257,6 @@ impl Pipeline {
                 if let Some(peers) = &mut self.peers {
                     peers.fold(&tick);
                 }
-                self.processes.next_tick();
                 return Fed::Tick(tick);
             }
         }
@@ -317,6 +316,12 @@ impl Pipeline {
         let here = self.connections.evicted();
         let on_the_way: u64 = self.lost.iter().chain(&self.dropped.counts()).sum();
         on_the_way + here.of(Evicted::Records) + here.of(Evicted::Open)
+    }
+
+    /// What was asked for, by which losses are not narrowed.
+    #[must_use]
+    pub const fn selection(&self) -> &Selection {
+        &self.selection
     }
 
     /// Records that wait for the end of their interval.

@@ -7,7 +7,7 @@ mod container;
 pub mod json;
 pub mod table;
 #[cfg(test)]
-mod testing;
+pub(crate) mod testing;
 
 use std::io;
 

@@ -6,14 +6,14 @@ use std::mem::offset_of;
 use aya::maps::MapError;
 use aya::programs::ProgramError;
 use bytes::Buf as _;
-use tracer_ebpf::{Conn, Listener, Loss, flags, opened};
+use tracer_ebpf::{Conn, Loss, flags, opened};
 
 use super::drain::{Drain, Reading};
 use super::namespaces::Namespaces;
 use super::unseen::Unseen;
 use super::{Input, Lost, LostOf, Priority, table};
 use crate::clock::Clock;
-use crate::probe::{Attached, Records};
+use crate::probe::{Attached, Records, Seeding};
 
 const ESTABLISHED: u8 = 1;
 /// Most processes that are asked for; the kernel side remembers half as many.
@@ -92,12 +92,12 @@ impl Kernel {
         &self.attached
     }
 
-    /// Walks over all open files, see [`Attached::seed`].
+    /// The walk over all open files, see [`Attached::seeding`].
     ///
     /// # Errors
     /// If the kernel refuses the walk.
-    pub fn seed(&mut self) -> Result<Option<Vec<Listener>>, ProgramError> {
-        self.attached.seed()
+    pub fn seeding(&mut self) -> Result<Option<Seeding>, ProgramError> {
+        self.attached.seeding()
     }
 
     /// What the thread that drains the ring runs at.
