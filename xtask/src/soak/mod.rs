@@ -64,8 +64,7 @@ pub(crate) fn main(options: &Options) -> Result<()> {
     report.print();
     if let Some(path) = &options.json {
         let text = serde_json::to_string_pretty(&report.json())?;
-        fs::write(path, text + "\n")
-            .with_context(|| format!("cannot write {}", path.display()))?;
+        fs::write(path, text + "\n").with_context(|| format!("cannot write {}", path.display()))?;
     }
     let broken = report.broken();
     if broken > 0 {
