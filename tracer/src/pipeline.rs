@@ -373,6 +373,7 @@ impl Pipeline {
                 .collect(),
             seen_share: self.coverage().seen_share(),
             unwritten: self.unwritten(),
+            interval_s: Some(self.judge.longest_interval_s()).filter(|longest| *longest > 0.0),
             lost_of: self.lost_of.most(&self.processes),
             evicted: self.evicted(),
             decode_errors: self

@@ -4,6 +4,7 @@ use super::escape::escape;
 use super::human;
 use super::layout::{DIM, Paint, RED, hang};
 use super::seen::Seen;
+use crate::detect::MOST_BETWEEN_LOOKS_S;
 use crate::sink::{Health, LostConnections, Origin};
 use tracer_ebpf::Loss;
 
@@ -163,6 +164,18 @@ pub(super) fn reader(health: &Health, width: usize, paint: Paint) -> String {
         escape(why)
     );
     paint.paint(DIM, hang("Reader: ", &text, width).trim_end()) + "\n"
+}
+
+/// That what is open was looked at seldom; nothing if it was looked at often enough.
+pub(super) fn looks(health: &Health, width: usize, paint: Paint) -> String {
+    let seldom = health.interval_s.filter(|longest| *longest > MOST_BETWEEN_LOOKS_S);
+    let Some(longest) = seldom else { return String::new() };
+    let text = format!(
+        "up to {} apart (very many connections, or a host that is busy): findings that rest on what lies \
+         idle need several looks, and may be missing; observe for longer.",
+        human::duration(longest)
+    );
+    paint.paint(DIM, hang("Looks at what is open: ", &text, width).trim_end()) + "\n"
 }
 
 /// Hooks this kernel lacks or refuses; nothing if all are there.
