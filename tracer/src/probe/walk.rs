@@ -15,17 +15,19 @@ use super::hook::{POLL, SEED};
 use super::loader::Attached;
 
 impl Attached {
-    /// Refreshes the table's facts about open connections of our network namespace, and of those
-    /// that the processes `others` are in. A namespace that cannot be entered is left out: nothing
+    /// Refreshes the table's facts about open connections of our network namespace if `is_own`, and of
+    /// those that the processes `others` are in. A namespace that cannot be entered is left out: nothing
     /// in it can then be shown to be idle.
     ///
     /// # Errors
     /// If the kernel refuses a walk that it allowed at start.
-    pub fn poll(&mut self, others: &[u32]) -> Result<(), ProgramError> {
+    pub fn poll(&mut self, is_own: bool, others: &[u32]) -> Result<(), ProgramError> {
         if !self.has(POLL) {
             return Ok(());
         }
-        self.walk(names::POLL)?.read()?;
+        if is_own {
+            self.walk(names::POLL)?.read()?;
+        }
         for pid in others {
             let walk = self.walk(names::POLL)?;
             if let Err(error) = in_namespace_of(*pid, walk) {
