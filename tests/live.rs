@@ -44,3 +44,5 @@ mod plain;
 mod process;
 #[path = "live/python.rs"]
 mod python;
+#[path = "live/unseen.rs"]
+mod unseen;

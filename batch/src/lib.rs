@@ -16,6 +16,9 @@ const ENTRIES: usize = 256;
 /// Most entries of one call, where a single bucket of the map holds more than there was room for.
 const MOST: usize = 65_536;
 
+/// Keys and values of some entries, in the same order.
+pub type Entries<'a, const VALUE: usize> = (&'a [u64], &'a [[u8; VALUE]]);
+
 /// A walk over all entries of a table whose values have `VALUE` bytes. What is in the table all the
 /// time comes exactly once, also while other entries come and go.
 #[derive(Debug)]
@@ -42,11 +45,11 @@ impl<'a, const VALUE: usize> Walk<'a, VALUE> {
         }
     }
 
-    /// The values of the next entries; `None` at the end.
+    /// The next entries, keys and values, as many of each; `None` at the end.
     ///
     /// # Errors
     /// `EINVAL` before 5.6, and whatever else the kernel refuses it with.
-    pub fn advance(&mut self) -> io::Result<Option<&[[u8; VALUE]]>> {
+    pub fn advance(&mut self) -> io::Result<Option<Entries<'_, VALUE>>> {
         while !self.is_over {
             let (keys, values) = (&mut self.keys, &mut self.values);
             // SAFETY: `of` took the map from aya's `HashMap` of just these keys and values, which is
@@ -57,7 +60,8 @@ impl<'a, const VALUE: usize> Walk<'a, VALUE> {
             if read.is_too_small {
                 self.grow()?;
             } else if read.count > 0 {
-                return Ok(self.values.get(..read.count));
+                let keys = self.keys.get(..read.count);
+                return Ok(keys.zip(self.values.get(..read.count)));
             }
         }
         Ok(None)

@@ -1,6 +1,7 @@
 //! Output on a pipe: closed early, without escape codes, in bounded width.
 
-use std::io::{BufRead as _, BufReader, Read as _};
+use std::fs;
+use std::io::{self, BufRead as _, BufReader, Read as _, Write as _};
 use std::process::Stdio;
 
 use crate::ask::{command, printed, recording, tracer_in};
@@ -38,6 +39,36 @@ fn a_reader_that_leaves_early_is_no_error() {
             assert_eq!(end, (Some(0), String::new()), "{args:?}, {lines} lines read");
         }
     }
+}
+
+#[test]
+fn a_reader_that_leaves_early_hides_no_loss_from_strict() {
+    let dir = tempfile::tempdir().expect("a temporary directory");
+    let cut = dir.path().join("cut").into_os_string().into_string().expect("UTF-8");
+    let whole = fs::read(recording()).expect("a recording");
+    fs::write(&cut, &whole[..whole.len() - 1]).expect("a recording without its end");
+    assert_eq!(left_after(0, &["replay", &cut]).0, Some(0));
+    assert_eq!(left_after(0, &["replay", &cut, "--strict"]).0, Some(3));
+    assert_eq!(left_after(0, &["replay", &recording(), "--strict"]).0, Some(0));
+}
+
+#[test]
+fn a_reader_that_reads_nothing_is_told_of_on_stderr() {
+    let (reader, mut writer) = io::pipe().expect("a pipe");
+    // As much as fits.
+    writer.write_all(&vec![b'\n'; 65_536]).expect("room");
+    let mut child = command(&["replay", &recording()], &[])
+        .stdin(Stdio::null())
+        .stdout(writer)
+        .stderr(Stdio::piped())
+        .spawn()
+        .expect("the tracer binary starts");
+    let mut said = String::new();
+    BufReader::new(child.stderr.take().expect("a pipe")).read_line(&mut said).expect("UTF-8");
+    assert!(said.starts_with("tracer: the output is not being read, "), "{said}");
+    assert!(said.contains("lines wait") && said.contains("Ctrl-C"), "{said}");
+    drop(reader);
+    assert_eq!(child.wait().expect("its end").code(), Some(0));
 }
 
 #[test]

@@ -39,7 +39,7 @@ fn entries_read_many_at_a_time_are_those_read_one_by_one() {
     };
     let mut many = Vec::new();
     let mut walk = Walk::of(&attached.table);
-    while let Some(entries) = walk.advance().expect("this kernel reads many at a time") {
+    while let Some((_, entries)) = walk.advance().expect("this kernel reads many at a time") {
         many.extend(entries.iter().filter(|bytes| is_ours(bytes)).copied());
     }
     assert_eq!(walk.advance().expect("it is over"), None);

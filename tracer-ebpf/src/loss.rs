@@ -4,8 +4,7 @@
 #[repr(u32)]
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Loss {
-    /// The connection table had no room (or the kernel no memory) for a connection: it is not traced
-    /// at all.
+    /// The connection table had no room for a connection: it is not traced at all.
     TableFull = 0,
     /// The ring buffer was full when a connection ended: its record is lost.
     RingFull = 1,
@@ -14,13 +13,18 @@ pub enum Loss {
     /// The kernel skipped a program because it was running on that CPU already: a number of events.
     /// Counted by the kernel (`recursion_misses`), read by userspace.
     Missed = 3,
+    /// The table had room, and the kernel no memory for the entry: the connection is not traced at all.
+    NoMemory = 4,
 }
 
 impl Loss {
     /// Number of reasons, the length of the `LOST` array.
-    pub const COUNT: u32 = 4;
+    pub const COUNT: u32 = 5;
     /// Every reason, in index order.
-    pub const ALL: [Self; 4] = [Self::TableFull, Self::RingFull, Self::LateRingFull, Self::Missed];
+    pub const ALL: [Self; 5] =
+        [Self::TableFull, Self::RingFull, Self::LateRingFull, Self::Missed, Self::NoMemory];
+    /// Those whose connections are lost as a whole, each counted once.
+    pub const CONNECTIONS: [Self; 3] = [Self::TableFull, Self::NoMemory, Self::RingFull];
 
     /// Stable name for health lines and metrics.
     #[must_use]
@@ -30,6 +34,7 @@ impl Loss {
             Self::RingFull => "ring_full",
             Self::LateRingFull => "late_ring_full",
             Self::Missed => "missed",
+            Self::NoMemory => "no_memory",
         }
     }
 }

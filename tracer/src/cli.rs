@@ -37,7 +37,7 @@ use value::{duration, ring_mib};
 Exit codes:
   0  fine
   1  findings that --fail-on asks for
-  2  could not run, or bad usage
+  2  could not run, could not write its output, or bad usage
   3  data was lost, and --strict was given"
 )]
 pub struct Cli {

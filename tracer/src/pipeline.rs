@@ -331,8 +331,7 @@ impl Pipeline {
         let here = self.connections.evicted();
         let unjudged = here.of(Evicted::Records);
         let here = unjudged + here.of(Evicted::Open);
-        let in_kernel: u64 =
-            [Loss::TableFull, Loss::RingFull].iter().map(|why| self.lost[*why as usize]).sum();
+        let in_kernel: u64 = Loss::CONNECTIONS.iter().map(|why| self.lost[*why as usize]).sum();
         Coverage {
             seen: self.seen.saturating_sub(unjudged),
             lost_connections: in_kernel + self.dropped.connections + here,

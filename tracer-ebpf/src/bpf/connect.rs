@@ -41,7 +41,7 @@ pub(super) unsafe fn on_begin(
     ctx: &SockAddrContext,
     family: u16,
     before: Option<*mut Conn>,
-    blank: impl FnOnce() -> Option<*mut Conn>,
+    blank: impl FnOnce() -> Result<*mut Conn, i32>,
 ) {
     unsafe {
         let addr = ctx.sock_addr;
@@ -63,7 +63,7 @@ pub(super) unsafe fn on_begin(
             }
         }
         // CLOSE → SYN_SENT tries again, and counts it if there is still no room.
-        let Some(conn) = blank() else { return };
+        let Ok(conn) = blank() else { return };
         (*conn).opened = opened::ACTIVE;
         (*conn).state = tcp::CLOSE as u8;
         (*conn).flags |= reopened;

@@ -80,19 +80,24 @@ pub(super) fn lose_of(why: Loss, tgid: u32) {
     }
 }
 
-/// A connection of the process `tgid`, 0 if it is not known, that got no entry.
-#[inline(always)]
-pub(super) fn refuse(tgid: u32) {
-    cold_path();
-    lose_of(Loss::TableFull, tgid);
-}
+/// What an insert returns, negated: there is an entry and there was to be none, the map is full.
+const EEXIST: i32 = 17;
+const E2BIG: i32 = 7;
 
-/// The kernel refused an entry.
+/// A connection of the process `tgid`, 0 if it is not known, that got no entry, and what the insert
+/// returned. Anything but a full map is short memory: its locks are taken with interrupts off, so that
+/// nothing we interrupt holds one.
 #[inline(always)]
-pub(super) fn mark_full() {
+pub(super) fn refuse(errno: i32, tgid: u32) {
+    cold_path();
+    // Another program has just entered it.
+    if errno == -EEXIST {
+        return;
+    }
     if let Some(full) = FULL.get_ptr_mut(0) {
         unsafe { *full = 1 };
     }
+    lose_of(if errno == -E2BIG { Loss::TableFull } else { Loss::NoMemory }, tgid);
 }
 
 /// The first walk over all sockets is over: what is open was entered, or counted as refused.

@@ -57,13 +57,16 @@ pub(super) unsafe fn dial(sk: *const u8, tp: *const u8) {
         let conn = if let Some(conn) = begun {
             sock::name(conn, sk, tp, tcp::SYN_SENT);
             conn
-        } else if let Some(conn) = sock::open(sk, tp, opened::ACTIVE, tcp::SYN_SENT, sock::ANY) {
-            (*conn).open_ns = sock::now();
-            (*conn).owner_tgid = tgid();
-            (*conn).owner_cgroup = bpf_get_current_cgroup_id();
-            conn
         } else {
-            return refuse(tgid());
+            match sock::open(sk, tp, opened::ACTIVE, tcp::SYN_SENT, sock::ANY) {
+                Ok(conn) => {
+                    (*conn).open_ns = sock::now();
+                    (*conn).owner_tgid = tgid();
+                    (*conn).owner_cgroup = bpf_get_current_cgroup_id();
+                    conn
+                }
+                Err(errno) => return refuse(errno, tgid()),
+            }
         };
         (*conn).flags |= reopened;
         (*conn).write_seq = load(tp, off::WRITE_SEQ);
@@ -79,7 +82,7 @@ pub(super) unsafe fn dial(sk: *const u8, tp: *const u8) {
 pub(super) unsafe fn accept(sk: *const u8, tp: *const u8) {
     unsafe {
         let mut conn = sock::open(sk, tp, opened::PASSIVE, tcp::ESTABLISHED, sock::NEW);
-        if conn.is_none()
+        if conn.is_err()
             && let Some(before) = find(sk as u64)
         {
             cold_path();
@@ -103,17 +106,17 @@ pub(super) unsafe fn accept(sk: *const u8, tp: *const u8) {
             }
             conn = sock::open(sk, tp, opened::PASSIVE, tcp::ESTABLISHED, sock::ANY);
         }
-        if let Some(conn) = conn {
-            let now = sock::now();
-            (*conn).open_ns = now;
-            (*conn).established_ns = now;
-            // Not `write_seq`: a server may answer the data of a SYN before the handshake is over.
-            (*conn).write_seq = first_unacked(tp);
-            sock::local(conn, sk, tp);
-            mark_subflow(conn, tp);
-        } else {
-            refuse(0);
-        }
+        let conn = match conn {
+            Ok(conn) => conn,
+            Err(errno) => return refuse(errno, 0),
+        };
+        let now = sock::now();
+        (*conn).open_ns = now;
+        (*conn).established_ns = now;
+        // Not `write_seq`: a server may answer the data of a SYN before the handshake is over.
+        (*conn).write_seq = first_unacked(tp);
+        sock::local(conn, sk, tp);
+        mark_subflow(conn, tp);
     }
 }
 

@@ -79,9 +79,12 @@ unsafe fn unseen(sk: *const u8, tp: *const u8, written: u32) -> Option<*mut Conn
         // TCP Fast Open: the data of a SYN may be read before the handshake is over.
         let is_new = state == tcp::SYN_RECV;
         let opened = if is_new { opened::PASSIVE } else { opened::PREEXISTING };
-        let Some(conn) = sock::open(sk, tp, opened, state, sock::NEW) else {
-            refuse(tgid());
-            return None;
+        let conn = match sock::open(sk, tp, opened, state, sock::NEW) {
+            Ok(conn) => conn,
+            Err(errno) => {
+                refuse(errno, tgid());
+                return None;
+            }
         };
         if is_new {
             (*conn).open_ns = sock::now();

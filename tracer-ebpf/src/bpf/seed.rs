@@ -94,8 +94,9 @@ unsafe fn connection(sk: *const u8, task: *const u8, state: i32) {
         if was_walked() {
             return;
         }
-        let Some(conn) = sock::open(sk, tp, opened::PREEXISTING, state, sock::NEW) else {
-            return refuse(0);
+        let conn = match sock::open(sk, tp, opened::PREEXISTING, state, sock::NEW) {
+            Ok(conn) => conn,
+            Err(errno) => return refuse(errno, 0),
         };
         (*conn).write_seq = load(tp, off::WRITE_SEQ);
         (*conn).flags = flags::SEEDED;

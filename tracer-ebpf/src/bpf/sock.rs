@@ -8,7 +8,7 @@ use tracer_ebpf::{Conn, first, flags, off};
 use super::kernel::{
     AF_INET6, SOCK_DEAD, SOCK_DONE, SOCK_KEEPOPEN, SOCK_LINGER, have_cookie, load, load16, tcp,
 };
-use super::maps::{CONNS, find, mark_full};
+use super::maps::{CONNS, find};
 
 /// `CLOCK_MONOTONIC`, nanoseconds.
 #[inline(always)]
@@ -44,9 +44,6 @@ pub(super) unsafe fn cookie(sk: *const u8) -> u64 {
     }
 }
 
-/// What an insert of [`NEW`] returns, negated, if there is an entry: any other refusal is a loss.
-const EEXIST: i32 = 17;
-
 /// How an entry may come about.
 pub(super) const ANY: u64 = 0;
 /// Only if there is none yet.
@@ -58,20 +55,21 @@ pub(super) const NEW: u64 = 1;
 #[unsafe(no_mangle)]
 pub(super) static BLANK: Conn = Conn::blank();
 
-/// Adds an empty table entry and returns it; `None` if there is no room, or none that is new.
+/// Adds an empty table entry and returns it.
+///
+/// # Errors
+/// A negated errno, for [`super::maps::refuse`].
 #[inline(always)]
-pub(super) fn blank(key: u64, how: u64) -> Option<*mut Conn> {
-    if let Err(errno) = CONNS.insert(&key, &BLANK, how) {
-        if errno != -EEXIST {
-            mark_full();
-        }
-        return None;
-    }
-    find(key)
+pub(super) fn blank(key: u64, how: u64) -> Result<*mut Conn, i32> {
+    CONNS.insert(&key, &BLANK, how)?;
+    // Of our own socket: nobody else removes it.
+    find(key).ok_or(0)
 }
 
-/// Adds a table entry for a connection and returns it; `None` if there is no room, or none that is
-/// new.
+/// Adds a table entry for a connection and returns it.
+///
+/// # Errors
+/// As [`blank`].
 ///
 /// # Safety
 /// `sk` must be a typed, full socket, `tp` the same from [`tcp_sock`].
@@ -82,13 +80,13 @@ pub(super) unsafe fn open(
     opened: u8,
     state: i32,
     how: u64,
-) -> Option<*mut Conn> {
+) -> Result<*mut Conn, i32> {
     let conn = blank(sk as u64, how)?;
     unsafe {
         (*conn).opened = opened;
         name(conn, sk, tp, state);
     }
-    Some(conn)
+    Ok(conn)
 }
 
 /// What is known from the beginning: who the other end is, and where.

@@ -51,6 +51,10 @@ unsafe fn on_state(sk: *const u8, old: i32, new: i32) {
     if new == tcp::SYN_RECV {
         return;
     }
+    // The peer acknowledged our FIN. At the end the socket tells that, and its last state too.
+    if new == tcp::FIN_WAIT2 {
+        return;
+    }
     unsafe {
         let tp = sock::tcp_sock(sk);
         // NULL for anything but a full socket whose protocol is TCP.
@@ -67,12 +71,9 @@ unsafe fn on_state(sk: *const u8, old: i32, new: i32) {
             tcp::ESTABLISHED => established(sk, tp),
             // From LISTEN there is no connection to end.
             tcp::CLOSE if !is_connection(old) => {}
-            tcp::FIN_WAIT1
-            | tcp::CLOSE_WAIT
-            | tcp::LAST_ACK
-            | tcp::CLOSING
-            | tcp::FIN_WAIT2
-            | tcp::CLOSE => leaves(sk, tp, old, new),
+            tcp::FIN_WAIT1 | tcp::CLOSE_WAIT | tcp::LAST_ACK | tcp::CLOSING | tcp::CLOSE => {
+                leaves(sk, tp, old, new)
+            }
             _ => {}
         }
     }
@@ -125,9 +126,12 @@ pub(super) unsafe fn known(
         cold_path();
         // A handshake that is over had an entry, if it was made while we watched.
         let opened = if state == tcp::SYN_RECV { opened::PASSIVE } else { opened::PREEXISTING };
-        let Some(conn) = sock::open(sk, tp, opened, state, sock::ANY) else {
-            refuse(0);
-            return None;
+        let conn = match sock::open(sk, tp, opened, state, sock::ANY) {
+            Ok(conn) => conn,
+            Err(errno) => {
+                refuse(errno, 0);
+                return None;
+            }
         };
         if opened == opened::PASSIVE {
             (*conn).open_ns = sock::now();

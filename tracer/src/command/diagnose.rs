@@ -3,7 +3,7 @@
 use procfs::process::Process;
 
 use super::observe::{Observation, Progress};
-use super::{Error, Outcome, report, terminal, written};
+use super::{Error, Outcome, report, terminal};
 use crate::cli::{Diagnose, Filter, Output};
 use crate::clock::Clock;
 use crate::pipeline::Selection;
@@ -25,22 +25,24 @@ pub(super) fn run(args: &Diagnose) -> Result<Outcome, Error> {
     if args.report.output == Output::Table {
         announce(args);
     }
-    written((|| {
-        report::health(&mut *sink, &observation.pipeline, Clock::monotonic_ns())?;
-        let (mut at_ns, mut told) = (0, 0);
-        observation.run(args.duration, &mut |pipeline, progress| {
-            if let Progress::Tick(tick) = progress {
-                at_ns = tick.now_ns;
-                if args.report.connections {
-                    report::losses(&mut *sink, pipeline, at_ns, &mut told)?;
-                    report::ended(&mut *sink, pipeline, tick)?;
+    let (mut at_ns, mut told) = (0, 0);
+    let observed = report::health(&mut *sink, &observation.pipeline, Clock::monotonic_ns())
+        .and_then(|()| {
+            observation.run(args.duration, &mut |pipeline, progress| {
+                if let Progress::Tick(tick) = progress {
+                    at_ns = tick.now_ns;
+                    if args.report.connections {
+                        report::losses(&mut *sink, pipeline, at_ns, &mut told)?;
+                        report::ended(&mut *sink, pipeline, tick)?;
+                    }
                 }
-            }
-            Ok(())
-        })?;
-        let pipeline = observation.end(&outlook);
-        report::close(&mut *sink, &pipeline, at_ns, &args.report, explain)
-    })())
+                Ok(())
+            })
+        });
+    let pipeline = observation.end(&outlook);
+    let closed =
+        observed.and_then(|()| report::close(&mut *sink, &pipeline, at_ns, &args.report, explain));
+    report::end(closed, &pipeline, args.report.strict)
 }
 
 /// The filter, once every PID in it is known to exist, as far as that can be known: an empty report would look like good news.

@@ -58,7 +58,7 @@ pub(super) fn run(args: &Exec) -> Result<Outcome, Error> {
     let explain = report::explain(&args.report, &[]);
     let pipeline = observation.end(&outlook);
     let close = |at_ns| report::close(&mut *sink, &pipeline, at_ns, &args.report, explain);
-    end(status, written(result.and_then(close)))
+    end(status, report::end(result.and_then(close), &pipeline, args.report.strict))
 }
 
 /// Where the report goes.

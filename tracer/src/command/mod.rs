@@ -5,12 +5,14 @@ mod demo;
 mod diagnose;
 mod exec;
 mod interval;
+mod news;
 mod observe;
 mod outbox;
 mod record;
 mod replay;
 mod report;
 mod setting_json;
+mod signals;
 pub mod terminal;
 mod watch;
 

@@ -2,16 +2,15 @@
 //! deadline or at a signal. Nothing that it does, or waits for, keeps the reader from the ring.
 
 use std::future::Future;
-use std::io;
 use std::thread;
 use std::time::Duration;
 
 use tokio::runtime::{Builder, Runtime};
-use tokio::signal::unix::{Signal, SignalKind, signal};
-use tokio::time::{Instant, sleep, sleep_until};
+use tokio::time::{Instant, sleep_until};
 
 use super::exec::Group;
 use super::outbox::Outlook;
+use super::signals::Signals;
 use super::{Error, interval, terminal};
 use crate::cli::{self, ReaderPriority};
 use crate::clock::Clock;
@@ -21,6 +20,10 @@ use crate::pipeline::{Fed, Pipeline, Selection, Setting};
 use crate::probe::{self, Capacity, Host};
 use crate::process::{self, Identity, Lookup, Scan};
 use crate::source::{Input, Kernel, Reading};
+
+/// How long the reader of the output may take nothing once a signal has ended the observation: as long
+/// as whoever sends SIGTERM commonly waits before SIGKILL.
+const AFTER_SIGNAL: Duration = Duration::from_secs(10);
 
 /// What the caller is told about.
 pub(super) enum Progress<'a> {
@@ -103,11 +106,15 @@ impl Observation {
     }
 
     /// Ends it: detaches, so that nothing is stalled any more, and lets the output wait for its reader,
-    /// until a signal says not to.
+    /// until a signal says not to. Whoever has sent one already wants an end: then that wait has one.
     pub(super) fn end(self, outlook: &Outlook) -> Pipeline {
         let Self { runtime, mut signals, kernel, pipeline } = self;
         drop(kernel);
-        outlook.be_patient();
+        if signals.is_heard() {
+            outlook.be_patient_for(AFTER_SIGNAL);
+        } else {
+            outlook.be_patient();
+        }
         let outlook = outlook.clone();
         let waiter = thread::Builder::new().name("tracer-signals".into()).spawn(move || {
             runtime.block_on(signals.next());
@@ -255,39 +262,5 @@ pub(super) fn settings(args: &cli::Tracing) -> probe::Settings {
         kernel_log: args.kernel_log,
         own_pid: own_pid(),
         no_fentry: args.no_fentry,
-    }
-}
-
-/// SIGINT and SIGTERM, which end an observation as its deadline does.
-pub(super) struct Signals {
-    interrupt: Signal,
-    terminate: Signal,
-}
-
-impl Signals {
-    fn listen(runtime: &Runtime) -> io::Result<Self> {
-        let _context = runtime.enter();
-        Ok(Self {
-            interrupt: signal(SignalKind::interrupt())?,
-            terminate: signal(SignalKind::terminate())?,
-        })
-    }
-
-    /// The next of them.
-    pub(super) async fn next(&mut self) -> SignalKind {
-        tokio::select! {
-            _ = self.interrupt.recv() => SignalKind::interrupt(),
-            _ = self.terminate.recv() => SignalKind::terminate(),
-        }
-    }
-
-    /// Ends at the deadline, or at the first signal.
-    pub(super) async fn stop(&mut self, duration: Option<Duration>) {
-        // A year and more is for ever.
-        let forever = Duration::from_hours(366 * 24);
-        tokio::select! {
-            _ = self.next() => {}
-            () = sleep(duration.unwrap_or(forever).min(forever)) => {}
-        }
     }
 }

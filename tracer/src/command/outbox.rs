@@ -3,7 +3,9 @@
 //!
 //! Lines wait in a queue that is bounded in bytes. While the observation goes on, what does not fit is
 //! dropped in whole lines and counted; once it is over there is nothing left to stall, and lines wait
-//! for room. No line is cut: one that was begun is finished first, or taken back.
+//! for room. No line is cut: one that was begun is finished first, or taken back. A reader that takes
+//! nothing then is told of on stderr, once, and how to give it up. However the end comes about, what is
+//! queued is written first, if its reader takes it within seconds.
 
 mod writer;
 
@@ -13,20 +15,36 @@ use std::io::{self, Write};
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::{Arc, Condvar, Mutex, MutexGuard, PoisonError};
 use std::thread;
+use std::time::{Duration, Instant};
+
+use super::terminal;
 
 /// Most bytes of lines that wait: more than ten thousand connections.
 const MOST_BYTES: usize = 8 << 20;
 /// Lines are handed over when there are so many bytes of them, and when they are flushed.
 const BLOCK: usize = 64 << 10;
+/// A reader that takes nothing for so long is told of: nobody knows what is waited for otherwise.
+const SILENCE: Duration = Duration::from_secs(2);
+/// How long what is queued may keep an end that comes with an error.
+const LAST_WAIT: Duration = Duration::from_secs(3);
 
 /// Lines on their way out.
 #[derive(Debug, Default)]
+#[expect(clippy::struct_excessive_bools, reason = "each is a fact of its own")]
 struct Queue {
     blocks: VecDeque<Vec<u8>>,
-    /// Of these and of the one that is being written.
+    /// Of these and of the one that is being written, as far as they are not written yet.
     bytes: usize,
+    /// The same in lines.
+    lines: u64,
+    /// Bytes written so far.
+    taken: u64,
     /// The observation is over: lines wait for room.
     is_patient: bool,
+    /// How long its reader may take nothing then.
+    limit: Option<Duration>,
+    /// It was told that the reader takes nothing.
+    is_told: bool,
     /// Nothing more will come.
     is_over: bool,
     /// Somebody will not wait any longer.
@@ -41,13 +59,42 @@ impl Queue {
 
     /// What the writer met, for each who asks.
     fn outcome(&self) -> io::Result<()> {
+        self.outcome_with(0)
+    }
+
+    /// The same, by one who has so many lines more.
+    fn outcome_with(&self, more: u64) -> io::Result<()> {
         match &self.failed {
             Some(error) => Err(error
                 .raw_os_error()
                 .map_or_else(|| error.kind().into(), io::Error::from_raw_os_error)),
-            None if self.is_given_up => Err(io::Error::other("its reader did not take it")),
+            None if self.is_given_up => {
+                let lines = counted(self.lines + more);
+                Err(io::Error::other(format!(
+                    "its reader did not take it, {lines} or more are lost"
+                )))
+            }
             None => Ok(()),
         }
+    }
+
+    /// That its reader takes nothing, and how long that goes on.
+    fn stalled(&self) -> String {
+        let how = match self.limit.map(|limit| limit.saturating_sub(SILENCE).as_secs()) {
+            Some(left) => format!("they are given up in {left} s, or now with"),
+            None => "to give them up, press".to_owned(),
+        };
+        format!(
+            "the output is not being read, {} wait for that: {how} Ctrl-C (SIGINT, SIGTERM)",
+            counted(self.lines)
+        )
+    }
+
+    /// Takes in whole lines.
+    fn push(&mut self, lines: Vec<u8>) {
+        self.bytes += lines.len();
+        self.lines += count(&lines);
+        self.blocks.push_back(lines);
     }
 }
 
@@ -68,6 +115,35 @@ impl Shared {
         waited.unwrap_or_else(PoisonError::into_inner)
     }
 
+    /// The same where it is the reader of the output that is waited for: tells if it takes nothing, and
+    /// gives up where that has a limit.
+    fn await_reader(&self, is_due: impl Fn(&Queue) -> bool) -> MutexGuard<'_, Queue> {
+        let mut queue = self.queue();
+        let (mut taken, mut since) = (queue.taken, Instant::now());
+        while !is_due(&queue) {
+            if std::mem::replace(&mut taken, queue.taken) != queue.taken {
+                since = Instant::now();
+            }
+            let waited = since.elapsed();
+            if queue.limit.is_some_and(|limit| waited >= limit) {
+                queue.is_given_up = true;
+                continue;
+            }
+            if waited >= SILENCE && !std::mem::replace(&mut queue.is_told, true) {
+                let text = queue.stalled();
+                drop(queue);
+                terminal::say(&text);
+                queue = self.queue();
+                continue;
+            }
+            let due = [queue.limit, Some(SILENCE).filter(|_| !queue.is_told)];
+            let due = due.into_iter().flatten().map(|due| due.saturating_sub(waited)).min();
+            let waited = self.changed.wait_timeout(queue, due.unwrap_or(LAST_WAIT));
+            queue = waited.unwrap_or_else(PoisonError::into_inner).0;
+        }
+        queue
+    }
+
     fn change(&self, change: impl FnOnce(&mut Queue)) {
         change(&mut self.queue());
         self.changed.notify_all();
@@ -84,9 +160,24 @@ impl Outlook {
         Arc::clone(&self.0.dropped)
     }
 
+    /// The same, as of now.
+    pub(super) fn dropped_lines(&self) -> u64 {
+        self.0.dropped.load(Ordering::Relaxed)
+    }
+
+    /// Whether as many lines as are handed over at once would fit now.
+    pub(super) fn has_room(&self) -> bool {
+        self.0.queue().has_room(BLOCK)
+    }
+
     /// From now on lines wait for room.
     pub(super) fn be_patient(&self) {
         self.0.change(|queue| queue.is_patient = true);
+    }
+
+    /// The same, until the reader has taken nothing for `limit`.
+    pub(super) fn be_patient_for(&self, limit: Duration) {
+        self.0.change(|queue| (queue.is_patient, queue.limit) = (true, Some(limit)));
     }
 
     /// Nobody waits for the reader of the output any longer; what it has not taken is lost.
@@ -124,25 +215,42 @@ impl Outbox {
 
     /// Hands over the whole lines, or drops them.
     fn hand_over(&mut self) -> io::Result<()> {
-        let len = self.begun.iter().rposition(|byte| *byte == b'\n').map_or(0, |last| last + 1);
-        let mut queue = self.shared.wait_until(|queue| {
+        let len = self.whole();
+        let mut queue = self.shared.await_reader(|queue| {
             !queue.is_patient || queue.has_room(len) || queue.outcome().is_err()
         });
-        queue.outcome()?;
-        let rest = self.begun.split_off(len);
-        let lines = std::mem::replace(&mut self.begun, rest);
+        queue.outcome_with(count(&self.begun))?;
+        let lines = split(&mut self.begun, len);
         if queue.has_room(len) {
-            queue.bytes += len;
-            queue.blocks.push_back(lines);
+            queue.push(lines);
             drop(queue);
             self.shared.changed.notify_all();
         } else {
             drop(queue);
-            // Each ends with a newline, after which there is nothing.
-            let count = lines.split(|byte| *byte == b'\n').count() - 1;
-            self.shared.dropped.fetch_add(count as u64, Ordering::Relaxed);
+            self.shared.dropped.fetch_add(count(&lines), Ordering::Relaxed);
         }
         Ok(())
+    }
+
+    fn whole(&self) -> usize {
+        self.begun.iter().rposition(|byte| *byte == b'\n').map_or(0, |last| last + 1)
+    }
+
+    /// Waits until what is queued is written, for `most` and no longer: how many lines are not.
+    fn end(&mut self, most: Duration) -> u64 {
+        let len = self.whole();
+        let lines = split(&mut self.begun, len);
+        let mut queue = self.shared.queue();
+        if queue.outcome().is_err() {
+            // Whoever was told has said so.
+            return 0;
+        }
+        queue.is_patient = true;
+        queue.push(lines);
+        self.shared.changed.notify_all();
+        let is_open = |queue: &mut Queue| queue.bytes > 0 && queue.outcome().is_ok();
+        let waited = self.shared.changed.wait_timeout_while(queue, most, is_open);
+        waited.unwrap_or_else(PoisonError::into_inner).0.lines
     }
 }
 
@@ -158,14 +266,37 @@ impl Write for Outbox {
     fn flush(&mut self) -> io::Result<()> {
         self.hand_over()?;
         let is_over = |queue: &Queue| queue.bytes == 0 || queue.outcome().is_err();
-        self.shared.wait_until(|queue| !queue.is_patient || is_over(queue)).outcome()
+        self.shared.await_reader(|queue| !queue.is_patient || is_over(queue)).outcome()
     }
 }
 
 impl Drop for Outbox {
+    /// Nothing is left to write where all went well. Else whoever tells the error ends the process next.
     fn drop(&mut self) {
+        let lost = self.end(LAST_WAIT);
+        if lost > 0 {
+            let lines = counted(lost);
+            terminal::say(&format!(
+                "{lines} of output were not written: they were not read in time"
+            ));
+        }
         self.shared.change(|queue| queue.is_over = true);
     }
+}
+
+/// Whole lines in a text.
+fn count(text: &[u8]) -> u64 {
+    (text.split(|byte| *byte == b'\n').count() - 1) as u64
+}
+
+/// Takes the first `len` bytes out.
+fn split(text: &mut Vec<u8>, len: usize) -> Vec<u8> {
+    let rest = text.split_off(len);
+    std::mem::replace(text, rest)
+}
+
+fn counted(lines: u64) -> String {
+    format!("{lines} line{}", if lines == 1 { "" } else { "s" })
 }
 
 #[cfg(test)]

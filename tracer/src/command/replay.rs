@@ -2,7 +2,7 @@
 
 use std::fs::File;
 
-use super::{Error, Outcome, diagnose, report, terminal, written};
+use super::{Error, Outcome, diagnose, report, terminal};
 use crate::cli::Replay;
 use crate::pipeline::{Fed, Pipeline, Setting};
 use crate::process::Lookup;
@@ -28,7 +28,7 @@ pub(super) fn run(args: &Replay) -> Result<Outcome, Error> {
     if args.report.peers {
         pipeline.count_peers();
     }
-    written((|| {
+    let told = (|| {
         report::health(&mut *sink, &pipeline, start_ns)?;
         let mut at_ns = start_ns;
         loop {
@@ -51,5 +51,6 @@ pub(super) fn run(args: &Replay) -> Result<Outcome, Error> {
             }
         }
         report::close(&mut *sink, &pipeline, at_ns, &args.report, explain)
-    })())
+    })();
+    report::end(told, &pipeline, args.report.strict)
 }

@@ -9,7 +9,7 @@ use super::{Error, Outcome, terminal, written};
 use crate::aggregate::Who;
 use crate::cli::{Output, Report};
 use crate::connection::{Tick, seconds};
-use crate::detect::{Finding, Ledger, Notice, Thresholds};
+use crate::detect::{Finding, Thresholds};
 use crate::pipeline::{Pipeline, Setting};
 use crate::process::Identity;
 use crate::sink::json::Json;
@@ -82,8 +82,23 @@ fn health_at(sink: &mut dyn Sink, pipeline: &Pipeline, at_ns: u64) -> Result<(),
     sink.write(&Item::Health(&pipeline.health(at_ns))).map_err(Error::Output)
 }
 
+/// What the verb ends with, once its output is written or could not be: a closed pipe means that the
+/// reader has seen enough, not that nothing was lost.
+pub(super) fn end(
+    result: Result<Outcome, Error>,
+    pipeline: &Pipeline,
+    is_strict: bool,
+) -> Result<Outcome, Error> {
+    tell_unwritten(pipeline);
+    let is_lost = is_strict && !pipeline.health(0).is_whole();
+    match written(result)? {
+        Outcome::Fine if is_lost => Ok(Outcome::Lost),
+        outcome => Ok(outcome),
+    }
+}
+
 /// Says on stderr what the reader of the output never got.
-pub(super) fn tell_unwritten(pipeline: &Pipeline) {
+fn tell_unwritten(pipeline: &Pipeline) {
     let lines = pipeline.unwritten();
     if lines > 0 {
         terminal::say(&format!(
@@ -100,22 +115,6 @@ pub(super) fn ended(sink: &mut dyn Sink, pipeline: &Pipeline, tick: &Tick) -> Re
         if let Some(ended) = Ended::new(connection, identity) {
             sink.write(&Item::Connection(ended)).map_err(Error::Output)?;
         }
-    }
-    sink.flush().map_err(Error::Output)
-}
-
-/// Writes the findings with news since the last interval.
-pub(super) fn news(
-    sink: &mut dyn Sink,
-    pipeline: &Pipeline,
-    ledger: &mut Ledger,
-    at_ns: u64,
-) -> Result<(), Error> {
-    let findings = pipeline.judge().findings();
-    for Notice { state, finding } in &ledger.update(findings, at_ns) {
-        let identity = identity(pipeline, &finding.key.who);
-        let verdict = Verdict { at_ns, state: Some(*state), finding, identity };
-        sink.write(&Item::Finding(verdict)).map_err(Error::Output)?;
     }
     sink.flush().map_err(Error::Output)
 }
@@ -158,11 +157,11 @@ pub(super) fn close(
     let health = pipeline.health(at_ns);
     write(sink, Item::Health(&health))?;
     sink.finish().map_err(Error::Output)?;
-    tell_unwritten(pipeline);
     Ok(outcome(&findings, health.is_whole(), args))
 }
 
-fn identity<'a>(pipeline: &'a Pipeline, who: &Who) -> Option<&'a Identity> {
+/// The process that a line is about, where it is one and known.
+pub(super) fn identity<'a>(pipeline: &'a Pipeline, who: &Who) -> Option<&'a Identity> {
     match who {
         Who::Process(id) => pipeline.identity(*id),
         _ => None,

@@ -2,12 +2,13 @@
 
 use std::io;
 
+use super::news::News;
 use super::observe::{Observation, Progress};
 use super::outbox::Outbox;
-use super::{Error, Outcome, diagnose, report, terminal, written};
+use super::{Error, Outcome, diagnose, report, terminal};
 use crate::cli::{Output, Watch as Args};
 use crate::clock::Clock;
-use crate::detect::{Ledger, Thresholds};
+use crate::detect::Thresholds;
 use crate::sink::Sink;
 use crate::sink::json::Json;
 use crate::sink::table::Watch;
@@ -25,24 +26,27 @@ pub(super) fn run(args: &Args) -> Result<Outcome, Error> {
         Output::Json => Box::new(Json::new(out, origin)),
     };
     observation.pipeline.count_unwritten(outlook.dropped());
-    written((|| {
-        report::health(&mut *sink, &observation.pipeline, Clock::monotonic_ns())?;
-        let (mut ledger, mut told) = (Ledger::default(), 0);
-        observation.run(args.duration, &mut |pipeline, progress| {
-            if let Progress::Tick(tick) = progress {
-                report::losses(&mut *sink, pipeline, tick.now_ns, &mut told)?;
-                if !args.findings {
-                    report::ended(&mut *sink, pipeline, tick)?;
+    let (mut news, mut told, mut at_ns) = (News::new(&outlook), 0, 0);
+    let observed = report::health(&mut *sink, &observation.pipeline, Clock::monotonic_ns())
+        .and_then(|()| {
+            observation.run(args.duration, &mut |pipeline, progress| {
+                if let Progress::Tick(tick) = progress {
+                    at_ns = tick.now_ns;
+                    report::losses(&mut *sink, pipeline, at_ns, &mut told)?;
+                    if !args.findings {
+                        report::ended(&mut *sink, pipeline, tick)?;
+                    }
+                    news.tell(&mut *sink, pipeline, at_ns)?;
                 }
-                report::news(&mut *sink, pipeline, &mut ledger, tick.now_ns)?;
-            }
-            Ok(())
-        })?;
-        let pipeline = observation.end(&outlook);
+                Ok(())
+            })
+        });
+    let pipeline = observation.end(&outlook);
+    let closed = observed.and_then(|()| {
+        news.catch_up(&mut *sink, &pipeline, at_ns)?;
         report::health(&mut *sink, &pipeline, Clock::monotonic_ns())?;
         sink.finish().map_err(Error::Output)?;
-        report::tell_unwritten(&pipeline);
-        let is_whole = pipeline.health(0).is_whole();
-        Ok(if args.strict && !is_whole { Outcome::Lost } else { Outcome::Fine })
-    })())
+        Ok(Outcome::Fine)
+    });
+    report::end(closed, &pipeline, args.strict)
 }

@@ -81,6 +81,23 @@ impl Ledger {
             over.into_iter().map(|open| Notice { state: State::Ended, finding: open.finding });
         ended.chain(news).collect()
     }
+
+    /// Nobody was told of it: it is news again at the next update, as far as it is still true then.
+    pub fn take_back(&mut self, notice: Notice) {
+        let Notice { state, finding } = notice;
+        match state {
+            State::Begun => self.open.retain(|open| !open.finding.is_same(&finding)),
+            State::Ongoing => {
+                let known = self.open.iter_mut().filter(|open| open.finding.is_same(&finding));
+                known.for_each(|open| open.told_ns = 0);
+            }
+            // As if it went on: it is quiet, and so over, unless it has come back by then.
+            State::Ended => {
+                let (told_ns, told_connections) = (finding.last_seen_ns, finding.connections);
+                self.open.push(Open { finding, told_ns, told_connections });
+            }
+        }
+    }
 }
 
 /// Whether nothing of it was seen for so long that it must be over.
@@ -149,6 +166,30 @@ mod tests {
         assert_eq!(states(&mut ledger, vec![seen(10, 0, 90)], 95), [State::Begun]);
         assert_eq!(states(&mut ledger, vec![seen(10, 0, 90)], 119), []);
         assert_eq!(states(&mut ledger, vec![seen(10, 0, 90)], 121), [State::Ended]);
+    }
+
+    #[test]
+    fn what_nobody_was_told_of_is_news_again_as_far_as_it_is_still_true() {
+        let untold = |ledger: &mut Ledger, findings, now_s: u64| {
+            let mut news = ledger.update(findings, now_s * SECOND);
+            assert_eq!(news.len(), 1);
+            let notice = news.remove(0);
+            let state = notice.state;
+            ledger.take_back(notice);
+            state
+        };
+        let mut ledger = Ledger::default();
+        assert_eq!(untold(&mut ledger, vec![seen(10, 0, 9)], 10), State::Begun);
+        assert_eq!(states(&mut ledger, vec![seen(10, 0, 10)], 11), [State::Begun]);
+        assert_eq!(untold(&mut ledger, vec![seen(20, 0, 70)], 71), State::Ongoing);
+        assert_eq!(states(&mut ledger, vec![seen(20, 0, 71)], 72), [State::Ongoing]);
+        assert_eq!(states(&mut ledger, vec![seen(20, 0, 72)], 73), []);
+        assert_eq!(untold(&mut ledger, vec![], 99), State::Ended);
+        assert_eq!(states(&mut ledger, vec![], 100), [State::Ended]);
+        assert_eq!(states(&mut ledger, vec![], 101), []);
+        // Begun and over before anybody could be told: nothing is open, and nothing was.
+        assert_eq!(untold(&mut ledger, vec![seen(10, 200, 209)], 210), State::Begun);
+        assert_eq!(states(&mut ledger, vec![], 240), []);
     }
 
     #[test]

@@ -4,6 +4,7 @@
 
 use std::io::{self, Read as _};
 use std::os::fd::AsFd as _;
+use std::os::unix::fs::MetadataExt as _;
 
 use aya::programs::iter::IterLink;
 use aya::programs::{Iter, ProgramError};
@@ -16,25 +17,34 @@ use super::loader::Attached;
 
 impl Attached {
     /// Refreshes the table's facts about open connections of our network namespace if `is_own`, and of
-    /// those that the processes `others` are in. A namespace that cannot be entered is left out: nothing
-    /// in it can then be shown to be idle.
+    /// `others`, each with a process that is in it. Returns those of `others` whose sockets were all shown, and
+    /// whether ours were. A namespace that cannot be entered is left out: nothing in it can then be
+    /// shown to be idle.
     ///
     /// # Errors
     /// If the kernel refuses a walk that it allowed at start.
-    pub fn poll(&mut self, is_own: bool, others: &[u32]) -> Result<(), ProgramError> {
+    pub fn poll(
+        &mut self,
+        is_own: bool,
+        others: &[(u32, u32)],
+    ) -> Result<(bool, Vec<u32>), ProgramError> {
         if !self.has(POLL) {
-            return Ok(());
+            return Ok((false, Vec::new()));
         }
         if is_own {
             self.walk(names::POLL)?.read()?;
         }
-        for pid in others {
+        let mut walked = Vec::new();
+        for (netns, pid) in others {
             let walk = self.walk(names::POLL)?;
-            if let Err(error) = in_namespace_of(*pid, walk) {
-                tracing::debug!(pid, %error, "its network namespace was not walked");
+            match in_namespace_of(*pid, *netns, walk) {
+                Ok(()) => walked.push(*netns),
+                Err(error) => {
+                    tracing::debug!(pid, %error, "its network namespace was not walked");
+                }
             }
         }
-        Ok(())
+        Ok((is_own, walked))
     }
 
     /// Adds the connections that are open already to the table. Returns the listening sockets of
@@ -75,16 +85,26 @@ impl Walk {
     /// What the program wrote. Making the file chooses the namespace, reading it is the walk; both
     /// use up the link.
     fn read(self) -> io::Result<Vec<u8>> {
+        let mut file = self.0.into_file().map_err(io::Error::other)?;
         let mut bytes = Vec::new();
-        self.0.into_file().map_err(io::Error::other)?.read_to_end(&mut bytes)?;
+        // The kernel looks at a million objects at a time, and says so if the program wrote nothing
+        // meanwhile (`MAX_ITER_OBJECTS`): it goes on where it was.
+        while let Err(error) = file.read_to_end(&mut bytes) {
+            if error.kind() != io::ErrorKind::WouldBlock {
+                return Err(error);
+            }
+        }
         Ok(bytes)
     }
 }
 
-/// Walks in the network namespace of another process, in a thread that ends with it: a thread
+/// Walks in the network namespace `netns` of another process, in a thread that ends with it: a thread
 /// cannot be trusted to find its way back.
-fn in_namespace_of(pid: u32, walk: Walk) -> io::Result<()> {
+fn in_namespace_of(pid: u32, netns: u32, walk: Walk) -> io::Result<()> {
     let namespace = std::fs::File::open(format!("/proc/{pid}/ns/net"))?;
+    if namespace.metadata()?.ino() != u64::from(netns) {
+        return Err(io::Error::other("the process is in another one by now"));
+    }
     let thread = std::thread::Builder::new().name("namespace".into()).spawn(move || {
         move_into_link_name_space(namespace.as_fd(), Some(LinkNameSpaceType::Network))?;
         walk.read().map(drop)

@@ -12,6 +12,8 @@ const CLOSE: u8 = 7;
 const CLOSE_WAIT: u8 = 8;
 /// How long an accepted connection may wait for its first use before its owner is looked up.
 const UNUSED_NS: u64 = 1_000_000_000;
+/// One that is so old may be of no socket any more.
+const SETTLED_NS: u64 = 1_000_000_000;
 /// A younger connection is not called idle, whatever is known of it.
 const YOUNG_NS: u64 = 100_000_000;
 
@@ -56,6 +58,14 @@ pub(super) fn is_accepted(bytes: &[u8]) -> bool {
 /// Whether the kernel saw it end.
 pub(super) fn is_over(bytes: &[u8]) -> bool {
     byte(bytes, offset_of!(Conn, old_state)) != Some(0)
+}
+
+/// Whether it has been open for so long that a walk should have shown it.
+pub(super) fn is_settled(bytes: &[u8], now_ns: u64) -> bool {
+    let is_plain = word(bytes, offset_of!(Conn, flags)).is_none_or(|bits| bits & flags::PLAIN != 0);
+    let open_ns = long(bytes, offset_of!(Conn, open_ns)).unwrap_or(now_ns);
+    let is_closed = byte(bytes, offset_of!(Conn, state)) == Some(CLOSE);
+    !is_plain && !is_over(bytes) && !is_closed && open_ns.saturating_add(SETTLED_NS) <= now_ns
 }
 
 /// Whether somebody asks what only a walk over the sockets tells of it: since when it lies idle, if it
@@ -169,6 +179,17 @@ mod tests {
         assert!(is_over(&over) && !is_polled(&over));
         assert!(!is_polled(&with(offset_of!(Conn, state), SYN_SENT, entry(opened::ACTIVE, 1, 0))));
         assert!(!is_polled(&[]));
+    }
+
+    #[test]
+    fn what_has_been_open_for_a_second_should_be_shown_by_a_walk() {
+        let accepted = entry(opened::PASSIVE, 1, 0);
+        assert!(is_settled(&accepted, SETTLED_NS + 1));
+        assert!(!is_settled(&accepted, SETTLED_NS));
+        assert!(!is_settled(&entry(opened::PASSIVE, 1, flags::PLAIN), u64::MAX));
+        let mut over = accepted;
+        over[offset_of!(Conn, old_state)] = 1;
+        assert!(!is_settled(&over, u64::MAX) && !is_settled(&[], u64::MAX));
     }
 
     #[test]

@@ -9,7 +9,8 @@ use tracer_ebpf::{Listener, Loss};
 use super::drain::{Drain, Reading};
 use super::entry::{self, is_being_made, is_unowned};
 use super::namespaces::Namespaces;
-use super::polling::Polling;
+use super::polling::{Met, Polling};
+use super::unseen::Unseen;
 use super::{Input, Lost, LostOf, Priority, table};
 use crate::clock::Clock;
 use crate::probe::{Attached, Records};
@@ -34,6 +35,7 @@ pub struct Kernel {
     drain: Drain,
     namespaces: Namespaces,
     polling: Polling,
+    unseen: Unseen,
     /// The last snapshot showed accepted connections whose owner is not known.
     has_unowned: bool,
     /// Connections that the kernel side had no room for, as of the last look.
@@ -58,6 +60,7 @@ impl Kernel {
             drain,
             namespaces,
             polling: Polling::new(),
+            unseen: Unseen::default(),
             has_unowned: false,
             refused: 0,
         })
@@ -121,8 +124,9 @@ impl Kernel {
         on: &mut dyn FnMut(Input<'_>) -> Result<(), E>,
     ) -> Result<(), E> {
         let now_ns = Clock::monotonic_ns();
-        if self.polling.begin() {
-            self.poll(now_ns);
+        let is_ahead = self.polling.begin();
+        if is_ahead {
+            self.walk(now_ns);
         }
         // Before the table is read: the walk names the holders of those that nobody has used yet.
         if std::mem::take(&mut self.has_unowned)
@@ -132,45 +136,91 @@ impl Kernel {
         }
         self.namespaces.begin();
         let most = 2 * self.attached.max_connections as usize;
-        let Self { attached, namespaces, polling, has_unowned, .. } = self;
-        table::read(&attached.table, most, &mut |bytes| {
+        let Self { attached, namespaces, polling, unseen, has_unowned, .. } = self;
+        table::read(&attached.table, most, &mut |key, bytes| {
             if is_being_made(bytes) {
                 return Ok(());
             }
             *has_unowned |= is_unowned(bytes, now_ns);
-            if polling.meet(bytes, now_ns) {
+            let met = polling.meet(bytes, now_ns);
+            if met.is_walked() {
                 namespaces.meet(bytes);
-                if polling.hold(bytes) {
-                    return Ok(());
-                }
+            }
+            if is_ahead {
+                unseen.look(key, bytes);
+            } else if met == Met::Polled {
+                polling.hold(bytes);
+                return Ok(());
             }
             on(Input::Live(bytes))
         })?;
-        polling.met();
-        if !self.polling.is_holding() {
-            return Ok(());
+        if is_ahead {
+            self.polling.met();
+            return self.bury(on);
         }
-        if !self.polling.is_due(now_ns) {
+        self.snapshot_of_held(now_ns, most, on)
+    }
+
+    /// The rest of a snapshot that has not begun with a walk: those entries that were held back, after
+    /// the walk if that is due.
+    fn snapshot_of_held<E: From<Error>>(
+        &mut self,
+        now_ns: u64,
+        most: usize,
+        on: &mut dyn FnMut(Input<'_>) -> Result<(), E>,
+    ) -> Result<(), E> {
+        if self.polling.is_holding() && !self.polling.is_due(now_ns) {
             // What has ended by now may have dialled beside those that are held.
             self.drain_all(on)?;
         }
         if !self.polling.is_due(now_ns) {
             return self.polling.held().try_for_each(|bytes| on(Input::Live(bytes)));
         }
-        self.poll(now_ns);
-        table::read(&self.attached.table, most, &mut |bytes| {
+        self.walk(now_ns);
+        let Self { attached, unseen, .. } = self;
+        table::read(&attached.table, most, &mut |key, bytes| {
+            if is_being_made(bytes) {
+                return Ok(());
+            }
+            unseen.look(key, bytes);
             let is_wanted = entry::is_over(bytes) || entry::is_polled(bytes, now_ns);
-            if is_wanted && !is_being_made(bytes) { on(Input::Live(bytes)) } else { Ok(()) }
-        })
+            if is_wanted { on(Input::Live(bytes)) } else { Ok(()) }
+        })?;
+        self.bury(on)
     }
 
-    /// Walks over the open sockets of the namespaces that were met.
-    fn poll(&mut self, now_ns: u64) {
-        let is_own = self.namespaces.has_own();
-        if let Err(error) = self.attached.poll(is_own, &self.namespaces.due()) {
+    /// Walks over the open sockets of the namespaces that were met, and begins to look for entries that
+    /// have none.
+    fn walk(&mut self, now_ns: u64) {
+        let walk_ns = Clock::monotonic_ns();
+        let due = self.namespaces.due();
+        let polled = self.attached.poll(self.namespaces.has_own(), &due);
+        let (of_us, mut walked) = polled.unwrap_or_else(|error| {
             tracing::warn!(%error, "open connections could not be checked for idleness");
-        }
+            (false, Vec::new())
+        });
+        walked.extend(self.namespaces.own().filter(|_| of_us));
+        self.unseen.begin(walk_ns, walked);
         self.polling.done(now_ns);
+    }
+
+    /// Yields as ended, and takes out of the table, what is of no socket any more. In the snapshot it
+    /// was still open.
+    fn bury<E: From<Error>>(
+        &mut self,
+        on: &mut dyn FnMut(Input<'_>) -> Result<(), E>,
+    ) -> Result<(), E> {
+        let over = self.unseen.end();
+        self.polling.suspect(self.unseen.is_suspicious());
+        for key in over {
+            // Once more: its address may be used again by now, and its record be sent.
+            let Ok(mut entry) = self.attached.table.get(&key, 0) else { continue };
+            if self.unseen.mark(key, &mut entry) && self.attached.table.remove(&key).is_ok() {
+                tracing::debug!(key, "its end was shown to no program");
+                on(Input::Live(&entry))?;
+            }
+        }
+        Ok(())
     }
 
     /// Yields all records that are in the ring by now.
@@ -204,7 +254,7 @@ impl Kernel {
     ) -> Result<(), E> {
         let lost = self.lost().map_err(Error::Map)?;
         on(Input::Lost(lost))?;
-        let refused = lost[Loss::TableFull as usize] + lost[Loss::RingFull as usize];
+        let refused = Loss::CONNECTIONS.iter().map(|why| lost[*why as usize]).sum();
         if std::mem::replace(&mut self.refused, refused) != refused {
             // The walk begins anew where its place is forgotten.
             for entry in self.attached.lost_of.iter().take(MOST_LOST_OF) {

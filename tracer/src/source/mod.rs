@@ -13,6 +13,7 @@ mod polling;
 mod priority;
 mod queue;
 mod table;
+mod unseen;
 
 pub use chunk::Chunk;
 pub use drain::Reading;

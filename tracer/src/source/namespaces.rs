@@ -68,15 +68,19 @@ impl Namespaces {
         }
     }
 
-    /// A process in each of the namespaces whose turn it is.
-    pub(super) fn due(&mut self) -> Vec<u32> {
-        let after = self.met.range(self.last + 1..);
-        let due: Vec<_> = after.chain(self.met.range(..=self.last)).take(WALKS).collect();
-        let pids = due.iter().map(|(_, pid)| **pid).collect();
+    /// The namespaces whose turn it is, each with a process in it.
+    pub(super) fn due(&mut self) -> Vec<(u32, u32)> {
+        let after = self.met.range(self.last + 1..).chain(self.met.range(..=self.last));
+        let due: Vec<_> = after.take(WALKS).map(|(netns, pid)| (*netns, *pid)).collect();
         if let Some((netns, _)) = due.last() {
-            self.last = **netns;
+            self.last = *netns;
         }
-        pids
+        due
+    }
+
+    /// Our own; `None` if it is not known.
+    pub(super) const fn own(&self) -> Option<u32> {
+        self.own
     }
 }
 
@@ -101,10 +105,9 @@ mod tests {
         assert!(namespaces.has_own());
         let first = namespaces.due();
         assert_eq!(first.len(), WALKS);
-        assert!(!first.contains(&105), "our own needs no help");
+        assert!(!first.contains(&(5, 105)), "our own needs no help");
         let second = namespaces.due();
-        assert_eq!(second[..3], [118, 119, 120]);
-        assert_eq!(second[3], 101);
+        assert_eq!(second[..4], [(18, 118), (19, 119), (20, 120), (1, 101)]);
     }
 
     #[test]

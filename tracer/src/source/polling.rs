@@ -13,6 +13,24 @@ const MOST_HELD: usize = 1024;
 /// and is not read, changes no entry.
 const LONGEST_NS: u64 = 10_000_000_000;
 
+/// What an entry is to the walk.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Met {
+    /// It tells something of it that is asked for.
+    Polled,
+    /// It only shows that its socket is still there.
+    Settled,
+    /// Neither.
+    Other,
+}
+
+impl Met {
+    /// Whether its namespace is to be walked, when the walk is due.
+    pub(super) const fn is_walked(self) -> bool {
+        !matches!(self, Self::Other)
+    }
+}
+
 /// What is known of the table since the last walk.
 #[derive(Debug)]
 pub(super) struct Polling {
@@ -20,6 +38,10 @@ pub(super) struct Polling {
     held: Vec<[u8; Conn::SIZE]>,
     /// How many there were, held or not.
     count: usize,
+    /// How many have been open for a while.
+    settled: usize,
+    /// The last walk did not show some entry.
+    is_suspicious: bool,
     /// Of this snapshot, and of that of the last walk.
     digest: u64,
     walked: Option<(u64, u64)>,
@@ -35,6 +57,8 @@ impl Polling {
         Self {
             held: Vec::new(),
             count: 0,
+            settled: 0,
+            is_suspicious: false,
             digest: 0,
             walked: None,
             has_ended: false,
@@ -46,7 +70,7 @@ impl Polling {
     pub(super) fn begin(&mut self) -> bool {
         self.is_ahead = self.walked.is_none() || self.count > MOST_HELD;
         self.held.clear();
-        (self.count, self.digest) = (0, 0);
+        (self.count, self.digest, self.settled) = (0, 0, 0);
         self.is_ahead
     }
 
@@ -55,32 +79,44 @@ impl Polling {
         self.has_ended |= !entry::is_accepted(record);
     }
 
-    /// Takes an entry; whether a walk tells something of it.
-    pub(super) fn meet(&mut self, bytes: &[u8], now_ns: u64) -> bool {
+    /// Takes an entry.
+    pub(super) fn meet(&mut self, bytes: &[u8], now_ns: u64) -> Met {
         let is_polled = entry::is_polled(bytes, now_ns);
         if is_polled || !entry::is_accepted(bytes) {
             self.digest = self.digest.wrapping_add(entry::digest(bytes));
         }
         self.count += usize::from(is_polled);
-        is_polled
+        let is_settled = entry::is_settled(bytes, now_ns);
+        self.settled += usize::from(is_settled);
+        match (is_polled, is_settled) {
+            (true, _) => Met::Polled,
+            (false, true) => Met::Settled,
+            (false, false) => Met::Other,
+        }
     }
 
-    /// Keeps an entry for later, unless the walk was made; whether it did. One that it has no room for
-    /// makes the walk due, after which it is read again.
-    pub(super) fn hold(&mut self, bytes: &[u8]) -> bool {
+    /// Keeps an entry for later. One that it has no room for makes the walk due, after which it is read
+    /// again.
+    pub(super) fn hold(&mut self, bytes: &[u8]) {
         if let Some(entry) = bytes.first_chunk().filter(|_| self.held.len() < MOST_HELD) {
             self.held.push(*entry);
         }
-        !self.is_ahead
     }
 
     /// Whether the walk must be made now, all entries having been met: there is something to walk, and
     /// it may be another than it was.
     pub(super) fn is_due(&self, now_ns: u64) -> bool {
-        let is_known = self.walked.is_some_and(|(digest, at_ns)| {
-            digest == self.digest && now_ns.saturating_sub(at_ns) < LONGEST_NS
-        });
-        !self.held.is_empty() && (!is_known || self.has_ended || self.count > MOST_HELD)
+        let is_long_ago =
+            self.walked.is_none_or(|(_, at_ns)| now_ns.saturating_sub(at_ns) >= LONGEST_NS);
+        let is_other = self.walked.is_none_or(|(digest, _)| digest != self.digest);
+        let is_asked = is_other || self.has_ended || self.count > MOST_HELD;
+        (self.count > 0 && (is_asked || is_long_ago))
+            || (self.settled > 0 && (self.is_suspicious || is_long_ago))
+    }
+
+    /// Whether the last walk left out entries that it should have shown: the next ones must tell.
+    pub(super) const fn suspect(&mut self, is_suspicious: bool) {
+        self.is_suspicious = is_suspicious;
     }
 
     /// The walk has been made, at `now_ns`; entries that it was made ahead of are still to be met.
@@ -98,7 +134,7 @@ impl Polling {
 
     /// Whether entries are held.
     pub(super) const fn is_holding(&self) -> bool {
-        !self.is_ahead && self.count > 0
+        !self.held.is_empty()
     }
 
     /// Those that are held.
@@ -125,12 +161,12 @@ mod tests {
             polling.done(now_ns);
         }
         for bytes in entries {
-            if polling.meet(bytes, now_ns) {
-                assert_eq!(polling.hold(bytes), !is_ahead);
+            if polling.meet(bytes, now_ns) == Met::Polled && !is_ahead {
+                polling.hold(bytes);
             }
         }
         polling.met();
-        let is_due = polling.is_holding() && polling.is_due(now_ns);
+        let is_due = !is_ahead && polling.is_due(now_ns);
         if is_due {
             polling.done(now_ns);
         }
@@ -172,12 +208,17 @@ mod tests {
     }
 
     #[test]
-    fn without_anything_that_was_dialled_nothing_is_walked() {
-        let accepted = entry(opened::PASSIVE, 1, 0);
-        let mut polling = begun(std::slice::from_ref(&accepted));
+    fn what_was_accepted_is_walked_now_and_then_only_unless_a_walk_did_not_show_it() {
+        let accepted = [entry(opened::PASSIVE, 1, 0)];
+        let mut polling = begun(&accepted);
         polling.ended(&dialled());
-        assert!((101..200).all(|s| !walks(&mut polling, std::slice::from_ref(&accepted), s * S)));
-        assert!(!walks(&mut polling, &[], 200 * S));
+        let mut walked = |from, is_suspicious| -> Vec<u64> {
+            polling.suspect(is_suspicious);
+            (from..from + 12).filter(|s| walks(&mut polling, &accepted, s * S)).collect()
+        };
+        assert_eq!(walked(101, false), [110]);
+        assert_eq!(walked(113, true), (113..125).collect::<Vec<_>>());
+        assert!((300..400).all(|s| !walks(&mut polling, &[], s * S)), "nothing is open");
     }
 
     #[test]

@@ -57,9 +57,12 @@ unsafe fn unseen(event: Event, sk: u64) -> Option<*mut Conn> {
     if sk == 0 || was_full() {
         return None;
     }
-    let Some(conn) = table::open(sk, opened::PREEXISTING, tcp::ESTABLISHED) else {
-        refuse(tgid());
-        return None;
+    let conn = match table::open(sk, opened::PREEXISTING, tcp::ESTABLISHED) {
+        Ok(conn) => conn,
+        Err(errno) => {
+            refuse(errno, tgid());
+            return None;
+        }
     };
     let ends = [at::READ_SADDR, at::READ_DADDR, at::READ_SPORT, at::READ_DPORT];
     unsafe { Tuple::of(event, ends).write_to(conn) };

@@ -74,11 +74,14 @@ unsafe fn dial(ends: &Tuple, sk: u64) {
         let conn = if let Some(conn) = begun {
             (*conn).state = tcp::SYN_SENT as u8;
             conn
-        } else if let Some(conn) = table::open(sk, opened::ACTIVE, tcp::SYN_SENT) {
-            (*conn).open_ns = now();
-            conn
         } else {
-            return refuse(tgid());
+            match table::open(sk, opened::ACTIVE, tcp::SYN_SENT) {
+                Ok(conn) => {
+                    (*conn).open_ns = now();
+                    conn
+                }
+                Err(errno) => return refuse(errno, tgid()),
+            }
         };
         (*conn).flags |= reopened;
         ends.write_to(conn);
@@ -102,8 +105,9 @@ unsafe fn accept(ends: &Tuple, sk: u64) {
                 send(before);
             }
         }
-        let Some(conn) = table::open(sk, opened::PASSIVE, tcp::ESTABLISHED) else {
-            return refuse(0);
+        let conn = match table::open(sk, opened::PASSIVE, tcp::ESTABLISHED) {
+            Ok(conn) => conn,
+            Err(errno) => return refuse(errno, 0),
         };
         (*conn).open_ns = now();
         (*conn).established_ns = (*conn).open_ns;
@@ -144,9 +148,12 @@ unsafe fn known(ends: &Tuple, sk: u64, old: i32) -> Option<*mut Conn> {
         }
         // A handshake that is over had an entry, if it was made while we watched.
         let opened = if old == tcp::SYN_RECV { opened::PASSIVE } else { opened::PREEXISTING };
-        let Some(conn) = table::open(sk, opened, old) else {
-            refuse(0);
-            return None;
+        let conn = match table::open(sk, opened, old) {
+            Ok(conn) => conn,
+            Err(errno) => {
+                refuse(errno, 0);
+                return None;
+            }
         };
         if opened == opened::PASSIVE {
             (*conn).open_ns = now();

@@ -5,7 +5,6 @@ use aya_ebpf::macros::btf_map;
 use tracer_ebpf::{Conn, flags};
 
 use super::super::kernel::{AF_INET, AF_INET6};
-use super::super::maps::mark_full;
 use super::super::sock::{BLANK, now};
 use super::event::Event;
 
@@ -127,20 +126,20 @@ pub(super) fn remove(sk: u64) {
     let _gone_already = PLAIN_CONNS.remove(&sk);
 }
 
-/// Adds an entry in place of any other and returns it; `None` if there is no room.
+/// Adds an entry in place of any other and returns it.
+///
+/// # Errors
+/// A negated errno, for [`super::super::maps::refuse`].
 #[inline(always)]
-pub(super) fn open(sk: u64, opened: u8, state: i32) -> Option<*mut Conn> {
-    if PLAIN_CONNS.insert(&sk, &BLANK, 0).is_err() {
-        mark_full();
-        return None;
-    }
-    let conn = find(sk)?;
+pub(super) fn open(sk: u64, opened: u8, state: i32) -> Result<*mut Conn, i32> {
+    PLAIN_CONNS.insert(&sk, &BLANK, 0)?;
+    let conn = find(sk).ok_or(0)?;
     unsafe {
         (*conn).opened = opened;
         (*conn).state = state as u8;
         (*conn).flags = flags::PLAIN;
     }
-    Some(conn)
+    Ok(conn)
 }
 
 /// How long the kernel may take between an error and the end that it causes: it clears the queue of

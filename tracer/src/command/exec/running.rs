@@ -10,7 +10,7 @@ use rustix::process::{Pid, Signal, getpgrp, kill_process};
 use tokio::process::{Child, Command};
 use tokio::signal::unix::{self, SignalKind, signal};
 
-use super::super::observe::Signals;
+use super::super::signals::Signals;
 use super::super::{Error, Outcome, terminal};
 use super::Group;
 

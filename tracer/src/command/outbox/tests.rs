@@ -72,6 +72,69 @@ fn a_report_waits_for_its_reader_until_somebody_gives_up() {
 }
 
 #[test]
+fn what_is_queued_is_written_before_an_error_ends_it_all() {
+    let (reader, mut out) = pipe();
+    let shared = Arc::clone(&out.shared);
+    fill(&mut out, 0..2_000);
+    writeln!(out, "{:0width$}", 2_000, width = LINE - 1).unwrap();
+    let reader = thread::spawn(move || {
+        thread::sleep(Duration::from_millis(300));
+        numbers(reader)
+    });
+    // As where a function returns with an error: without a flush, and nobody was told to be patient.
+    drop(out);
+    assert_eq!(shared.queue().bytes, 0);
+    assert_eq!(shared.queue().lines, 0);
+    assert_eq!(reader.join().unwrap().len(), 2_001);
+}
+
+#[test]
+fn an_error_is_not_kept_back_for_ever_by_a_reader_that_reads_nothing() {
+    let (_reader, mut out) = pipe();
+    fill(&mut out, 0..2_000);
+    let began = Instant::now();
+    let lost = out.end(Duration::from_millis(200));
+    assert!((1..2_000).contains(&lost), "{lost}");
+    assert!(began.elapsed() < Duration::from_secs(2));
+    out.outlook().give_up();
+}
+
+#[test]
+fn a_reader_that_takes_nothing_is_told_of_once_with_what_to_do() {
+    let (reader, mut out) = pipe();
+    let outlook = out.outlook();
+    outlook.be_patient();
+    let shared = Arc::clone(&out.shared);
+    let late = thread::spawn(move || {
+        thread::sleep(SILENCE / 2);
+        assert!(!shared.queue().is_told, "it may only be slow");
+        thread::sleep(SILENCE);
+        assert!(shared.queue().is_told);
+        let told = shared.queue().stalled();
+        assert!(told.contains("lines wait") && told.contains("Ctrl-C"), "{told}");
+        assert_eq!(numbers(reader).len(), 2_000);
+    });
+    fill(&mut out, 0..2_000);
+    drop(out);
+    late.join().unwrap();
+}
+
+#[test]
+fn after_a_signal_the_wait_for_a_reader_that_takes_nothing_has_an_end() {
+    let (_reader, mut out) = pipe();
+    out.outlook().be_patient_for(Duration::from_millis(200));
+    assert!(Queue { limit: Some(2 * SILENCE), ..Queue::default() }.stalled().contains("in 2 s"));
+    let began = Instant::now();
+    for number in 0..2_000 {
+        writeln!(out, "{number:0width$}", width = LINE - 1).unwrap();
+    }
+    let error = out.flush().unwrap_err().to_string();
+    assert!((200..2_000).contains(&began.elapsed().as_millis()));
+    let lost = error.split(' ').find_map(|word| word.parse::<u64>().ok());
+    assert!(lost.is_some_and(|lost| (1..2_000).contains(&lost)), "{error}");
+}
+
+#[test]
 fn a_closed_pipe_is_told_at_the_next_write() {
     let (reader, mut out) = pipe();
     drop(reader);

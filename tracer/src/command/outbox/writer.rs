@@ -5,24 +5,21 @@ use std::fs::File;
 use std::io::{self, Seek as _, Write as _};
 use std::time::Duration;
 
-use super::{Queue, Shared};
+use super::{Queue, Shared, count};
 
 /// How long to wait before a full disk is tried again.
 const RETRY: Duration = Duration::from_millis(100);
 /// How often it is tried again once nothing is left to stall.
 const LAST_TRIES: u32 = 10;
+/// Most bytes written at once while somebody waits for that.
+const PIECE: usize = 4 << 10;
 
 pub(super) fn run(shared: &Shared, mut out: File) {
     loop {
         let is_due = |queue: &Queue| !queue.blocks.is_empty() || queue.is_over;
         let Some(block) = shared.wait_until(is_due).blocks.pop_front() else { return };
-        let result = write(shared, &mut out, &block);
-        let is_failed = result.is_err();
-        shared.change(|queue| {
-            queue.bytes -= block.len();
-            queue.failed = result.err();
-        });
-        if is_failed {
+        if let Err(error) = write(shared, &mut out, &block) {
+            shared.change(|queue| queue.failed = Some(error));
             return;
         }
     }
@@ -31,9 +28,18 @@ pub(super) fn run(shared: &Shared, mut out: File) {
 fn write(shared: &Shared, out: &mut File, block: &[u8]) -> io::Result<()> {
     let (mut at, mut tries) = (0, 0);
     while let Some(rest) = block.get(at..).filter(|rest| !rest.is_empty()) {
-        match out.write(rest) {
+        // A pipe takes all of it before it returns: of a slow reader it would look as if it took none.
+        let most = if shared.queue().is_patient { PIECE } else { rest.len() };
+        match out.write(&rest[..most.min(rest.len())]) {
             Ok(0) => return Err(io::ErrorKind::WriteZero.into()),
-            Ok(written) => (at, tries) = (at + written, 0),
+            Ok(written) => {
+                (at, tries) = (at + written, 0);
+                shared.change(|queue| {
+                    queue.bytes -= written;
+                    queue.taken += written as u64;
+                    queue.lines -= count(&rest[..written]);
+                });
+            }
             Err(error) => match error.kind() {
                 io::ErrorKind::Interrupted => {}
                 // Whoever shares the pipe has made it so.

@@ -116,17 +116,19 @@ fn whose(lost_of: &[LostConnections]) -> String {
 /// What to do about losses.
 fn helps(lost: &[(String, u64)]) -> String {
     let options = [
-        ("--max-connections", ["table_full", "table_full"]),
-        ("--ring-mib", ["ring_full", "late_ring_full"]),
-        ("--queue-mib", ["queue_full", "late_queue_full"]),
+        ("a larger --max-connections", ["table_full", "table_full"]),
+        // A larger table would need more of what there is too little of.
+        ("more memory for the control group that tracer runs in", ["no_memory", "no_memory"]),
+        ("a larger --ring-mib", ["ring_full", "late_ring_full"]),
+        ("a larger --queue-mib", ["queue_full", "late_queue_full"]),
     ];
     let is_lost = |reason: &str| lost.iter().any(|(why, count)| *count > 0 && why == reason);
     let helps = options.into_iter().filter(|(_, reasons)| reasons.iter().any(|why| is_lost(why)));
-    let helps: Vec<_> = helps.map(|(option, _)| option).collect();
+    let helps: Vec<_> = helps.map(|(help, _)| help).collect();
     if helps.is_empty() {
         return String::new();
     }
-    format!(" What helps: a larger {}.", helps.join(", "))
+    format!(" What helps: {}.", helps.join(", "))
 }
 
 /// That the ring is read at a lower priority than was asked for; nothing if it is not.

@@ -1,0 +1,52 @@
+//! SIGINT and SIGTERM. Owns that they were heard; what they end is the caller's.
+
+use std::io;
+use std::time::Duration;
+
+use tokio::runtime::Runtime;
+use tokio::signal::unix::{Signal, SignalKind, signal};
+use tokio::time::sleep;
+
+/// SIGINT and SIGTERM, which end an observation as its deadline does.
+pub(super) struct Signals {
+    interrupt: Signal,
+    terminate: Signal,
+    is_heard: bool,
+}
+
+impl Signals {
+    /// From now on.
+    pub(super) fn listen(runtime: &Runtime) -> io::Result<Self> {
+        let _context = runtime.enter();
+        Ok(Self {
+            interrupt: signal(SignalKind::interrupt())?,
+            terminate: signal(SignalKind::terminate())?,
+            is_heard: false,
+        })
+    }
+
+    /// The next of them.
+    pub(super) async fn next(&mut self) -> SignalKind {
+        let kind = tokio::select! {
+            _ = self.interrupt.recv() => SignalKind::interrupt(),
+            _ = self.terminate.recv() => SignalKind::terminate(),
+        };
+        self.is_heard = true;
+        kind
+    }
+
+    /// Whether one came so far.
+    pub(super) const fn is_heard(&self) -> bool {
+        self.is_heard
+    }
+
+    /// Ends at the deadline, or at the first signal.
+    pub(super) async fn stop(&mut self, duration: Option<Duration>) {
+        // A year and more is for ever.
+        let forever = Duration::from_hours(366 * 24);
+        tokio::select! {
+            _ = self.next() => {}
+            () = sleep(duration.unwrap_or(forever).min(forever)) => {}
+        }
+    }
+}
