@@ -126,7 +126,8 @@ impl Kernel {
         let now_ns = Clock::monotonic_ns();
         let is_ahead = self.polling.begin();
         if is_ahead {
-            self.walk(now_ns);
+            // Whether something of ours is asked of is not known yet.
+            self.walk(true, now_ns);
         }
         // Before the table is read: the walk names the holders of those that nobody has used yet.
         if std::mem::take(&mut self.has_unowned)
@@ -176,7 +177,7 @@ impl Kernel {
         if !self.polling.is_due(now_ns) {
             return self.polling.held().try_for_each(|bytes| on(Input::Live(bytes)));
         }
-        self.walk(now_ns);
+        self.walk(self.namespaces.has_own(), now_ns);
         let Self { attached, unseen, .. } = self;
         table::read(&attached.table, most, &mut |key, bytes| {
             if is_being_made(bytes) {
@@ -189,12 +190,12 @@ impl Kernel {
         self.bury(on)
     }
 
-    /// Walks over the open sockets of the namespaces that were met, and begins to look for entries that
-    /// have none.
-    fn walk(&mut self, now_ns: u64) {
+    /// Walks over the open sockets of the namespaces that were met, ours if `is_own`, and begins to look
+    /// for entries that have none.
+    fn walk(&mut self, is_own: bool, now_ns: u64) {
         let walk_ns = Clock::monotonic_ns();
         let due = self.namespaces.due();
-        let polled = self.attached.poll(self.namespaces.has_own(), &due);
+        let polled = self.attached.poll(is_own, &due);
         let (of_us, mut walked) = polled.unwrap_or_else(|error| {
             tracing::warn!(%error, "open connections could not be checked for idleness");
             (false, Vec::new())

@@ -36,8 +36,6 @@ impl Namespaces {
         let own = std::fs::metadata("/proc/self/ns/net").ok();
         Self {
             own: own.and_then(|own| u32::try_from(own.ino()).ok()),
-            // Before the first snapshot nothing was met, and the kernel side waits for a walk.
-            has_own: true,
             is_blind: !sees_pids,
             ..Self::default()
         }
