@@ -98,7 +98,7 @@ impl Connections {
     pub fn evicted(&self) -> Evictions {
         let mut evicted = self.evicted;
         evicted.add(Evicted::Closes, self.openings.forgotten());
-        evicted.add(Evicted::Overdue, self.overdue.forgotten());
+        evicted.add(Evicted::Overdue, self.overdue.passed_over());
         evicted
     }
 
@@ -212,7 +212,8 @@ impl Connections {
         }
         // A record that came while the snapshot was taken is here already.
         let here: Set<Id> = self.ended.iter().map(Id::of).collect();
-        due.retain(|conn| !here.contains(&Id::of(conn)) && self.overdue.take(conn));
+        due.retain(|conn| !here.contains(&Id::of(conn)));
+        self.overdue.take(&mut due);
         self.ended.append(&mut due);
     }
 

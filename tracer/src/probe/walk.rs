@@ -53,16 +53,15 @@ impl Attached {
     /// # Errors
     /// If the kernel refuses a walk that it allowed at start.
     pub fn seed(&mut self) -> Result<Option<Vec<Listener>>, ProgramError> {
-        if !self.has(SEED) {
-            return Ok(None);
-        }
-        let bytes = self.walk(names::SEED)?.read()?;
-        Ok(Some(
-            bytes
-                .chunks_exact(size_of::<Listener>())
-                .map(|mut entry| Listener { netns: entry.get_u32_ne(), port: entry.get_u32_ne() })
-                .collect(),
-        ))
+        Ok(self.seeding()?.map(|walk| walk.run(&|| false)).transpose()?)
+    }
+
+    /// The same, still to be done, by whichever thread: with very many open files it takes long.
+    ///
+    /// # Errors
+    /// As [`Self::seed`].
+    pub fn seeding(&mut self) -> Result<Option<Seeding>, ProgramError> {
+        self.has(SEED).then(|| self.walk(names::SEED).map(Seeding)).transpose()
     }
 
     fn has(&self, hook: &str) -> bool {
@@ -81,20 +80,51 @@ impl Attached {
 /// One walk; over sockets, those of the network namespace of the thread that begins it.
 struct Walk(IterLink);
 
+/// Most bytes read at once: what the kernel keeps for a walk.
+const AT_ONCE: usize = 32 << 10;
+
 impl Walk {
     /// What the program wrote. Making the file chooses the namespace, reading it is the walk; both
     /// use up the link.
     fn read(self) -> io::Result<Vec<u8>> {
+        self.read_until(&|| false)
+    }
+
+    /// The same as far as it came, if `is_over` meanwhile.
+    fn read_until(self, is_over: &dyn Fn() -> bool) -> io::Result<Vec<u8>> {
         let mut file = self.0.into_file().map_err(io::Error::other)?;
-        let mut bytes = Vec::new();
-        // The kernel looks at a million objects at a time, and says so if the program wrote nothing
-        // meanwhile (`MAX_ITER_OBJECTS`): it goes on where it was.
-        while let Err(error) = file.read_to_end(&mut bytes) {
-            if error.kind() != io::ErrorKind::WouldBlock {
-                return Err(error);
+        let (mut bytes, mut piece) = (Vec::new(), vec![0; AT_ONCE]);
+        while !is_over() {
+            match file.read(&mut piece) {
+                Ok(0) => break,
+                Ok(len) => bytes.extend_from_slice(&piece[..len]),
+                // The kernel looks at a million objects at a time, and says so if the program wrote
+                // nothing meanwhile (`MAX_ITER_OBJECTS`): it goes on where it was.
+                Err(error)
+                    if matches!(
+                        error.kind(),
+                        io::ErrorKind::WouldBlock | io::ErrorKind::Interrupted
+                    ) => {}
+                Err(error) => return Err(error),
             }
         }
         Ok(bytes)
+    }
+}
+
+/// A walk over all open files that has not begun, see [`Attached::seed`].
+pub struct Seeding(Walk);
+
+impl Seeding {
+    /// Walks, until it `is_over`: what it wrote, as far as it came.
+    ///
+    /// # Errors
+    /// Those of the kernel.
+    pub fn run(self, is_over: &dyn Fn() -> bool) -> io::Result<Vec<Listener>> {
+        let bytes = self.0.read_until(is_over)?;
+        let listener =
+            |mut entry: &[u8]| Listener { netns: entry.get_u32_ne(), port: entry.get_u32_ne() };
+        Ok(bytes.chunks_exact(size_of::<Listener>()).map(listener).collect())
     }
 }
 

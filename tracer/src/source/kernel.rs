@@ -4,7 +4,7 @@ use std::io;
 
 use aya::maps::MapError;
 use aya::programs::ProgramError;
-use tracer_ebpf::{Listener, Loss};
+use tracer_ebpf::Loss;
 
 use super::drain::{Drain, Reading};
 use super::entry::{self, is_being_made, is_unowned};
@@ -13,7 +13,7 @@ use super::polling::{Met, Polling};
 use super::unseen::Unseen;
 use super::{Input, Lost, LostOf, Priority, table};
 use crate::clock::Clock;
-use crate::probe::{Attached, Records};
+use crate::probe::{Attached, Records, Seeding};
 
 /// Most processes that are asked for; the kernel side remembers half as many.
 const MOST_LOST_OF: usize = 2048;
@@ -72,12 +72,12 @@ impl Kernel {
         &self.attached
     }
 
-    /// Walks over all open files, see [`Attached::seed`].
+    /// The walk over all open files, see [`Attached::seeding`].
     ///
     /// # Errors
     /// If the kernel refuses the walk.
-    pub fn seed(&mut self) -> Result<Option<Vec<Listener>>, ProgramError> {
-        self.attached.seed()
+    pub fn seeding(&mut self) -> Result<Option<Seeding>, ProgramError> {
+        self.attached.seeding()
     }
 
     /// What the thread that drains the ring runs at.

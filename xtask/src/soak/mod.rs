@@ -26,6 +26,7 @@ use place::Place;
 use report::Report;
 use rustix::process::Signal;
 use samples::Samples;
+use std::fs;
 use std::path::PathBuf;
 use std::time::{Duration, Instant};
 
@@ -63,8 +64,7 @@ pub(crate) fn main(options: &Options) -> Result<()> {
     report.print();
     if let Some(path) = &options.json {
         let text = serde_json::to_string_pretty(&report.json())?;
-        std::fs::write(path, text + "\n")
-            .with_context(|| format!("cannot write {}", path.display()))?;
+        fs::write(path, text + "\n").with_context(|| format!("cannot write {}", path.display()))?;
     }
     let broken = report.broken();
     if broken > 0 {
@@ -73,10 +73,32 @@ pub(crate) fn main(options: &Options) -> Result<()> {
     Ok(())
 }
 
+/// Copies of the programs, removed in the end: a build beside a long soak must not change what runs.
+struct Programs(PathBuf);
+
+impl Programs {
+    fn copy(workspace: &Workspace, names: &[&str]) -> Result<Self> {
+        let all = Self(workspace.target().join(format!("soak-{}", std::process::id())));
+        fs::create_dir_all(&all.0)?;
+        for name in names {
+            let from = workspace.target().join("release").join(name);
+            let copied = fs::copy(&from, all.0.join(name));
+            copied.with_context(|| format!("cannot copy {}", from.display()))?;
+        }
+        Ok(all)
+    }
+}
+
+impl Drop for Programs {
+    fn drop(&mut self) {
+        let _gone = fs::remove_dir_all(&self.0);
+    }
+}
+
 fn soak(workspace: &Workspace, minutes: f64) -> Result<Report> {
     run(cargo().args(["build", "--locked", "--release", "-p", "tracer", "-p", "tracer-bench"]))?;
-    let release = workspace.target().join("release");
-    let (tracer, load) = (release.join("tracer"), release.join("load"));
+    let programs = Programs::copy(workspace, &["tracer", "load"])?;
+    let [tracer, load] = ["tracer", "load"].map(|name| programs.0.join(name));
     let place = Place::open(&load)?;
     let before = kernel::Objects::all()?;
     let time = Duration::from_secs_f64(minutes * 60.0);
