@@ -10,12 +10,13 @@ use std::collections::BTreeMap;
 use std::process::{Child, Command, Stdio};
 use std::time::Duration;
 
-/// Connections that are held during a cycle.
-const IDLE: &str = "5000";
-/// Seconds of the burst, and connections per second: two lines each, of which those of several late
-/// seconds fit into tracer's queue of output. So none may be dropped. More of them: `overload.rs`.
+/// Connections that are held during a cycle, and closed at once: two lines of 1.2 KB each, of which
+/// tracer's queue of output has room for some 7,000. None may be dropped on a host whose seconds are
+/// late, so all that may come in three of them is less.
+const IDLE: &str = "1000";
+/// Seconds of the burst, and connections per second, by the same bound. More of them: `overload.rs`.
 const BURST: u64 = 2;
-const BURST_RATE: &str = "1500";
+const BURST_RATE: &str = "1000";
 /// First ports of the servers of each load.
 pub(super) const CHURN: &str = "20000";
 const EXCHANGE: &str = "20100";
