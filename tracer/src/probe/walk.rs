@@ -16,18 +16,24 @@ use super::hook::{POLL, SEED};
 use super::loader::Attached;
 
 impl Attached {
-    /// Refreshes the table's facts about open connections of our network namespace, and of `others`,
-    /// each with a process that is in it. Returns those of `others` whose sockets were all shown, and
+    /// Refreshes the table's facts about open connections of our network namespace if `is_own`, and of
+    /// `others`, each with a process that is in it. Returns those of `others` whose sockets were all shown, and
     /// whether ours were. A namespace that cannot be entered is left out: nothing in it can then be
     /// shown to be idle.
     ///
     /// # Errors
     /// If the kernel refuses a walk that it allowed at start.
-    pub fn poll(&mut self, others: &[(u32, u32)]) -> Result<(bool, Vec<u32>), ProgramError> {
+    pub fn poll(
+        &mut self,
+        is_own: bool,
+        others: &[(u32, u32)],
+    ) -> Result<(bool, Vec<u32>), ProgramError> {
         if !self.has(POLL) {
             return Ok((false, Vec::new()));
         }
-        self.walk(names::POLL)?.read()?;
+        if is_own {
+            self.walk(names::POLL)?.read()?;
+        }
         let mut walked = Vec::new();
         for (netns, pid) in others {
             let walk = self.walk(names::POLL)?;
@@ -38,7 +44,7 @@ impl Attached {
                 }
             }
         }
-        Ok((true, walked))
+        Ok((is_own, walked))
     }
 
     /// Adds the connections that are open already to the table. Returns the listening sockets of

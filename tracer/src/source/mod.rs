@@ -3,11 +3,13 @@
 
 mod chunk;
 mod drain;
+mod entry;
 mod file;
 mod frame;
 mod kernel;
 mod namespaces;
 mod pace;
+mod polling;
 mod priority;
 mod queue;
 mod table;

@@ -21,6 +21,8 @@ pub(super) struct Namespaces {
     met: BTreeMap<u32, u32>,
     /// Our own, which needs no process.
     own: Option<u32>,
+    /// Our own was met.
+    has_own: bool,
     /// Last one walked.
     last: u32,
     /// /proc has other processes under the kernel's numbers: no namespace is reached through it.
@@ -42,12 +44,20 @@ impl Namespaces {
     /// Forgets what the snapshot before met.
     pub(super) fn begin(&mut self) {
         self.met.clear();
+        self.has_own = false;
     }
 
-    /// Takes the raw bytes of one table entry.
+    /// Whether our own was met, or may have been.
+    pub(super) const fn has_own(&self) -> bool {
+        self.has_own || self.own.is_none()
+    }
+
+    /// Takes the raw bytes of one table entry that is to be walked.
     pub(super) fn meet(&mut self, bytes: &[u8]) {
         let field = |at: usize| bytes.get(at..).and_then(|mut rest| rest.try_get_u32_ne().ok());
-        let netns = field(offset_of!(Conn, netns)).filter(|netns| Some(*netns) != self.own);
+        let netns = field(offset_of!(Conn, netns));
+        self.has_own |= netns == self.own;
+        let netns = netns.filter(|netns| Some(*netns) != self.own);
         let owner = field(offset_of!(Conn, owner_tgid)).filter(|pid| *pid != 0 && !self.is_blind);
         if let (Some(netns), Some(pid)) = (netns, owner)
             && (self.met.len() < MOST || self.met.contains_key(&netns))
@@ -90,6 +100,7 @@ mod tests {
             namespaces.meet(&entry(netns, 100 + netns));
         }
         namespaces.meet(&entry(30, 0));
+        assert!(namespaces.has_own());
         let first = namespaces.due();
         assert_eq!(first.len(), WALKS);
         assert!(!first.contains(&(5, 105)), "our own needs no help");
