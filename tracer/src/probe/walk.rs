@@ -5,6 +5,7 @@
 use std::io::{self, Read as _};
 use std::os::fd::AsFd as _;
 use std::os::unix::fs::MetadataExt as _;
+use std::path::{Path, PathBuf};
 
 use aya::programs::iter::IterLink;
 use aya::programs::{Iter, ProgramError};
@@ -17,7 +18,7 @@ use super::loader::Attached;
 
 impl Attached {
     /// Refreshes the table's facts about open connections of our network namespace if `is_own`, and of
-    /// `others`, each with a process that is in it. Returns those of `others` whose sockets were all shown, and
+    /// `others`, each with a file by which it may be entered. Returns those of `others` whose sockets were all shown, and
     /// whether ours were. A namespace that cannot be entered is left out: nothing in it can then be
     /// shown to be idle.
     ///
@@ -26,7 +27,7 @@ impl Attached {
     pub fn poll(
         &mut self,
         is_own: bool,
-        others: &[(u32, u32)],
+        others: &[(u32, PathBuf)],
     ) -> Result<(bool, Vec<u32>), ProgramError> {
         if !self.has(POLL) {
             return Ok((false, Vec::new()));
@@ -35,12 +36,12 @@ impl Attached {
             self.walk(names::POLL)?.read()?;
         }
         let mut walked = Vec::new();
-        for (netns, pid) in others {
+        for (netns, way) in others {
             let walk = self.walk(names::POLL)?;
-            match in_namespace_of(*pid, *netns, walk) {
+            match within(way, *netns, walk) {
                 Ok(()) => walked.push(*netns),
                 Err(error) => {
-                    tracing::debug!(pid, %error, "its network namespace was not walked");
+                    tracing::debug!(netns, %error, "a network namespace was not walked");
                 }
             }
         }
@@ -128,12 +129,12 @@ impl Seeding {
     }
 }
 
-/// Walks in the network namespace `netns` of another process, in a thread that ends with it: a thread
-/// cannot be trusted to find its way back.
-fn in_namespace_of(pid: u32, netns: u32, walk: Walk) -> io::Result<()> {
-    let namespace = std::fs::File::open(format!("/proc/{pid}/ns/net"))?;
+/// Walks in the network namespace `netns`, in a thread that ends with it: a thread cannot be trusted to
+/// find its way back.
+fn within(way: &Path, netns: u32, walk: Walk) -> io::Result<()> {
+    let namespace = std::fs::File::open(way)?;
     if namespace.metadata()?.ino() != u64::from(netns) {
-        return Err(io::Error::other("the process is in another one by now"));
+        return Err(io::Error::other("it is the way into another one by now"));
     }
     let thread = std::thread::Builder::new().name("namespace".into()).spawn(move || {
         move_into_link_name_space(namespace.as_fd(), Some(LinkNameSpaceType::Network))?;

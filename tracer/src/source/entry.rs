@@ -80,7 +80,8 @@ pub(super) fn is_polled(bytes: &[u8], now_ns: u64) -> bool {
     }
     if is_accepted(bytes) {
         let is_fresh_holder = bits & flags::SEEDED != 0
-            && long(bytes, offset_of!(Conn, polled_ns)).is_some_and(|ns| ns == 0);
+            // Or in the walk of this very snapshot.
+            && long(bytes, offset_of!(Conn, polled_ns)).is_some_and(|ns| ns == 0 || ns >= now_ns);
         return state == CLOSE_WAIT || is_fresh_holder || is_unowned(bytes, now_ns);
     }
     let established_ns = long(bytes, offset_of!(Conn, established_ns)).unwrap_or(now_ns);

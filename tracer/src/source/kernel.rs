@@ -200,6 +200,7 @@ impl Kernel {
             tracing::warn!(%error, "open connections could not be checked for idleness");
             (false, Vec::new())
         });
+        self.namespaces.entered(&due, &walked);
         walked.extend(self.namespaces.own().filter(|_| of_us));
         self.unseen.begin(walk_ns, walked);
         self.polling.done(now_ns);

@@ -8,6 +8,7 @@ mod file;
 mod frame;
 mod kernel;
 mod namespaces;
+mod net_files;
 mod pace;
 mod polling;
 mod priority;
