@@ -1,12 +1,13 @@
 //! Output on a thread of its own: whoever reads it may be slow, blocked or stopped, or the disk full,
 //! and neither judging nor counting waits for that.
 //!
-//! Lines wait in a queue that is bounded in bytes. While the observation goes on, what does not fit is
-//! dropped in whole lines and counted; once it is over there is nothing left to stall, and lines wait
+//! Lines wait in a queue that is bounded in bytes. While the observation goes on, what does not fit, and
+//! will not within a moment, is dropped in whole lines and counted; once it is over there is nothing left to stall, and lines wait
 //! for room. No line is cut: one that was begun is finished first, or taken back. A reader that takes
 //! nothing then is told of on stderr, once, and how to give it up. However the end comes about, what is
 //! queued is written first, if its reader takes it within seconds.
 
+mod patience;
 mod writer;
 
 use std::collections::VecDeque;
@@ -18,6 +19,7 @@ use std::thread;
 use std::time::{Duration, Instant};
 
 use super::terminal;
+use patience::Patience;
 
 /// Most bytes of lines that wait: more than ten thousand connections.
 const MOST_BYTES: usize = 8 << 20;
@@ -187,12 +189,13 @@ impl Outlook {
 }
 
 /// Takes text for the thread that writes it. While the observation goes on, neither writing nor
-/// flushing waits; later flushing waits until all is written. Errors are those that the thread met.
+/// flushing waits for longer than a moment; later flushing waits until all is written. Errors are those that the thread met.
 #[derive(Debug)]
 pub(super) struct Outbox {
     shared: Arc<Shared>,
     /// Not handed over yet; ends anywhere.
     begun: Vec<u8>,
+    patience: Patience,
 }
 
 impl Outbox {
@@ -205,7 +208,7 @@ impl Outbox {
         let of_thread = Arc::clone(&shared);
         let builder = thread::Builder::new().name("tracer-writer".into());
         builder.spawn(move || writer::run(&of_thread, out))?;
-        Ok(Self { shared, begun: Vec::new() })
+        Ok(Self { shared, begun: Vec::new(), patience: Patience::new() })
     }
 
     /// How it goes.
@@ -219,6 +222,14 @@ impl Outbox {
         let mut queue = self.shared.await_reader(|queue| {
             !queue.is_patient || queue.has_room(len) || queue.outcome().is_err()
         });
+        if !queue.has_room(len) {
+            let (began, taken) = (Instant::now(), queue.taken);
+            let is_full = |queue: &mut Queue| !queue.has_room(len) && queue.outcome().is_ok();
+            let most = self.patience.left(taken);
+            let waited = self.shared.changed.wait_timeout_while(queue, most, is_full);
+            queue = waited.unwrap_or_else(PoisonError::into_inner).0;
+            self.patience.spend(began.elapsed(), taken, queue.taken);
+        }
         queue.outcome_with(count(&self.begun))?;
         let lines = split(&mut self.begun, len);
         if queue.has_room(len) {

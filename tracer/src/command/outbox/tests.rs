@@ -54,6 +54,24 @@ fn a_stopped_reader_stalls_nobody_and_what_does_not_fit_is_dropped_in_whole_line
 }
 
 #[test]
+fn a_burst_that_is_larger_than_the_queue_waits_a_moment_for_a_reader_that_is_there() {
+    let (mut reader, mut out) = pipe();
+    let outlook = out.outlook();
+    let late = thread::spawn(move || {
+        thread::sleep(Duration::from_millis(100));
+        io::copy(&mut reader, &mut io::sink()).unwrap()
+    });
+    let block = ["x".repeat(LINE - 1), "\n".to_owned()].concat().repeat(BLOCK / LINE);
+    let blocks = 3 * MOST_BYTES / 2 / block.len();
+    for _ in 0..blocks {
+        out.write_all(block.as_bytes()).and_then(|()| out.flush()).unwrap();
+    }
+    drop(out);
+    assert_eq!(outlook.dropped_lines(), 0);
+    assert_eq!(late.join().unwrap(), (blocks * block.len()) as u64);
+}
+
+#[test]
 fn a_report_waits_for_its_reader_until_somebody_gives_up() {
     let (reader, mut out) = pipe();
     let outlook = out.outlook();
