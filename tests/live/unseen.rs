@@ -71,8 +71,10 @@ fn an_entry_without_a_socket_is_told_as_ended_and_removed_and_no_other() {
         open = 0;
         kernel
             .snapshot(&mut |input| {
-                let Input::Live(bytes) = input else { return Ok::<_, Failed>(()) };
-                if bytes[offset_of!(Conn, old_state)] != 0 && bytes[offset_of!(Conn, cookie)] == 1 {
+                let (Input::Live(bytes) | Input::Record(bytes)) = input else {
+                    return Ok::<_, Failed>(());
+                };
+                if matches!(input, Input::Record(_)) && bytes[offset_of!(Conn, cookie)] == 1 {
                     ended.push(bytes.to_vec());
                 }
                 let port = [offset_of!(Conn, sport), offset_of!(Conn, dport)];

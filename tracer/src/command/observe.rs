@@ -23,7 +23,7 @@ use crate::probe;
 use crate::process::{self, Identity};
 use crate::source::{Input, Kernel};
 
-/// How long the reader of the output may take nothing once a signal has ended the observation: as long
+/// How long the reader of the output may take nothing once SIGTERM has ended the observation: as long
 /// as whoever sends SIGTERM commonly waits before SIGKILL.
 const AFTER_SIGNAL: Duration = Duration::from_secs(10);
 
@@ -109,11 +109,12 @@ impl Observation {
     }
 
     /// Ends it: detaches, so that nothing is stalled any more, and lets the output wait for its reader,
-    /// until a signal says not to. Whoever has sent one already wants an end: then that wait has one.
+    /// until a signal says not to. Where SIGTERM has ended it, it ends the wait too, after a while: a
+    /// service manager has nobody to read on, as whoever pressed Ctrl-C may.
     pub(super) fn end(self, outlook: &Outlook) -> Pipeline {
         let Self { runtime, mut signals, kernel, pipeline } = self;
         drop(kernel);
-        if signals.heard().is_some() {
+        if signals.heard() == Some(SignalKind::terminate()) {
             outlook.be_patient_for(AFTER_SIGNAL);
         } else {
             outlook.be_patient();
@@ -185,7 +186,7 @@ impl Loop<'_> {
         self.admit();
         let pipeline = &mut *self.pipeline;
         self.kernel.snapshot(&mut |input| feed(pipeline, input, on))?;
-        let taken = began.elapsed();
+        let taken = began.elapsed().saturating_sub(self.kernel.drained());
         self.admit();
         let pipeline = &mut *self.pipeline;
         self.kernel.settle(&mut |input| feed(pipeline, input, on))?;

@@ -2,10 +2,11 @@
 //! and neither judging nor counting waits for that.
 //!
 //! Lines wait in a queue that is bounded in bytes. While the observation goes on, what does not fit, and
-//! will not within a moment, is dropped in whole lines and counted; once it is over there is nothing left to stall, and lines wait
-//! for room. No line is cut: one that was begun is finished first, or taken back. A reader that takes
-//! nothing then is told of on stderr, once, and how to give it up. However the end comes about, what is
-//! queued is written first, if its reader takes it within seconds.
+//! will not within a moment, is dropped in whole lines and counted; once it is over there is nothing
+//! left to stall, and lines wait for room. A line that was begun is finished first, or taken back; only a
+//! pipe whose reader was given up may end within one. A reader that takes nothing then is told of on
+//! stderr, once, and how to give it up. However the end comes about, what is queued is written first,
+//! if its reader takes it within seconds.
 
 mod patience;
 mod writer;

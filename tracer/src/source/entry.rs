@@ -50,6 +50,11 @@ pub(super) fn is_unowned(bytes: &[u8], now_ns: u64) -> bool {
         && word(bytes, offset_of!(Conn, flags)).is_some_and(|bits| bits & flags::SEEDED == 0)
 }
 
+/// Its network namespace.
+pub(super) fn netns(bytes: &[u8]) -> Option<u32> {
+    word(bytes, offset_of!(Conn, netns))
+}
+
 /// Whether it was accepted: then nobody asks whether it lies idle.
 pub(super) fn is_accepted(bytes: &[u8]) -> bool {
     byte(bytes, offset_of!(Conn, opened)) == Some(opened::PASSIVE)

@@ -1,6 +1,7 @@
 //! The attached programs' maps as a source.
 
 use std::io;
+use std::time::{Duration, Instant};
 
 use aya::maps::MapError;
 use aya::programs::ProgramError;
@@ -36,6 +37,8 @@ pub struct Kernel {
     namespaces: Namespaces,
     polling: Polling,
     unseen: Unseen,
+    /// How much of the last snapshot went into records of ended connections.
+    drained: Duration,
     /// The last snapshot showed accepted connections whose owner is not known.
     has_unowned: bool,
     /// Connections that the kernel side had no room for, as of the last look.
@@ -60,7 +63,8 @@ impl Kernel {
             drain,
             namespaces,
             polling: Polling::new(),
-            unseen: Unseen::default(),
+            unseen: Unseen::new(),
+            drained: Duration::ZERO,
             has_unowned: false,
             refused: 0,
         })
@@ -78,6 +82,12 @@ impl Kernel {
     /// If the kernel refuses the walk.
     pub fn seeding(&mut self) -> Result<Option<Seeding>, ProgramError> {
         self.attached.seeding()
+    }
+
+    /// How much of the time of the last snapshot went into records of connections that had ended.
+    #[must_use]
+    pub const fn drained(&self) -> Duration {
+        self.drained
     }
 
     /// What the thread that drains the ring runs at.
@@ -123,6 +133,7 @@ impl Kernel {
         &mut self,
         on: &mut dyn FnMut(Input<'_>) -> Result<(), E>,
     ) -> Result<(), E> {
+        self.drained = Duration::ZERO;
         let now_ns = Clock::monotonic_ns();
         let is_ahead = self.polling.begin();
         if is_ahead {
@@ -143,14 +154,14 @@ impl Kernel {
                 return Ok(());
             }
             *has_unowned |= is_unowned(bytes, now_ns);
-            let met = polling.meet(bytes, now_ns);
+            let met = polling.meet(bytes, namespaces.own(), now_ns);
             if met.is_walked() {
                 namespaces.meet(bytes);
             }
             if is_ahead {
                 unseen.look(key, bytes);
             } else if met == Met::Polled {
-                polling.hold(bytes);
+                polling.hold(key, bytes);
                 return Ok(());
             }
             on(Input::Live(bytes))
@@ -172,20 +183,23 @@ impl Kernel {
     ) -> Result<(), E> {
         if self.polling.is_holding() && !self.polling.is_due(now_ns) {
             // What has ended by now may have dialled beside those that are held.
+            let began = Instant::now();
             self.drain_all(on)?;
+            self.drained = began.elapsed();
         }
         if !self.polling.is_due(now_ns) {
             return self.polling.held().try_for_each(|bytes| on(Input::Live(bytes)));
         }
         self.walk(self.namespaces.has_own(), now_ns);
-        let Self { attached, unseen, .. } = self;
+        let Self { attached, polling, unseen, .. } = self;
         table::read(&attached.table, most, &mut |key, bytes| {
             if is_being_made(bytes) {
                 return Ok(());
             }
             unseen.look(key, bytes);
-            let is_wanted = entry::is_over(bytes) || entry::is_polled(bytes, now_ns);
-            if is_wanted { on(Input::Live(bytes)) } else { Ok(()) }
+            // The others were told before the walk.
+            let is_owed = entry::is_over(bytes) || polling.is_owed(key);
+            if is_owed { on(Input::Live(bytes)) } else { Ok(()) }
         })?;
         self.bury(on)
     }
@@ -219,7 +233,8 @@ impl Kernel {
             let Ok(mut entry) = self.attached.table.get(&key, 0) else { continue };
             if self.unseen.mark(key, &mut entry) && self.attached.table.remove(&key).is_ok() {
                 tracing::debug!(key, "its end was shown to no program");
-                on(Input::Live(&entry))?;
+                // Its record, as it were: nothing is left in the table to tell of it later.
+                on(Input::Record(&entry))?;
             }
         }
         Ok(())

@@ -14,6 +14,7 @@ mod polling;
 mod priority;
 mod queue;
 mod table;
+mod traffic;
 mod unseen;
 
 pub use chunk::Chunk;

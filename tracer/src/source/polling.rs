@@ -5,12 +5,13 @@
 use tracer_ebpf::Conn;
 
 use super::entry;
+use super::traffic::Traffic;
+use crate::hash::Set;
 
 /// Most entries that are kept until it is known whether they must be walked. With more the walk comes
 /// first.
 const MOST_HELD: usize = 1024;
-/// Longest time between two walks while there is something to walk: what only is written, or arrives
-/// and is not read, changes no entry.
+/// Longest time between two walks while there is something to walk.
 const LONGEST_NS: u64 = 10_000_000_000;
 
 /// What an entry is to the walk.
@@ -36,6 +37,8 @@ impl Met {
 pub(super) struct Polling {
     /// Entries of this snapshot of which a walk tells something.
     held: Vec<[u8; Conn::SIZE]>,
+    /// All of them, those that there was no room for too.
+    keys: Set<u64>,
     /// How many there were, held or not.
     count: usize,
     /// How many have been open for a while.
@@ -45,6 +48,12 @@ pub(super) struct Polling {
     /// Of this snapshot, and of that of the last walk.
     digest: u64,
     walked: Option<(u64, u64)>,
+    /// What only is written, or only read, or arrives and is not read, changes no entry: our namespace
+    /// tells of it, before the last walk and now.
+    traffic: Option<Traffic>,
+    traffic_now: Option<Traffic>,
+    /// Some of those that are asked of are in another namespace, which does not.
+    is_abroad: bool,
     /// A connection that was dialled has ended since the last walk.
     has_ended: bool,
     /// Whether the walk comes before the table is read.
@@ -53,14 +62,18 @@ pub(super) struct Polling {
 
 impl Polling {
     /// Before the first snapshot: the kernel side waits for a walk.
-    pub(super) const fn new() -> Self {
+    pub(super) fn new() -> Self {
         Self {
             held: Vec::new(),
+            keys: Set::default(),
             count: 0,
             settled: 0,
             is_suspicious: false,
             digest: 0,
             walked: None,
+            traffic: None,
+            traffic_now: None,
+            is_abroad: false,
             has_ended: false,
             is_ahead: true,
         }
@@ -70,6 +83,10 @@ impl Polling {
     pub(super) fn begin(&mut self) -> bool {
         self.is_ahead = self.walked.is_none() || self.count > MOST_HELD;
         self.held.clear();
+        self.keys.clear();
+        self.is_abroad = false;
+        // Before the walk: what comes while it goes on makes the next one due.
+        self.traffic_now = Traffic::read();
         (self.count, self.digest, self.settled) = (0, 0, 0);
         self.is_ahead
     }
@@ -79,13 +96,14 @@ impl Polling {
         self.has_ended |= !entry::is_accepted(record);
     }
 
-    /// Takes an entry.
-    pub(super) fn meet(&mut self, bytes: &[u8], now_ns: u64) -> Met {
+    /// Takes an entry; `own` is the number of our namespace.
+    pub(super) fn meet(&mut self, bytes: &[u8], own: Option<u32>, now_ns: u64) -> Met {
         let is_polled = entry::is_polled(bytes, now_ns);
         if is_polled || !entry::is_accepted(bytes) {
             self.digest = self.digest.wrapping_add(entry::digest(bytes));
         }
         self.count += usize::from(is_polled);
+        self.is_abroad |= is_polled && entry::netns(bytes) != own;
         let is_settled = entry::is_settled(bytes, now_ns);
         self.settled += usize::from(is_settled);
         match (is_polled, is_settled) {
@@ -97,7 +115,8 @@ impl Polling {
 
     /// Keeps an entry for later. One that it has no room for makes the walk due, after which it is read
     /// again.
-    pub(super) fn hold(&mut self, bytes: &[u8]) {
+    pub(super) fn hold(&mut self, key: u64, bytes: &[u8]) {
+        self.keys.insert(key);
         if let Some(entry) = bytes.first_chunk().filter(|_| self.held.len() < MOST_HELD) {
             self.held.push(*entry);
         }
@@ -109,7 +128,9 @@ impl Polling {
         let is_long_ago =
             self.walked.is_none_or(|(_, at_ns)| now_ns.saturating_sub(at_ns) >= LONGEST_NS);
         let is_other = self.walked.is_none_or(|(digest, _)| digest != self.digest);
-        let is_asked = is_other || self.has_ended || self.count > MOST_HELD;
+        let has_moved =
+            self.is_abroad || self.traffic_now.is_none() || self.traffic != self.traffic_now;
+        let is_asked = is_other || has_moved || self.has_ended || self.count > MOST_HELD;
         (self.count > 0 && (is_asked || is_long_ago))
             || (self.settled > 0 && (self.is_suspicious || is_long_ago))
     }
@@ -122,6 +143,7 @@ impl Polling {
     /// The walk has been made, at `now_ns`; entries that it was made ahead of are still to be met.
     pub(super) const fn done(&mut self, now_ns: u64) {
         self.has_ended = false;
+        self.traffic = self.traffic_now;
         self.walked = Some((self.digest, now_ns));
     }
 
@@ -130,6 +152,11 @@ impl Polling {
         if let (true, Some((_, at_ns))) = (self.is_ahead, self.walked) {
             self.walked = Some((self.digest, at_ns));
         }
+    }
+
+    /// Whether an entry was kept for later, or would have been with more room.
+    pub(super) fn is_owed(&self, key: u64) -> bool {
+        self.keys.contains(&key)
     }
 
     /// Whether entries are held.
@@ -153,16 +180,28 @@ mod tests {
     use super::*;
 
     const S: u64 = 1_000_000_000;
+    const QUIET: Option<Traffic> = Some(Traffic::testing(1));
 
     /// A snapshot at `now_ns` of these entries; whether they are walked.
     fn walks(polling: &mut Polling, entries: &[Vec<u8>], now_ns: u64) -> bool {
+        walks_amid(polling, entries, now_ns, QUIET)
+    }
+
+    /// The same amid traffic of our namespace.
+    fn walks_amid(
+        polling: &mut Polling,
+        entries: &[Vec<u8>],
+        now_ns: u64,
+        traffic: Option<Traffic>,
+    ) -> bool {
         let is_ahead = polling.begin();
+        polling.traffic_now = traffic;
         if is_ahead {
             polling.done(now_ns);
         }
-        for bytes in entries {
-            if polling.meet(bytes, now_ns) == Met::Polled && !is_ahead {
-                polling.hold(bytes);
+        for (key, bytes) in (0..).zip(entries) {
+            if polling.meet(bytes, Some(0), now_ns) == Met::Polled && !is_ahead {
+                polling.hold(key, bytes);
             }
         }
         polling.met();
@@ -190,6 +229,21 @@ mod tests {
         let walked: Vec<_> =
             (1..=20).filter(|s| walks(&mut polling, &entries, (100 + s) * S)).collect();
         assert_eq!(walked, [10, 20]);
+    }
+
+    #[test]
+    fn traffic_that_changes_no_entry_makes_a_walk_due_at_each_tick() {
+        let entries = [dialled()];
+        let mut polling = begun(&entries);
+        let mut walked = |traffic: &dyn Fn(u64) -> Option<Traffic>| {
+            (101..106).all(|s| walks_amid(&mut polling, &entries, s * S, traffic(s)))
+        };
+        assert!(walked(&|s| Some(Traffic::testing(s))), "a stream that is only read");
+        assert!(walked(&|_| None), "nobody knows");
+        let mut abroad = dialled();
+        abroad[offset_of!(Conn, netns)] = 1;
+        let mut polling = begun(&[abroad.clone()]);
+        assert!((101..106).all(|s| walks(&mut polling, &[abroad.clone()], s * S)));
     }
 
     #[test]
@@ -227,6 +281,8 @@ mod tests {
         let mut polling = begun(&[]);
         assert!(walks(&mut polling, &entries, 101 * S), "those without room are read again");
         assert_eq!(polling.held().count(), MOST_HELD);
+        assert!((0..=MOST_HELD as u64).all(|key| polling.is_owed(key)), "whatever they are then");
+        assert!(!polling.is_owed(MOST_HELD as u64 + 1));
         assert!(polling.begin(), "from now on the walk comes first");
     }
 }

@@ -10,7 +10,7 @@ use std::collections::BTreeMap;
 const CLOSED: &str = r#""event.name":"tracer.connection.closed""#;
 const NETNS: &str = r#""tracer.netns":"#;
 /// Reasons for which the end of a connection is not told: nothing else explains one that is missing.
-const ENDS: [&str; 4] = ["table_full", "no_memory", "ring_full", "queue_full"];
+const ENDS: [&str; 5] = ["table_full", "no_memory", "table_busy", "ring_full", "queue_full"];
 
 /// What it has told.
 #[derive(Clone, Debug)]

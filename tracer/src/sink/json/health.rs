@@ -47,7 +47,7 @@ mod tests {
         assert_eq!(
             line["tracer.lost"].to_string(),
             concat!(
-                r#"{"table_full":0,"ring_full":0,"late_ring_full":0,"missed":0,"no_memory":0,"#,
+                r#"{"table_full":0,"ring_full":0,"late_ring_full":0,"missed":0,"no_memory":0,"table_busy":0,"#,
                 r#""queue_full":0,"late_queue_full":0,"output":0}"#
             )
         );
