@@ -15,7 +15,7 @@ mod load;
 mod memory;
 mod replay;
 mod report;
-mod resident;
+pub(crate) mod resident;
 mod runtime;
 mod slab;
 mod smoke;
