@@ -105,14 +105,14 @@ fn compare(missing: i128, lost: u64) -> (Holds, String) {
 
 /// No socket has two lines; what is missing is as many ends as were counted as lost.
 fn told_once(told: &Counts, missing: i128) -> (Holds, String) {
-    let (holds, mut seen) = compare(missing, told.lost_ends());
+    let (holds, seen) = compare(missing, told.lost_ends());
     if told.doubles > 0 {
         return (Holds::No, format!("{seen}, {} TOLD TWICE", told.doubles));
     }
     if told.unnamed == 0 {
         return (holds, seen);
     }
-    seen += &format!(", {} without a cookie, which may be doubles", told.unnamed);
+    let seen = format!("{seen}, {} without a cookie, which may be doubles", told.unnamed);
     (if holds == Holds::Yes { Holds::NotJudged } else { holds }, seen)
 }
 
