@@ -187,7 +187,7 @@ fn a_report_that_nobody_reads_is_waited_for_until_a_second_signal() {
 
 #[test]
 #[ignore = "needs root"]
-fn a_report_that_nobody_reads_after_a_signal_is_given_up_in_a_bounded_time_and_says_how_much() {
+fn a_report_that_nobody_reads_after_sigterm_is_given_up_in_a_bounded_time_and_says_how_much() {
     let (reader, mut writer) = std::io::pipe().expect("a pipe");
     // As much as fits.
     writer.write_all(&vec![b'\n'; 65_536]).expect("room");
@@ -201,7 +201,7 @@ fn a_report_that_nobody_reads_after_a_signal_is_given_up_in_a_bounded_time_and_s
     let mut said = String::new();
     // It observes by now.
     stderr.read_line(&mut said).expect("UTF-8");
-    stop(&child);
+    kill_process(Pid::from_child(&child), Signal::TERM).expect("it still runs");
     stderr.read_to_string(&mut said).expect("UTF-8");
     assert_eq!(child.wait().expect("its end").code(), Some(2), "{said}");
     assert_eq!(said.matches("is not being read").count(), 1, "{said}");

@@ -34,6 +34,7 @@ impl Met {
 
 /// What is known of the table since the last walk.
 #[derive(Debug)]
+#[expect(clippy::struct_excessive_bools, reason = "each is a fact of its own")]
 pub(super) struct Polling {
     /// Entries of this snapshot of which a walk tells something.
     held: Vec<[u8; Conn::SIZE]>,

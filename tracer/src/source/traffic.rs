@@ -55,7 +55,7 @@ mod tests {
         let whole =
             "Ip: Forwarding\nIp: 1\nTcp: MaxConn InSegs OutSegs RetransSegs\nTcp: -1 7 8 9\n";
         assert_eq!(Traffic::of(whole), Some(Traffic([7, 8, 9])));
-        for cut in ["", "Tcp: InSegs OutSegs", &whole[..whole.len() - 3], &whole.replace("8", "x")]
+        for cut in ["", "Tcp: InSegs OutSegs", &whole[..whole.len() - 3], &whole.replace('8', "x")]
         {
             assert_eq!(Traffic::of(cut), None, "{cut}");
         }

@@ -5,7 +5,10 @@ use super::goal::Goal;
 use super::report::{Report, Section};
 use super::spread::round;
 use super::tools::Tools;
-use anyhow::{Context as _, Result, ensure};
+use crate::process::say;
+use anyhow::{Context as _, Result};
+use nix::time::{clock_getcpuclockid, clock_gettime};
+use nix::unistd::Pid;
 use serde_json::json;
 use std::fs;
 use std::process::Command;
@@ -15,6 +18,10 @@ use std::time::{Duration, Instant};
 const PATIENCE: Duration = Duration::from_secs(30);
 /// What belongs to the start is over by then.
 const STARTED: Duration = Duration::from_secs(2);
+/// A shorter time does not have each of what comes only now and then: the walk every ten seconds.
+const LONG: f64 = 20.0;
+/// What else this host may use, % of a CPU: its connections are work of tracer, too.
+const QUIET: f64 = 10.0;
 
 /// Watches it do nothing.
 pub(crate) fn measure(tools: &Tools, seconds: f64, report: &mut Report) -> Result<()> {
@@ -27,33 +34,44 @@ pub(crate) fn measure(tools: &Tools, seconds: f64, report: &mut Report) -> Resul
     thread::sleep(Duration::from_secs_f64(seconds));
     let after = (on_cpu_ns(tracer.pid())?, host_seconds()?);
     let took = begun.elapsed().as_secs_f64();
-    let ns = after.0.checked_sub(before.0).context("a thread of tracer has ended")?;
+    let ns = after.0.checked_sub(before.0).context("a clock went back")?;
     let own = ns as f64 / 1e9 / took * 100.0;
     let host = (after.1 - before.1) / took * 100.0;
     tracer.stop()?;
     let title = format!("Without load, over {took:.0} s");
     let mut section = Section::new(title, &["tracer, % of a CPU", "all of this host, % of a CPU"]);
     section.row([format!("{own:.3}"), format!("{host:.1}")]);
+    let unfit = unfit(took, host - own);
+    if let Some(why) = &unfit {
+        say(format!("bench: idle is not judged: {why}"));
+        section.note(format!("Not judged: {why}."));
+    }
     report.section(&section);
     report.put("idle", json!({ "tracer_percent": round(own), "host_percent": round(host) }));
-    report.measured(Goal::Idle, Some(own));
+    match unfit {
+        Some(why) => report.unfit(Goal::Idle, Some(own), why),
+        None => report.measured(Goal::Idle, Some(own)),
+    }
     Ok(())
 }
 
-/// How long all threads of a process were on a CPU, as the scheduler counts it: `stat` counts in
-/// hundredths of a second.
-fn on_cpu_ns(pid: u32) -> Result<u64> {
-    let (mut all, mut threads) = (0, 0);
-    for entry in fs::read_dir(format!("/proc/{pid}/task"))? {
-        let path = entry?.path().join("schedstat");
-        // A thread may end meanwhile.
-        let Ok(text) = fs::read_to_string(path) else { continue };
-        let first = text.split_whitespace().next().and_then(|word| word.parse::<u64>().ok());
-        all += first.context("schedstat has no time")?;
-        threads += 1;
+/// Why this is no idle host, or not watched for long enough.
+fn unfit(seconds: f64, others: f64) -> Option<String> {
+    if seconds < LONG {
+        return Some(format!("it takes {LONG} s at least"));
     }
-    ensure!(threads > 0, "this kernel has no /proc/PID/task/TID/schedstat");
-    Ok(all)
+    (others > QUIET).then(|| {
+        format!("the rest of this host used {others:.1} % of a CPU, more than the {QUIET} of a quiet one")
+    })
+}
+
+/// CPU time of a process, in nanoseconds, its threads that have ended included: each network namespace
+/// of others is looked at by a thread of its own, which ends. `stat` has them, too, but in hundredths
+/// of a second.
+fn on_cpu_ns(pid: u32) -> Result<u64> {
+    let clock = clock_getcpuclockid(Pid::from_raw(i32::try_from(pid)?)).context("no CPU clock")?;
+    let time = Duration::from(clock_gettime(clock).context("tracer has ended")?);
+    Ok(u64::try_from(time.as_nanos())?)
 }
 
 /// CPU time of everything on this host.
@@ -73,7 +91,7 @@ fn busy_seconds(text: &str) -> Option<f64> {
 
 #[cfg(test)]
 mod tests {
-    use super::{busy_seconds, on_cpu_ns};
+    use super::*;
 
     #[test]
     fn a_busy_host_is_told_from_an_idle_one() {
@@ -88,8 +106,30 @@ mod tests {
         let before = on_cpu_ns(pid).unwrap();
         let sum: u64 = (0..100_000_u64).map(std::hint::black_box).sum();
         assert_eq!(sum, 4_999_950_000);
-        // The time of a task that runs is brought up to date when it is let go.
-        std::thread::sleep(std::time::Duration::from_millis(1));
         assert!(on_cpu_ns(pid).unwrap() > before);
+    }
+
+    #[test]
+    fn the_time_of_threads_that_have_ended_stays() {
+        const WORK: Duration = Duration::from_millis(30);
+        let pid = std::process::id();
+        let before = on_cpu_ns(pid).unwrap();
+        let work = || {
+            let begun = clock_gettime(nix::time::ClockId::CLOCK_THREAD_CPUTIME_ID).unwrap();
+            while Duration::from(
+                clock_gettime(nix::time::ClockId::CLOCK_THREAD_CPUTIME_ID).unwrap() - begun,
+            ) < WORK
+            {}
+        };
+        thread::spawn(work).join().unwrap();
+        let after = Duration::from_nanos(on_cpu_ns(pid).unwrap() - before);
+        assert!(after >= WORK, "{after:?}");
+    }
+
+    #[test]
+    fn only_a_quiet_host_that_was_watched_for_long_is_judged() {
+        assert_eq!(unfit(20.0, 1.0), None);
+        assert!(unfit(19.0, 1.0).is_some());
+        assert!(unfit(20.0, 50.0).unwrap().contains("50.0 %"));
     }
 }

@@ -40,13 +40,16 @@ pub(crate) struct Row {
 /// More than a million, for what else this host has open.
 const MILLION: Option<u32> = Some(1_100_000);
 
+/// What the targets are of.
+const JUDGED: Row = Row { sockets: 1_000_000, max_connections: MILLION };
+
 /// All rows. A table that is made for a million is compared with the same one without a socket.
 pub(crate) const ALL: [Row; 5] = [
     Row { sockets: 0, max_connections: None },
     Row { sockets: 10_000, max_connections: None },
     Row { sockets: 100_000, max_connections: None },
     Row { sockets: 0, max_connections: MILLION },
-    Row { sockets: 1_000_000, max_connections: MILLION },
+    JUDGED,
 ];
 /// Those of a quick run.
 pub(crate) const FEW: &[Row] = ALL.split_at(2).0;
@@ -67,6 +70,8 @@ struct Footprint {
     /// What the kernel has more in its general slabs than before tracer began. Elements of maps are
     /// taken from these, in sizes that are powers of two. Less than none if others gave back more.
     slab_bytes: i64,
+    /// Whether the slabs did not change any more before tracer began.
+    is_steady: bool,
 }
 
 /// Bytes for each socket that is tracked more than without any.
@@ -111,15 +116,17 @@ pub(crate) fn measure(tools: &Tools, rows: &[Row], report: &mut Report) -> Resul
             continue;
         }
         let seen = footprint(tools, *row)?;
+        if !seen.is_steady {
+            section.note(format!(
+                "With {} sockets: other programs changed the slabs all the time, so they tell little.",
+                row.sockets
+            ));
+        }
         let same = |other: &&Footprint| other.row.max_connections == row.max_connections;
         let each = all.iter().find(same).and_then(|empty| per_socket(empty, &seen));
         all.push(seen);
         section.row(seen.cells(each));
         lines.push(seen.json(each));
-        if row.sockets > 0 {
-            report.measured(Goal::MemoryPerSocket, each.map(|each| each.at_rest));
-            report.measured(Goal::PeakPerSocket, each.map(|each| each.at_peak));
-        }
     }
     section.note(
         "The process is its resident memory without the ring, which is counted as a map of the \
@@ -132,7 +139,35 @@ pub(crate) fn measure(tools: &Tools, rows: &[Row], report: &mut Report) -> Resul
     report.put("memory", Value::Array(lines));
     let at_rest = all.first().map(|seen| seen.user_bytes as f64 / MIB);
     report.measured(Goal::RestingMemory, at_rest);
+    per_socket_targets(&all, report);
     Ok(())
+}
+
+/// Those are of the row of a million: the table's parts of a fixed size are too much of any other.
+fn per_socket_targets(all: &[Footprint], report: &mut Report) {
+    let Some(seen) = all.iter().rfind(|seen| seen.row.sockets > 0) else { return };
+    let same = |other: &&Footprint| other.row.max_connections == seen.row.max_connections;
+    let Some(empty) = all.iter().find(same) else { return };
+    let each = per_socket(empty, seen);
+    let unfit = if seen.row != JUDGED {
+        Some(format!("{} sockets were not measured", JUDGED.sockets))
+    } else if seen.tracked < u64::from(JUDGED.sockets / 100 * 99) {
+        Some(format!("tracer tracked {} of {} sockets", seen.tracked, JUDGED.sockets))
+    } else if !(seen.is_steady && empty.is_steady) {
+        Some("other programs changed the slabs all the time".to_owned())
+    } else {
+        None
+    };
+    let figures = [
+        (Goal::MemoryPerSocket, each.map(|each| each.at_rest)),
+        (Goal::PeakPerSocket, each.map(|each| each.at_peak)),
+    ];
+    for (goal, figure) in figures {
+        match &unfit {
+            Some(why) => report.unfit(goal, figure, why.clone()),
+            None => report.measured(goal, figure),
+        }
+    }
 }
 
 impl Footprint {
@@ -157,7 +192,7 @@ impl Footprint {
         let mut line = json!({
             "sockets": self.row.sockets, "tracked": self.tracked, "user_bytes": self.user_bytes,
             "peak_bytes": self.peak_bytes, "kernel_map_bytes": self.kernel_bytes,
-            "slab_bytes": self.slab_bytes,
+            "slab_bytes": self.slab_bytes, "slabs_were_steady": self.is_steady,
         });
         if let Some(most) = self.row.max_connections {
             line["max_connections"] = most.into();
@@ -189,7 +224,7 @@ fn footprint(tools: &Tools, row: Row) -> Result<Footprint> {
     let sockets = row.sockets;
     say(format!("bench: memory with {sockets} sockets"));
     let held = (sockets > 0).then(|| hold(tools, sockets / 2)).transpose()?;
-    let slab_before = slab::steady_bytes()?;
+    let (slab_before, is_steady) = slab::steady_bytes()?;
     let mut command = Command::new(&tools.tracer);
     command.args(["diagnose", "--output", "json"]);
     if let Some(most) = row.max_connections {
@@ -217,44 +252,8 @@ fn footprint(tools: &Tools, row: Row) -> Result<Footprint> {
     let health = ended.heard.tail.lines().rev().find(|line| line.contains("tracer.health"));
     let health: Value = serde_json::from_str(health.context("tracer told no health")?)?;
     let tracked = health["tracer.connections_tracked"].as_u64().context("nothing is tracked")?;
-    Ok(Footprint { row, tracked, user_bytes, peak_bytes, kernel_bytes, slab_bytes })
+    Ok(Footprint { row, tracked, user_bytes, peak_bytes, kernel_bytes, slab_bytes, is_steady })
 }
 
 #[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn bytes_per_socket_are_of_those_tracked_more_and_of_what_is_really_taken() {
-        let empty = Footprint {
-            row: ALL[0],
-            tracked: 10,
-            user_bytes: 1000,
-            peak_bytes: 2000,
-            kernel_bytes: 0,
-            slab_bytes: 0,
-        };
-        let seen = Footprint {
-            tracked: 1010,
-            user_bytes: 101_000,
-            peak_bytes: 302_000,
-            kernel_bytes: 200_000,
-            slab_bytes: 512_000,
-            ..empty
-        };
-        let each = Each { at_rest: 612.0, at_peak: 812.0, by_maps: 300.0 };
-        assert_eq!(per_socket(&empty, &seen), Some(each));
-        assert_eq!(per_socket(&empty, &empty), None);
-        let less = Footprint { user_bytes: 0, slab_bytes: 0, ..seen };
-        assert_eq!(per_socket(&seen, &Footprint { tracked: 9000, ..less }), None);
-    }
-
-    #[test]
-    fn each_row_with_sockets_has_one_without_to_be_compared_with() {
-        for row in ALL {
-            let empty = Row { sockets: 0, ..row };
-            assert!(ALL.contains(&empty), "{row:?}");
-        }
-        assert_eq!(FEW.last().map(|row| row.sockets), Some(10_000));
-    }
-}
+mod tests;

@@ -15,7 +15,7 @@ mod load;
 mod memory;
 mod replay;
 mod report;
-mod resident;
+pub(crate) mod resident;
 mod runtime;
 mod slab;
 mod smoke;
@@ -190,7 +190,7 @@ pub(crate) fn main(options: &Options) -> Result<()> {
         bail!("not everything could be measured: {}", faults.join(", "));
     }
     if !report.errors().is_empty() {
-        bail!("tracer told what was not: {}", report.errors().join("; "));
+        bail!("what tracer told cannot be right: {}", report.errors().join("; "));
     }
     Ok(())
 }

@@ -20,15 +20,24 @@ pub(crate) struct Section {
 struct Target {
     goal: Goal,
     measured: Option<f64>,
-    /// Whether the run was long enough to say that it is met.
+    /// Whether the run was long enough to say that it is met, and what was measured was what it is of.
     is_judged: bool,
+}
+
+/// What was measured of a goal.
+#[derive(Clone, Debug)]
+struct Measured {
+    goal: Goal,
+    figure: Option<f64>,
+    /// Why it is worth no verdict, if it is not.
+    unfit: Option<String>,
 }
 
 /// All that was measured.
 #[derive(Default)]
 pub(crate) struct Report {
     is_judged: bool,
-    measured: Vec<(Goal, Option<f64>)>,
+    measured: Vec<Measured>,
     errors: Vec<String>,
     json: Map<String, Value>,
 }
@@ -119,15 +128,25 @@ impl Report {
     }
 
     pub(super) fn measured(&mut self, goal: Goal, measured: Option<f64>) {
-        self.measured.push((goal, measured));
+        self.measured.push(Measured { goal, figure: measured, unfit: None });
+    }
+
+    /// The same without a verdict, because of `unfit`: a sentence without its full stop.
+    pub(super) fn unfit(&mut self, goal: Goal, measured: Option<f64>, unfit: String) {
+        self.measured.push(Measured { goal, figure: measured, unfit: Some(unfit) });
+    }
+
+    /// The last of a goal.
+    fn last(&self, goal: Goal) -> Option<&Measured> {
+        self.measured.iter().rev().find(|one| one.goal == goal)
     }
 
     /// Every goal, those not measured included.
     fn targets(&self) -> impl Iterator<Item = Target> {
         Goal::ALL.into_iter().map(|goal| {
-            let found = self.measured.iter().rev().find(|(other, _)| *other == goal);
-            let measured = found.and_then(|(_, measured)| *measured);
-            Target { goal, measured, is_judged: self.is_judged }
+            let found = self.last(goal);
+            let is_judged = self.is_judged && found.is_none_or(|one| one.unfit.is_none());
+            Target { goal, measured: found.and_then(|one| one.figure), is_judged }
         })
     }
 
@@ -151,6 +170,11 @@ impl Report {
         }
         if !self.is_judged {
             targets.note("This run is too short for a verdict.");
+        }
+        for one in Goal::ALL.into_iter().filter_map(|goal| self.last(goal)) {
+            if let Some(unfit) = &one.unfit {
+                targets.note(format!("No verdict on {}: {unfit}.", one.goal.what()));
+            }
         }
         targets.print();
     }
@@ -211,6 +235,17 @@ mod tests {
         let targets = report.json()["targets"].clone();
         assert_eq!(targets.as_array().map(Vec::len), Some(Goal::ALL.len()));
         assert_eq!(targets[0]["met"], true);
+    }
+
+    #[test]
+    fn a_figure_that_is_unfit_has_no_verdict_of_its_goal_alone() {
+        let mut report = Report::new(true);
+        report.measured(Goal::ByFloor, Some(9.0));
+        report.unfit(Goal::Idle, Some(0.01), "something else ran".to_owned());
+        let targets: Vec<_> = report.targets().collect();
+        let of = |goal| targets.iter().find(|target| target.goal == goal).unwrap();
+        assert_eq!((of(Goal::Idle).verdict(), of(Goal::Idle).measured), ("not judged", Some(0.01)));
+        assert_eq!(of(Goal::ByFloor).verdict(), "NOT MET");
     }
 
     #[test]

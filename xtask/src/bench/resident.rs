@@ -4,13 +4,13 @@ use anyhow::{Context as _, Result};
 use std::fs;
 
 /// What this host can still give away.
-pub(super) fn available_bytes() -> Result<u64> {
+pub(crate) fn available_bytes() -> Result<u64> {
     kib(&fs::read_to_string("/proc/meminfo")?, "MemAvailable:").context("no MemAvailable")
 }
 
 /// The highest resident memory of a process so far, maps of the kernel included. An error once it has
 /// ended.
-pub(super) fn highest(pid: u32) -> Result<u64> {
+pub(crate) fn highest(pid: u32) -> Result<u64> {
     let text = fs::read_to_string(format!("/proc/{pid}/status"))?;
     kib(&text, "VmHWM:").context("it has ended")
 }
@@ -23,14 +23,14 @@ fn kib(text: &str, key: &str) -> Option<u64> {
 
 /// Resident memory of a process.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
-pub(super) struct Resident {
-    pub(super) own: u64,
+pub(crate) struct Resident {
+    pub(crate) own: u64,
     /// Maps of the kernel that it has mapped.
-    pub(super) mapped_maps: u64,
+    pub(crate) mapped_maps: u64,
 }
 
 /// As it is now.
-pub(super) fn resident(pid: u32) -> Result<Resident> {
+pub(crate) fn resident(pid: u32) -> Result<Resident> {
     Ok(parse(&fs::read_to_string(format!("/proc/{pid}/smaps"))?))
 }
 

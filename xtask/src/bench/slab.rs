@@ -9,10 +9,13 @@ use std::time::{Duration, Instant};
 /// Pages of this many bytes are counted; wherever this runs, they are the smallest there are.
 const PAGE: u64 = 4096;
 /// Elements of a map that is gone are freed after a while.
-const PATIENCE: Duration = Duration::from_secs(30);
+const PATIENCE: Duration = Duration::from_mins(1);
 const APART: Duration = Duration::from_secs(1);
-/// What others may take or give meanwhile, bytes.
-const STEADY: u64 = 1 << 20;
+/// So many looks in a row differ by no more than [`STEADY`]. A single second says little: with a
+/// million sockets the figure is of what comes in more than a minute, in which a drift adds up.
+const LOOKS: usize = 6;
+/// What others may take or give meanwhile, bytes: in that minute 4 MiB, 1 % of what is measured.
+const STEADY: u64 = 1 << 18;
 
 /// Bytes of all of them.
 pub(super) fn bytes() -> Result<u64> {
@@ -20,18 +23,25 @@ pub(super) fn bytes() -> Result<u64> {
     general(&text).context("/proc/slabinfo has no kmalloc caches")
 }
 
-/// The same, once it does not change any more, or as it is after some time.
-pub(super) fn steady_bytes() -> Result<u64> {
+/// The same, and whether it does not change any more; if it always does, as it is after some time.
+pub(super) fn steady_bytes() -> Result<(u64, bool)> {
     let begun = Instant::now();
-    let mut last = bytes()?;
+    let mut seen = vec![bytes()?];
     loop {
         thread::sleep(APART);
         let now = bytes()?;
-        if now.abs_diff(last) <= STEADY || begun.elapsed() > PATIENCE {
-            return Ok(now);
+        seen.push(now);
+        let is_steady = is_steady(&seen);
+        if is_steady || begun.elapsed() > PATIENCE {
+            return Ok((now, is_steady));
         }
-        last = now;
     }
+}
+
+fn is_steady(seen: &[u64]) -> bool {
+    let Some(looks) = seen.last_chunk::<LOOKS>() else { return false };
+    let least = looks.iter().min().copied().unwrap_or(0);
+    looks.iter().all(|bytes| bytes - least <= STEADY)
 }
 
 /// `name <active> <objects> <size> <per slab> <pages per slab> : tunables … : slabdata <active> <slabs> …`
@@ -50,7 +60,7 @@ fn general(text: &str) -> Option<u64> {
 
 #[cfg(test)]
 mod tests {
-    use super::general;
+    use super::*;
 
     #[test]
     fn whole_slabs_of_the_general_caches_are_counted() {
@@ -60,5 +70,15 @@ mod tests {
             kmalloc-64 1 64 64 64 1 : tunables 0 0 0 : slabdata 3 3 0\n";
         assert_eq!(general(text), Some(7 * 4096));
         assert_eq!(general("TCP 9 9\n"), None);
+    }
+
+    #[test]
+    fn what_changes_by_little_in_each_second_is_not_steady() {
+        let drift = |each: u64| (0..20).map(|second| second * each).collect::<Vec<_>>();
+        assert!(!is_steady(&drift(1 << 20)) && !is_steady(&drift(1 << 16)));
+        assert!(is_steady(&drift(1 << 15)));
+        assert!(!is_steady(&drift(0)[..LOOKS - 1]), "too few to tell");
+        let gone = [9 << 20, 5 << 20, 7, 7, 7, 7, 7, 7];
+        assert!(is_steady(&gone) && !is_steady(&gone[..7]));
     }
 }

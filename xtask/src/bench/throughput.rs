@@ -7,7 +7,7 @@ use super::load::Load;
 use super::report::{Report, Section, spread};
 use super::spread::Spread;
 use super::tools::Tools;
-use super::turn::Turn;
+use super::turn::{Turn, lines_astray};
 use crate::process::say;
 use anyhow::Result;
 use serde_json::{Map, Value, json};
@@ -52,6 +52,12 @@ pub(crate) fn measure(
             if let Some(twice) = turn.missing().filter(|missing| *missing < 0) {
                 let (name, count) = (contender.name(), twice.unsigned_abs());
                 let text = format!("{name} told {count} ends more than there were");
+                say(format!("bench: ERROR: {text}"));
+                report.error(text);
+            }
+            if *contender == Contender::TracerLines
+                && let Some(text) = astray(&turn)
+            {
                 say(format!("bench: ERROR: {text}"));
                 report.error(text);
             }
@@ -124,6 +130,17 @@ pub(crate) fn over(turns: &[Turn], figure: impl Fn(&Turn) -> Option<f64>) -> Opt
     Spread::of(turns.iter().map(figure).collect::<Option<Vec<f64>>>()?)
 }
 
+/// What tells that lines of ends were lost or told without being counted.
+fn astray(turn: &Turn) -> Option<String> {
+    let astray = lines_astray(turn).filter(|astray| *astray != 0)?;
+    Some(format!(
+        "{} ends in the totals, but {} lines of ends and {} lines counted as dropped: {astray} astray",
+        turn.told.as_ref().map_or(0, |told| told.all_ends),
+        turn.closed_lines,
+        turn.dropped_lines().unwrap_or(0),
+    ))
+}
+
 /// How fast the load was beside it, by how fast it was alone, round by round.
 pub(crate) fn relative(turns: &Turns, own: &[Turn], load: Load) -> Option<Spread> {
     let alone = turns.get(&Contender::Baseline)?;
@@ -173,7 +190,9 @@ pub(crate) fn loss_targets(turns: &Turns, report: &mut Report) {
     // An end that was told twice hides one that was not told.
     let lost = |turn: &Turn| Some(turn.counted_lost()?.max(turn.missing()?.unsigned_abs()));
     report.measured(Goal::Lost, sum(all.map(lost).collect()));
-    let dropped = own(Contender::TracerLines).map(Turn::dropped_lines);
+    // As it counts them itself, and as they are missing.
+    let dropped = |turn: &Turn| Some(turn.dropped_lines()? + lines_astray(turn)?.unsigned_abs());
+    let dropped = own(Contender::TracerLines).map(dropped);
     report.measured(Goal::LinesDropped, sum(dropped.collect()));
 }
 
@@ -194,7 +213,11 @@ mod tests {
             cpu_seconds: 1.0,
             netns: 1,
         };
-        Turn { done, agent_seconds: None, lines, told }
+        let told = told.map(|told| Told { all_ends: told.ends, ..told });
+        let dropped = |told: &Told| told.lost.get("output").copied().unwrap_or(0);
+        // Each end has a line, or one that is counted.
+        let closed_lines = told.as_ref().map_or(0, |told| told.ends - dropped(told));
+        Turn { done, agent_seconds: None, lines, closed_lines, told }
     }
 
     #[test]
@@ -233,16 +256,33 @@ mod tests {
     #[test]
     fn lines_that_were_dropped_are_lines_and_not_ends() {
         let lost = BTreeMap::from([("output".to_owned(), 5), ("ring_full".to_owned(), 2)]);
-        let told = Told { ends: 200, lost, evicted: 0 };
+        let told = Told { ends: 200, lost, ..Told::default() };
         assert_eq!(measured(Contender::TracerLines, told.clone(), Goal::LinesDropped), 5.0);
         assert_eq!(measured(Contender::TracerLines, told, Goal::Lost), 2.0);
     }
 
+    #[test]
+    fn a_line_that_is_neither_there_nor_counted_is_an_error() {
+        let lost = BTreeMap::from([("output".to_owned(), 5)]);
+        let whole = turn(100, 0, Some(Told { ends: 200, lost, ..Told::default() }));
+        let with = |lines| Turn { closed_lines: lines, ..whole.clone() };
+        assert_eq!(whole.closed_lines, 195);
+        assert_eq!(astray(&whole), None);
+        assert_eq!(astray(&with(196)), None, "a line of health was among the dropped");
+        assert!(astray(&with(194)).unwrap().contains("5 lines counted as dropped: 1 astray"));
+        assert!(astray(&with(220)).is_some(), "more than the lines of health");
+        let turns = Turns::from([(Contender::TracerLines, vec![with(194)])]);
+        assert_eq!(measured_of(&turns, Goal::LinesDropped), 6.0);
+    }
+
     /// What a turn of 100 connections is measured to have lost.
     fn measured(contender: Contender, told: Told, goal: Goal) -> Value {
-        let turns = Turns::from([(contender, vec![turn(100, 0, Some(told))])]);
+        measured_of(&Turns::from([(contender, vec![turn(100, 0, Some(told))])]), goal)
+    }
+
+    fn measured_of(turns: &Turns, goal: Goal) -> Value {
         let mut report = Report::default();
-        loss_targets(&turns, &mut report);
+        loss_targets(turns, &mut report);
         let targets = report.json()["targets"].clone();
         let target = targets.as_array().unwrap().iter().find(|one| one["what"] == goal.what());
         target.unwrap()["measured"].clone()

@@ -1,14 +1,17 @@
-//! What a tracer has told, in bytes as they come. Lines of connections are searched for two words;
-//! only the few others are parsed.
+//! What a tracer has told, in bytes as they come. Lines of connections are searched for a few words;
+//! only the others, which are few, are parsed.
 
 use anyhow::{Context as _, Result};
 use memchr::memmem::Finder;
 use serde_json::Value;
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, HashSet};
 
 /// A line of an ended connection has it.
 const CLOSED: &str = r#""event.name":"tracer.connection.closed""#;
 const NETNS: &str = r#""tracer.netns":"#;
+const COOKIE: &str = r#""tracer.socket_cookie":"#;
+/// The cookie is near the end of its line, so that it is looked for there first.
+const NEAR_END: usize = 80;
 /// Reasons for which the end of a connection is not told: nothing else explains one that is missing.
 const ENDS: [&str; 5] = ["table_full", "no_memory", "table_busy", "ring_full", "queue_full"];
 
@@ -22,6 +25,9 @@ pub(super) struct Heard {
     closed: Finder<'static>,
     here: Finder<'static>,
     anywhere: Finder<'static>,
+    cookie: Finder<'static>,
+    /// Of the sockets whose end was told. No load dials twice from one socket, so each is told once.
+    told: HashSet<u64>,
 }
 
 /// The same in numbers.
@@ -29,6 +35,10 @@ pub(super) struct Heard {
 pub(super) struct Counts {
     /// Lines of connections that ended, of the load's namespace.
     pub(super) lines: u64,
+    /// Those among them of a socket whose end had been told before.
+    pub(super) doubles: u64,
+    /// Those among them without a cookie: whether they are doubles is not known.
+    pub(super) unnamed: u64,
     /// Those of the rest of the host.
     pub(super) others: u64,
     /// Connections of which the network namespace is not told.
@@ -69,6 +79,8 @@ impl Heard {
             closed: Finder::new(CLOSED),
             here: Finder::new(&format!("{NETNS}{netns},")).into_owned(),
             anywhere: Finder::new(NETNS),
+            cookie: Finder::new(COOKIE),
+            told: HashSet::new(),
         }
     }
 
@@ -100,6 +112,10 @@ impl Heard {
             // As a line has it, not as any of its texts might: those have their quotes escaped.
             if self.here.find(line).is_some() {
                 counts.lines += 1;
+                match cookie(line, &self.cookie) {
+                    Some(cookie) => counts.doubles += u64::from(!self.told.insert(cookie)),
+                    None => counts.unnamed += 1,
+                }
             } else if self.anywhere.find(line).is_some() {
                 counts.others += 1;
             } else {
@@ -134,6 +150,17 @@ impl Heard {
     }
 }
 
+/// The cookie of the socket in a line of an ended connection.
+fn cookie(line: &[u8], key: &Finder) -> Option<u64> {
+    let end = &line[line.len().saturating_sub(NEAR_END)..];
+    let of = |text: &[u8]| {
+        let digits = text[key.find(text)? + COOKIE.len()..].iter();
+        let mut digits = digits.take_while(|byte| byte.is_ascii_digit());
+        digits.try_fold(0_u64, |all, digit| all.checked_mul(10)?.checked_add((digit - b'0').into()))
+    };
+    of(end).or_else(|| of(line))
+}
+
 #[cfg(test)]
 mod tests {
     use super::Heard;
@@ -162,6 +189,27 @@ mod tests {
         let counts = heard.counts();
         assert_eq!((counts.lines, counts.others, counts.nowhere), (2, 1, 1));
         assert_eq!(counts.totals, None);
+    }
+
+    #[test]
+    fn an_end_that_is_told_again_is_a_double_whatever_else_is_missing() {
+        let closed = r#"{"event.name":"tracer.connection.closed","tracer.netns":7,"#;
+        let line = |rest: &str| format!("{closed}{rest}}}");
+        let far = " ".repeat(200);
+        let lines = [
+            line(
+                r#""tracer.close.cause":"local_close","tracer.socket_cookie":41,"tracer.start_known":true"#,
+            ),
+            line(
+                r#""tracer.close.cause":"unknown","tracer.socket_cookie":41,"tracer.start_known":true"#,
+            ),
+            line(r#""tracer.socket_cookie":410,"tracer.start_known":true"#),
+            line(&format!(r#""tracer.socket_cookie":4,"process.command":"{far}""#)),
+            line(r#""tracer.start_known":true"#),
+        ];
+        let heard = heard(&lines.each_ref().map(String::as_str));
+        let counts = heard.counts();
+        assert_eq!((counts.lines, counts.doubles, counts.unnamed), (5, 1, 1));
     }
 
     #[test]

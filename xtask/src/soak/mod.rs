@@ -113,11 +113,11 @@ fn soak(workspace: &Workspace, minutes: f64) -> Result<Report> {
         number += 1;
         let done = cycle::play(&place, cycle, number, &mut samples)?;
         say(format!(
-            "soak: {:.0} of {:.0} s, {} socket ends, RSS {:.1} MiB",
+            "soak: {:.0} of {:.0} s, {} socket ends, {:.1} MiB",
             began.elapsed().as_secs_f64(),
             time.as_secs_f64(),
             done.expected(),
-            samples.last_rss_mib(),
+            samples.last_mib(),
         ));
         ends.add(&done);
     }

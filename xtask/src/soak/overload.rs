@@ -21,7 +21,7 @@ pub(super) struct Overload {
     pub(super) ends: Ends,
     pub(super) told: Counts,
     pub(super) left: Left,
-    /// Highest RSS of tracer.
+    /// Highest memory of tracer, without the ring.
     pub(super) peak_mib: f64,
     pub(super) time: Duration,
     /// How tracer ended.

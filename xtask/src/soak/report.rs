@@ -52,11 +52,12 @@ impl Report {
                 "outlived": left.outlived,
                 "which": left.which,
             })).collect::<Vec<_>>(),
-            "rss_mib_by_cycle": samples.cycle_medians(),
+            "memory_mib_by_cycle": samples.cycle_medians(),
             "samples": samples.all.iter().map(|sample| json!({
                 "seconds": sample.seconds,
                 "cycle": sample.cycle,
-                "rss_kib": sample.rss_kib,
+                "memory_bytes": sample.memory.own,
+                "ring_bytes": sample.memory.mapped_maps,
                 "entries": sample.entries,
             })).collect::<Vec<_>>(),
         });
@@ -95,6 +96,8 @@ impl Report {
 fn counts(told: &Counts) -> Value {
     json!({
         "lines_of_ends": told.lines,
+        "told_twice": told.doubles,
+        "without_cookie": told.unnamed,
         "totals_of_ends": told.totals,
         "other_traffic": told.others,
         "without_namespace": told.nowhere,

@@ -9,9 +9,8 @@ use rustix::process::Signal;
 use std::os::unix::process::ExitStatusExt as _;
 use std::time::Duration;
 
-/// Growth of memory over half of the time that counts as none, MiB, or part of the memory.
+/// Growth of memory over half of the time that counts as none, MiB.
 const NOISE_MIB: f64 = 1.0;
-const NOISE_SHARE: f64 = 0.05;
 /// A soak that is shorter tells nothing of memory: what tracer remembers for its window of a minute
 /// grows for some.
 const LONG: Duration = Duration::from_mins(10);
@@ -21,7 +20,7 @@ const LONG: Duration = Duration::from_mins(10);
 pub(super) enum Holds {
     Yes,
     No,
-    /// The soak was too short for it.
+    /// What was seen does not tell, and why not: it is neither kept nor broken.
     NotJudged,
 }
 
@@ -56,8 +55,8 @@ pub(super) struct Verdict {
     pub(super) seen: String,
 }
 
-/// RSS is flat: a line through the medians of the cycles of the second half rises by no more than
-/// [`NOISE_MIB`] or [`NOISE_SHARE`] of their mean, whichever is more, over that half.
+/// Memory is flat: a line through the medians of the cycles of the second half rises by no more than
+/// [`NOISE_MIB`] over that half. The ring is none of it.
 pub(super) fn flat(medians: &[f64], time: Duration) -> Verdict {
     let half = &medians[medians.len() / 2..];
     if half.len() < 2 {
@@ -68,39 +67,70 @@ pub(super) fn flat(medians: &[f64], time: Duration) -> Verdict {
     let mean = half.iter().sum::<f64>() / count;
     let middle = (count - 1.0) / 2.0;
     let at = |number: usize| number as f64 - middle;
-    let slope = half.iter().enumerate().map(|(n, rss)| at(n) * (rss - mean)).sum::<f64>()
+    let slope = half.iter().enumerate().map(|(n, own)| at(n) * (own - mean)).sum::<f64>()
         / (0..half.len()).map(|n| at(n) * at(n)).sum::<f64>();
     let growth = slope * (count - 1.0);
-    let noise = NOISE_MIB.max(NOISE_SHARE * mean);
     let is_long = time >= LONG;
     let why = if is_long { "" } else { "; too short to judge, which takes ten minutes" };
     Verdict {
-        holds: if is_long { (growth <= noise).into() } else { Holds::NotJudged },
+        holds: if is_long { (growth <= NOISE_MIB).into() } else { Holds::NotJudged },
         seen: format!(
-            "RSS {:.1} MiB in the first of {} cycles (median), {mean:.1} MiB in the second half of \
-             them, where a line through their medians rises by {growth:+.2} MiB; up to {noise:.2} \
-             is noise{why}",
+            "{:.1} MiB without the ring in the first of {} cycles (median), {mean:.1} MiB in the second half of \
+             them, where a line through their medians rises by {growth:+.2} MiB; up to \
+             {NOISE_MIB} is noise{why}",
             medians[0],
             medians.len()
         ),
     }
 }
 
-/// Each end that the load counted was told in a line, or is among the ends that tracer counted as
-/// lost, which are those of the whole host; none was told twice, no line was dropped.
+/// How ends that are missing compare to those that tracer counted as lost.
+///
+/// Each reason counts each end once, but of the whole host: of the load's a count is a bound, and
+/// what it has too many is of others, or hides as many that were lost and not counted. So only the
+/// very number holds.
+fn compare(missing: i128, lost: u64) -> (Holds, String) {
+    let uncounted = missing - i128::from(lost);
+    match uncounted {
+        _ if missing < 0 => (Holds::No, format!("{} MORE TOLD THAN THERE WERE", -missing)),
+        1.. => (Holds::No, format!("{missing} missing, {uncounted} OF THEM NOT COUNTED")),
+        0 => (Holds::Yes, format!("{missing} missing")),
+        _ => {
+            let more = -uncounted;
+            let why = "of others on this host, or hiding as many of the load";
+            (Holds::NotJudged, format!("{missing} missing, {more} more counted, {why}"))
+        }
+    }
+}
+
+/// No socket has two lines; what is missing is as many ends as were counted as lost.
+fn told_once(told: &Counts, missing: i128) -> (Holds, String) {
+    let (holds, seen) = compare(missing, told.lost_ends());
+    if told.doubles > 0 {
+        return (Holds::No, format!("{seen}, {} TOLD TWICE", told.doubles));
+    }
+    if told.unnamed == 0 {
+        return (holds, seen);
+    }
+    let seen = format!("{seen}, {} without a cookie, which may be doubles", told.unnamed);
+    (if holds == Holds::Yes { Holds::NotJudged } else { holds }, seen)
+}
+
+/// Each end that the load counted was told in a line, or counted as lost; none was told twice, no
+/// line was dropped.
 pub(super) fn accounted(ends: &Ends, told: &Counts, left: &[Left]) -> Verdict {
-    let (expected, lost) = (ends.expected(), told.lost_ends());
-    let missing = i128::from(expected) - i128::from(told.lines);
+    let expected = ends.expected();
+    let distinct = i128::from(told.lines) - i128::from(told.doubles);
+    let (holds, difference) = told_once(told, i128::from(expected) - distinct);
     let is_whole = told.nowhere == 0 && told.decode_errors == 0 && told.dropped_lines() == 0;
     let dead = left.last().map_or(0, Left::dead);
-    let holds = is_whole && expected > 0 && (0..=i128::from(lost)).contains(&missing);
     Verdict {
-        holds: holds.into(),
+        holds: if is_whole && expected > 0 { holds } else { Holds::No },
         seen: format!(
-            "{expected} ends by the load, {} lines of ends, {}; counted: {}; {} without a namespace, \
-             {} not decoded; {} lines of other traffic; {dead} dead entries in the table at the end",
+            "{expected} ends by the load, {} lines of ends, {difference}; counted: {}; {} without a \
+             namespace, {} not decoded; {} lines of other traffic; {dead} dead entries in the table at \
+             the end",
             told.lines,
-            difference(missing),
             reasons(told),
             told.nowhere,
             told.decode_errors,
@@ -110,28 +140,29 @@ pub(super) fn accounted(ends: &Ends, told: &Counts, left: &[Left]) -> Verdict {
 }
 
 /// Nobody read for a while, and more came than could be printed: the totals lack no end but those
-/// that tracer counted as lost, and the lines that are missing are those it counted as dropped.
+/// that tracer counted as lost, and the lines that are missing are those it counted as dropped. No
+/// socket has two of the lines that were read; of those that were dropped it is not known.
 pub(super) fn overloaded(overload: &Overload) -> Verdict {
     let (ends, told) = (&overload.ends, &overload.told);
     let (expected, totals) = (ends.expected(), told.totals.unwrap_or(0));
-    let missing = i128::from(expected) - i128::from(totals);
+    // What was told twice is twice in the totals.
+    let distinct = i128::from(totals) - i128::from(told.doubles);
+    let (holds, difference) = told_once(told, i128::from(expected) - distinct);
     // Of other lines only those of health can be dropped, of which there is one a second.
     let health = i128::from(told.dropped_lines()) - (i128::from(totals) - i128::from(told.lines));
     let seconds = i128::from(overload.time.as_secs()) + 2;
-    let holds = expected > 0
+    let is_measure = expected > 0
         && ends.errors.is_empty()
         && told.decode_errors == 0
-        && (0..=i128::from(told.lost_ends())).contains(&missing)
         && told.dropped_lines() > 0
         && (0..=seconds).contains(&health);
     Verdict {
-        holds: holds.into(),
+        holds: if is_measure { holds } else { Holds::No },
         seen: format!(
-            "{expected} ends by the load in {:.0} s, {totals} in the totals, {}; counted: {}; {} lines \
-             of ends, so that {health} dropped lines were of health; {} not decoded; errors of the \
-             load: {}; RSS at most {:.1} MiB",
+            "{expected} ends by the load in {:.0} s, {totals} in the totals, {difference}; counted: {}; \
+             {} lines of ends, so that {health} dropped lines were of health; {} not decoded; errors of \
+             the load: {}; at most {:.1} MiB without the ring",
             overload.time.as_secs_f64(),
-            difference(missing),
             reasons(told),
             told.lines,
             told.decode_errors,
@@ -139,10 +170,6 @@ pub(super) fn overloaded(overload: &Overload) -> Verdict {
             overload.peak_mib
         ),
     }
-}
-
-fn difference(missing: i128) -> String {
-    if missing < 0 { format!("{} TOLD TWICE", -missing) } else { format!("{missing} missing") }
 }
 
 fn reasons(told: &Counts) -> String {

@@ -4,8 +4,8 @@
 use super::observer::Observer;
 use super::place::Place;
 use super::table::{Entry, Table};
+use crate::bench::resident::{Resident, highest, resident};
 use anyhow::{Context as _, Result};
-use std::fs;
 use std::thread;
 use std::time::{Duration, Instant};
 
@@ -28,7 +28,7 @@ pub(super) struct Sample {
     pub(super) seconds: f64,
     /// 0 before the first.
     pub(super) cycle: usize,
-    pub(super) rss_kib: u64,
+    pub(super) memory: Resident,
     pub(super) entries: u64,
 }
 
@@ -131,21 +131,22 @@ impl Samples {
         self.table = None;
     }
 
-    pub(super) fn last_rss_mib(&self) -> f64 {
-        self.all.last().map_or(0.0, |sample| mib(sample.rss_kib))
+    /// Without the ring.
+    pub(super) fn last_mib(&self) -> f64 {
+        self.all.last().map_or(0.0, |sample| mib(sample.memory.own))
     }
 
     pub(super) fn most_entries(&self) -> u64 {
         self.all.iter().map(|sample| sample.entries).max().unwrap_or(0)
     }
 
-    /// The median RSS of each cycle, MiB.
+    /// The median of its memory in each cycle, without the ring, MiB.
     pub(super) fn cycle_medians(&self) -> Vec<f64> {
         let of_cycle = |cycle: usize| {
             let samples = self.all.iter().filter(|sample| sample.cycle == cycle);
-            let mut all: Vec<_> = samples.map(|sample| sample.rss_kib).collect();
+            let mut all: Vec<_> = samples.map(|sample| sample.memory.own).collect();
             all.sort_unstable();
-            all.get(all.len() / 2).map(|rss| mib(*rss))
+            all.get(all.len() / 2).map(|own| mib(*own))
         };
         (1..=self.cycle).filter_map(of_cycle).collect()
     }
@@ -154,30 +155,26 @@ impl Samples {
         let table = self.table.as_ref().context("the soak is over")?;
         let found = table.entries(self.netns)?;
         let entries = found.len() as u64;
-        let rss_kib = rss_kib(self.pid)?;
+        let memory = memory(self.pid)?;
         let seconds = self.began.elapsed().as_secs_f64();
-        self.all.push(Sample { seconds, cycle: self.cycle, rss_kib, entries });
+        self.all.push(Sample { seconds, cycle: self.cycle, memory, entries });
         Ok(found)
     }
 }
 
-pub(super) fn mib(kib: u64) -> f64 {
-    kib as f64 / 1024.0
+fn mib(bytes: u64) -> f64 {
+    bytes as f64 / f64::from(1 << 20)
 }
 
-/// Its highest so far.
+/// Its highest so far, without the ring.
 pub(super) fn peak_mib(pid: u32) -> Result<f64> {
-    status_kib(pid, "VmHWM:").map(mib)
+    let now = memory(pid)?;
+    // The ring is part of the highest; its pages that were mapped stay so.
+    Ok(mib(highest(pid)?.saturating_sub(now.mapped_maps).max(now.own)))
 }
 
-fn rss_kib(pid: u32) -> Result<u64> {
-    status_kib(pid, "VmRSS:")
-}
-
-fn status_kib(pid: u32, key: &str) -> Result<u64> {
-    let text = fs::read_to_string(format!("/proc/{pid}/status"))?;
-    let line = text.lines().find_map(|line| line.strip_prefix(key));
-    let number = line.and_then(|line| line.split_whitespace().next()?.parse().ok());
+fn memory(pid: u32) -> Result<Resident> {
+    let found = resident(pid).ok().filter(|found| found.own > 0);
     // What has ended and was not waited for has no memory.
-    number.context("tracer ended while it was observing: see what it said, or who sent it a signal")
+    found.context("tracer ended while it was observing: see what it said, or who sent it a signal")
 }

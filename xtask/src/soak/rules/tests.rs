@@ -26,6 +26,13 @@ fn memory_of_a_short_soak_is_told_and_not_judged() {
     assert!(short.seen.contains("rises by +30.00 MiB"), "{}", short.seen);
 }
 
+#[test]
+fn more_memory_may_not_grow_by_more() {
+    let judged = |growth: f64| flat(&[200.0, 200.0, 200.0, 200.0 + growth], HOUR).holds;
+    assert_eq!(judged(0.9), Holds::Yes);
+    assert_eq!(judged(1.1), Holds::No);
+}
+
 fn lost(why: &str, count: u64) -> Counts {
     Counts { lost: [(why.to_owned(), count)].into(), ..Counts::default() }
 }
@@ -35,7 +42,7 @@ fn ends() -> Ends {
 }
 
 #[test]
-fn what_is_missing_must_be_among_the_lost_ends() {
+fn what_is_missing_must_be_as_many_as_were_counted_as_lost() {
     let judged = |lines, told: Counts| holds(&accounted(&ends(), &Counts { lines, ..told }, &[]));
     assert!(judged(100, Counts::default()));
     for why in ["table_full", "no_memory", "ring_full", "queue_full"] {
@@ -45,11 +52,33 @@ fn what_is_missing_must_be_among_the_lost_ends() {
     for why in ["missed", "late_ring_full", "late_queue_full", "output"] {
         assert!(!judged(97, lost(why, 3)), "{why} explains no end that is missing");
     }
-    assert!(!judged(101, lost("ring_full", 3)), "one is told twice");
+    assert!(!judged(101, lost("ring_full", 3)), "one was not there");
     assert!(!judged(100, Counts { nowhere: 1, ..Counts::default() }));
     assert!(!judged(100, Counts { decode_errors: 1, ..Counts::default() }));
     assert!(!judged(100, lost("output", 1)), "a line is dropped");
     assert!(!holds(&accounted(&Ends::default(), &Counts::default(), &[])), "there was no load");
+}
+
+#[test]
+fn an_end_told_twice_does_not_make_up_for_one_that_is_missing() {
+    let told = |counts| accounted(&ends(), &Counts { lines: 100, ..counts }, &[]);
+    let verdict = told(Counts { doubles: 1, ..Counts::default() });
+    assert_eq!(verdict.holds, Holds::No);
+    assert!(verdict.seen.contains("1 missing, 1 OF THEM NOT COUNTED, 1 TOLD TWICE"), "{verdict:?}");
+    let verdict = told(Counts { doubles: 1, ..lost("ring_full", 1) });
+    assert_eq!(verdict.holds, Holds::No, "a double is a breach of its own");
+    assert!(verdict.seen.contains("1 missing, 1 TOLD TWICE"), "{verdict:?}");
+    let verdict = told(Counts { unnamed: 1, ..Counts::default() });
+    assert_eq!(verdict.holds, Holds::NotJudged, "it may be one");
+}
+
+#[test]
+fn losses_of_others_leave_open_whether_one_of_ours_was_not_counted() {
+    let judged =
+        |lines, count| accounted(&ends(), &Counts { lines, ..lost("ring_full", count) }, &[]).holds;
+    assert_eq!(judged(97, 3), Holds::Yes);
+    assert_eq!(judged(98, 3), Holds::NotJudged);
+    assert_eq!(judged(96, 3), Holds::No);
 }
 
 #[test]
@@ -63,8 +92,7 @@ fn dead_entries_are_told_where_ends_are_missing_but_do_not_explain_them() {
 
 #[test]
 fn an_overload_may_drop_lines_and_nothing_else() {
-    let judged = |lines, totals, dropped| {
-        let told = Counts { lines, totals: Some(totals), ..lost("output", dropped) };
+    let played = |told| {
         let overload = Overload {
             ends: ends(),
             told,
@@ -73,8 +101,11 @@ fn an_overload_may_drop_lines_and_nothing_else() {
             time: Duration::from_secs(8),
             end: Verdict { holds: Holds::Yes, seen: String::new() },
         };
-        holds(&overloaded(&overload))
+        overloaded(&overload).holds
     };
+    let told =
+        |lines, totals, dropped| Counts { lines, totals: Some(totals), ..lost("output", dropped) };
+    let judged = |lines, totals, dropped| played(told(lines, totals, dropped)) == Holds::Yes;
     assert!(judged(70, 100, 30));
     assert!(judged(70, 100, 32), "two lines of health");
     assert!(!judged(70, 100, 29), "a line was dropped uncounted");
@@ -82,6 +113,13 @@ fn an_overload_may_drop_lines_and_nothing_else() {
     assert!(!judged(70, 99, 29), "an end is in no total");
     assert!(!judged(70, 101, 31), "an end is there twice");
     assert!(!judged(100, 100, 0), "it was no overload");
+    let twice = Counts { doubles: 1, ..told(70, 100, 30) };
+    assert_eq!(played(twice), Holds::No, "one is there twice, another in no total");
+    let mut full = told(70, 97, 27);
+    full.lost.insert("ring_full".to_owned(), 3);
+    assert_eq!(played(full.clone()), Holds::Yes);
+    full.lost.insert("queue_full".to_owned(), 1);
+    assert_eq!(played(full), Holds::NotJudged, "of others, or hiding one");
 }
 
 #[test]
