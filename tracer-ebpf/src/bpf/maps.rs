@@ -84,6 +84,9 @@ pub(super) fn lose_of(why: Loss, tgid: u32) {
 const EEXIST: i32 = 17;
 const E2BIG: i32 = 7;
 const EBUSY: i32 = 16;
+/// The same from locks that give up (6.15+).
+const EDEADLK: i32 = 35;
+const ETIMEDOUT: i32 = 110;
 
 /// A connection of the process `tgid`, 0 if it is not known, that got no entry, and what the insert
 /// returned. Up to 6.6 a bucket is marked as taken before interrupts are off: whoever interrupts the
@@ -97,7 +100,7 @@ pub(super) fn refuse(errno: i32, tgid: u32) {
     }
     let why = match -errno {
         E2BIG => Loss::TableFull,
-        EBUSY => Loss::TableBusy,
+        EBUSY | EDEADLK | ETIMEDOUT => Loss::TableBusy,
         _ => Loss::NoMemory,
     };
     if let Some(full) = FULL.get_ptr_mut(0) {

@@ -109,7 +109,7 @@ impl Observation {
     }
 
     /// Ends it: detaches, so that nothing is stalled any more, and lets the output wait for its reader,
-    /// until a signal says not to. Where SIGTERM has ended it, it ends the wait too, after a while: a
+    /// until a signal says not to: then only as long as it reads. Where SIGTERM has ended it, it ends the wait too, after a while: a
     /// service manager has nobody to read on, as whoever pressed Ctrl-C may.
     pub(super) fn end(self, outlook: &Outlook) -> Pipeline {
         let Self { runtime, mut signals, kernel, pipeline } = self;
@@ -121,6 +121,8 @@ impl Observation {
         }
         let outlook = outlook.clone();
         let waiter = thread::Builder::new().name("tracer-signals".into()).spawn(move || {
+            runtime.block_on(signals.next());
+            outlook.hurry();
             runtime.block_on(signals.next());
             outlook.give_up();
         });

@@ -28,6 +28,9 @@ const MOST_BYTES: usize = 8 << 20;
 const BLOCK: usize = 64 << 10;
 /// A reader that takes nothing for so long is told of: nobody knows what is waited for otherwise.
 const SILENCE: Duration = Duration::from_secs(2);
+/// How long a reader may take nothing once a signal has come while the report is written: one that is
+/// reading gets all of it.
+const HURRY: Duration = Duration::from_secs(1);
 /// How long what is queued may keep an end that comes with an error.
 const LAST_WAIT: Duration = Duration::from_secs(3);
 
@@ -170,7 +173,9 @@ impl Outlook {
 
     /// Whether as many lines as are handed over at once would fit now.
     pub(super) fn has_room(&self) -> bool {
-        self.0.queue().has_room(BLOCK)
+        let queue = self.0.queue();
+        // Of one that has failed it is told at the next write.
+        queue.outcome().is_err() || queue.has_room(BLOCK)
     }
 
     /// From now on lines wait for room.
@@ -181,6 +186,11 @@ impl Outlook {
     /// The same, until the reader has taken nothing for `limit`.
     pub(super) fn be_patient_for(&self, limit: Duration) {
         self.0.change(|queue| (queue.is_patient, queue.limit) = (true, Some(limit)));
+    }
+
+    /// Its reader must take something each second from now on.
+    pub(super) fn hurry(&self) {
+        self.0.change(|queue| queue.limit = Some(HURRY));
     }
 
     /// Nobody waits for the reader of the output any longer; what it has not taken is lost.

@@ -20,6 +20,8 @@ type Id = (u64, u64, [u8; 16], u16, u16);
 #[derive(Debug, Default)]
 pub(super) struct Overdue {
     taken: HashSet<Id>,
+    /// Those whose record has come since the last snapshot was judged: it may have been taken before.
+    returned: HashSet<Id>,
     /// Those that were due at this tick and had no room.
     left: u64,
     /// The most of them at one tick.
@@ -29,8 +31,12 @@ pub(super) struct Overdue {
 impl Overdue {
     /// Whether an entry of the snapshot of `now_ns` is one to take, if its record is not here.
     pub(super) const fn is_due(entry: &Conn, now_ns: u64) -> bool {
-        let is_sent = entry.flags & flags::SENT != 0;
-        entry.old_state != 0 && !is_sent && entry.end_ns.saturating_add(LATE_NS) <= now_ns
+        Self::is_unsent(entry) && entry.end_ns.saturating_add(LATE_NS) <= now_ns
+    }
+
+    /// Whether it has ended, and its record is still to come.
+    pub(super) const fn is_unsent(entry: &Conn) -> bool {
+        entry.old_state != 0 && entry.flags & flags::SENT == 0
     }
 
     /// Takes, of all entries of a snapshot that are due, those that were not taken before.
@@ -63,7 +69,21 @@ impl Overdue {
 
     /// Whether this record was taken before.
     pub(super) fn was_taken(&mut self, record: &Conn) -> bool {
-        !self.taken.is_empty() && self.taken.remove(&id(record))
+        let was_taken = !self.taken.is_empty() && self.taken.remove(&id(record));
+        if was_taken {
+            self.returned.insert(id(record));
+        }
+        was_taken
+    }
+
+    /// Whether the record of an entry of this snapshot has come since, and was known.
+    pub(super) fn has_returned(&self, entry: &Conn) -> bool {
+        self.returned.contains(&id(entry))
+    }
+
+    /// The snapshot is judged.
+    pub(super) fn next(&mut self) {
+        self.returned.clear();
     }
 }
 

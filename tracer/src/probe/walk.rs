@@ -37,8 +37,8 @@ impl Attached {
         }
         let mut walked = Vec::new();
         for (netns, way) in others {
-            let walk = self.walk(names::POLL)?;
-            match within(way, *netns, walk) {
+            let walk = self.walk(names::POLL).map_err(io::Error::other);
+            match walk.and_then(|walk| within(way, *netns, walk)) {
                 Ok(()) => walked.push(*netns),
                 Err(error) => {
                     tracing::debug!(netns, %error, "a network namespace was not walked");

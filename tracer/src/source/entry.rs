@@ -93,6 +93,20 @@ pub(super) fn is_polled(bytes: &[u8], now_ns: u64) -> bool {
     established_ns.saturating_add(YOUNG_NS) <= now_ns
 }
 
+/// The same entry as if no walk had ever come to it; `None` if it is no whole entry.
+pub(super) fn without_walk(bytes: &[u8]) -> Option<[u8; Conn::SIZE]> {
+    let mut entry = *bytes.first_chunk()?;
+    let fields = [
+        (offset_of!(Conn, polled_ns), 8),
+        (offset_of!(Conn, polled_idle_jiffies), 4),
+        (offset_of!(Conn, polled_write_seq), 4),
+    ];
+    for (at, len) in fields {
+        entry.get_mut(at..at + len)?.fill(0);
+    }
+    Some(entry)
+}
+
 /// A word that changes, as good as always, when an exchange is made on it or its state changes.
 pub(super) fn digest(bytes: &[u8]) -> u64 {
     let long = |at| long(bytes, at).unwrap_or(0);
@@ -185,6 +199,21 @@ mod tests {
         assert!(is_over(&over) && !is_polled(&over));
         assert!(!is_polled(&with(offset_of!(Conn, state), SYN_SENT, entry(opened::ACTIVE, 1, 0))));
         assert!(!is_polled(&[]));
+    }
+
+    #[test]
+    fn only_what_walks_tell_is_forgotten() {
+        let mut bytes = vec![7; Conn::SIZE];
+        let entry = without_walk(&bytes).unwrap();
+        for (at, len) in [
+            (offset_of!(Conn, polled_ns), 8),
+            (offset_of!(Conn, polled_idle_jiffies), 4),
+            (offset_of!(Conn, polled_write_seq), 4),
+        ] {
+            bytes[at..at + len].fill(0);
+        }
+        assert_eq!(entry.as_slice(), bytes);
+        assert_eq!(without_walk(&bytes[1..]), None);
     }
 
     #[test]

@@ -29,6 +29,23 @@ pub enum Error {
     Thread(#[from] io::Error),
 }
 
+/// Yields an entry after a walk. What an earlier one has told of its idleness may be wrong by now: where
+/// the last one did not come to its namespace, nothing is told of it.
+fn tell<E>(
+    bytes: &[u8],
+    namespaces: &Namespaces,
+    unseen: &Unseen,
+    now_ns: u64,
+    on: &mut dyn FnMut(Input<'_>) -> Result<(), E>,
+) -> Result<(), E> {
+    let is_walked = namespaces.own().is_none()
+        || entry::netns(bytes).is_some_and(|netns| unseen.has_walked(netns));
+    match entry::without_walk(bytes) {
+        Some(entry) if !is_walked && entry::is_polled(bytes, now_ns) => on(Input::Live(&entry)),
+        _ => on(Input::Live(bytes)),
+    }
+}
+
 /// Reads what the attached programs write: a thread drains the ring, and whoever holds this takes
 /// what it has read, and snapshots of the table.
 pub struct Kernel {
@@ -160,6 +177,7 @@ impl Kernel {
             }
             if is_ahead {
                 unseen.look(key, bytes);
+                return tell(bytes, namespaces, unseen, now_ns, on);
             } else if met == Met::Polled {
                 polling.hold(key, bytes);
                 return Ok(());
@@ -191,7 +209,7 @@ impl Kernel {
             return self.polling.held().try_for_each(|bytes| on(Input::Live(bytes)));
         }
         self.walk(self.namespaces.has_own(), now_ns);
-        let Self { attached, polling, unseen, .. } = self;
+        let Self { attached, namespaces, polling, unseen, .. } = self;
         table::read(&attached.table, most, &mut |key, bytes| {
             if is_being_made(bytes) {
                 return Ok(());
@@ -199,7 +217,7 @@ impl Kernel {
             unseen.look(key, bytes);
             // The others were told before the walk.
             let is_owed = entry::is_over(bytes) || polling.is_owed(key);
-            if is_owed { on(Input::Live(bytes)) } else { Ok(()) }
+            if is_owed { tell(bytes, namespaces, unseen, now_ns, on) } else { Ok(()) }
         })?;
         self.bury(on)
     }
@@ -217,7 +235,9 @@ impl Kernel {
         self.namespaces.entered(&due, &walked);
         walked.extend(self.namespaces.own().filter(|_| of_us));
         self.unseen.begin(walk_ns, walked);
-        self.polling.done(now_ns);
+        if of_us || !is_own {
+            self.polling.done(now_ns);
+        }
     }
 
     /// Yields as ended, and takes out of the table, what is of no socket any more. In the snapshot it

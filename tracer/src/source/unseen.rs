@@ -65,6 +65,11 @@ impl Unseen {
         self.now.clear();
     }
 
+    /// Whether the walk has shown all sockets of a namespace.
+    pub(super) fn has_walked(&self, netns: u32) -> bool {
+        self.walked.contains(&netns)
+    }
+
     /// Looks at one entry of the snapshot.
     pub(super) fn look(&mut self, key: u64, entry: &[u8]) {
         if self.now.len() >= MOST {

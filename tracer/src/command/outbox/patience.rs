@@ -27,7 +27,8 @@ impl Patience {
         if self.since.elapsed() >= WINDOW {
             (self.since, self.left) = (Instant::now(), MOST);
         }
-        if self.stuck_at == Some(taken) { Duration::ZERO } else { self.left }
+        let rest = WINDOW.saturating_sub(self.since.elapsed());
+        if self.stuck_at == Some(taken) { Duration::ZERO } else { self.left.min(rest) }
     }
 
     /// It was waited so long, in which the count of bytes went up from one to the other.

@@ -140,6 +140,25 @@ fn a_reader_that_takes_nothing_is_told_of_once_with_what_to_do() {
 }
 
 #[test]
+fn a_signal_while_the_report_is_written_takes_nothing_from_a_reader_that_reads() {
+    let (reader, mut out) = pipe();
+    let outlook = out.outlook();
+    outlook.be_patient();
+    outlook.hurry();
+    let reader = thread::spawn(move || numbers(reader));
+    fill(&mut out, 0..5_000);
+    drop(out);
+    assert_eq!(reader.join().unwrap().len(), 5_000);
+    let (_unread, mut out) = pipe();
+    out.outlook().be_patient();
+    out.outlook().hurry();
+    let text = "x\n".repeat(MOST_BYTES);
+    let began = Instant::now();
+    out.write_all(text.as_bytes()).and_then(|()| out.flush()).unwrap_err();
+    assert!(began.elapsed() < 5 * HURRY);
+}
+
+#[test]
 fn after_a_signal_the_wait_for_a_reader_that_takes_nothing_has_an_end() {
     let (_reader, mut out) = pipe();
     out.outlook().be_patient_for(Duration::from_millis(200));
