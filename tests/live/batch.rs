@@ -11,21 +11,18 @@ use tracer_ebpf::Conn;
 /// More than fit into one call, and into the next power of two of it.
 const PAIRS: usize = 1_500;
 
+/// What a host with few connections needs.
+pub(crate) const SMALL: Settings = Settings {
+    capacity: Capacity { connections: 8_192, plain_connections: 8_192, ring_mib: 1, under_way: 64 },
+    kernel_log: false,
+    own_pid: 0,
+    no_fentry: false,
+};
+
 #[test]
 #[ignore = "needs root"]
 fn entries_read_many_at_a_time_are_those_read_one_by_one() {
-    let settings = Settings {
-        capacity: Capacity {
-            connections: 8_192,
-            plain_connections: 8_192,
-            ring_mib: 1,
-            under_way: 64,
-        },
-        kernel_log: false,
-        own_pid: 0,
-        no_fentry: false,
-    };
-    let (attached, _records) = probe::attach(&settings).expect("programs attach");
+    let (attached, _records) = probe::attach(&SMALL).expect("programs attach");
     let listener = TcpListener::bind((Ipv4Addr::LOCALHOST, 0)).expect("a port");
     let at = listener.local_addr().expect("its address");
     let mut held = Vec::new();

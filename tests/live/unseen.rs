@@ -7,9 +7,11 @@ use std::os::unix::fs::MetadataExt as _;
 use std::thread;
 use std::time::{Duration, Instant};
 
-use tracer::probe::{self, Capacity, Settings};
+use tracer::probe;
 use tracer::source::{Input, Kernel, KernelError, Reading};
 use tracer_ebpf::{ABI_VERSION, Conn, KIND_CONN, flags};
+
+use crate::batch::SMALL;
 
 /// No socket's address.
 const KEY: u64 = 0x1000;
@@ -41,18 +43,7 @@ fn entry(cookie: u64, netns: u32) -> [u8; Conn::SIZE] {
 #[test]
 #[ignore = "needs root"]
 fn an_entry_without_a_socket_is_told_as_ended_and_removed_and_no_other() {
-    let settings = Settings {
-        capacity: Capacity {
-            connections: 8_192,
-            plain_connections: 8_192,
-            ring_mib: 1,
-            under_way: 64,
-        },
-        kernel_log: false,
-        own_pid: 0,
-        no_fentry: false,
-    };
-    let (mut attached, records) = probe::attach(&settings).expect("programs attach");
+    let (mut attached, records) = probe::attach(&SMALL).expect("programs attach");
     let listener = TcpListener::bind((Ipv4Addr::LOCALHOST, 0)).expect("a port");
     let at = listener.local_addr().expect("its address");
     let _dialled = TcpStream::connect(at).expect("the dial succeeds");
@@ -71,8 +62,10 @@ fn an_entry_without_a_socket_is_told_as_ended_and_removed_and_no_other() {
         open = 0;
         kernel
             .snapshot(&mut |input| {
-                let Input::Live(bytes) = input else { return Ok::<_, Failed>(()) };
-                if bytes[offset_of!(Conn, old_state)] != 0 && bytes[offset_of!(Conn, cookie)] == 1 {
+                let (Input::Live(bytes) | Input::Record(bytes)) = input else {
+                    return Ok::<_, Failed>(());
+                };
+                if matches!(input, Input::Record(_)) && bytes[offset_of!(Conn, cookie)] == 1 {
                     ended.push(bytes.to_vec());
                 }
                 let port = [offset_of!(Conn, sport), offset_of!(Conn, dport)];

@@ -15,16 +15,26 @@ pub enum Loss {
     Missed = 3,
     /// The table had room, and the kernel no memory for the entry: the connection is not traced at all.
     NoMemory = 4,
+    /// The table was just being changed on that CPU by what the kernel interrupted for the event (before
+    /// 6.7): the connection is not traced at all.
+    TableBusy = 5,
 }
 
 impl Loss {
     /// Number of reasons, the length of the `LOST` array.
-    pub const COUNT: u32 = 5;
+    pub const COUNT: u32 = 6;
     /// Every reason, in index order.
-    pub const ALL: [Self; 5] =
-        [Self::TableFull, Self::RingFull, Self::LateRingFull, Self::Missed, Self::NoMemory];
+    pub const ALL: [Self; 6] = [
+        Self::TableFull,
+        Self::RingFull,
+        Self::LateRingFull,
+        Self::Missed,
+        Self::NoMemory,
+        Self::TableBusy,
+    ];
     /// Those whose connections are lost as a whole, each counted once.
-    pub const CONNECTIONS: [Self; 3] = [Self::TableFull, Self::NoMemory, Self::RingFull];
+    pub const CONNECTIONS: [Self; 4] =
+        [Self::TableFull, Self::NoMemory, Self::TableBusy, Self::RingFull];
 
     /// Stable name for health lines and metrics.
     #[must_use]
@@ -35,6 +45,7 @@ impl Loss {
             Self::LateRingFull => "late_ring_full",
             Self::Missed => "missed",
             Self::NoMemory => "no_memory",
+            Self::TableBusy => "table_busy",
         }
     }
 }

@@ -12,7 +12,7 @@ use aya_ebpf::macros::btf_map;
 /// Per CPU and program: the event that a copy has handled last, 0 if all have seen it. Whatever comes
 /// between two copies may overwrite it, and the next copy then works for nothing.
 #[btf_map]
-static HANDLED: PerCpuArray<u64, 4> = PerCpuArray::new();
+static HANDLED: PerCpuArray<u64, 3> = PerCpuArray::new();
 
 /// Programs with copies.
 #[derive(Clone, core::marker::Copy)]
@@ -20,7 +20,6 @@ pub(super) enum Program {
     State = 0,
     SendReset = 1,
     Read = 2,
-    Destroy = 3,
 }
 
 /// Which copy of a program runs.

@@ -7,7 +7,6 @@ use aya_ebpf::programs::BtfTracePointContext;
 
 use tracer_ebpf::{Conn, flags, off};
 
-use super::copies::{self, Copy, Program};
 use super::kernel::{load, tcp};
 use super::maps::{CONNS, find, send};
 use super::open::{complete_handshake, is_dialling};
@@ -17,21 +16,18 @@ use super::task::{set_owner, tgid};
 /// Arguments: `struct sock *sk`.
 #[btf_tracepoint(function = "tcp_destroy_sock")]
 fn destroy(ctx: BtfTracePointContext) -> i32 {
-    let sk: *const u8 = ctx.arg(0);
-    copies::once(Program::Destroy, Copy::First, (sk, 0), || on_destroy(sk));
-    0
+    on_destroy(ctx.arg(0))
 }
 
-/// The second copy, see [`copies`].
+/// The second copy, see [`super::copies`]: the entry is gone where the first ran. It looks for itself,
+/// since the first may have been refused to take it out.
 #[btf_tracepoint(function = "tcp_destroy_sock")]
 fn destroy_again(ctx: BtfTracePointContext) -> i32 {
-    let sk: *const u8 = ctx.arg(0);
-    copies::once(Program::Destroy, Copy::Last, (sk, 0), || on_destroy(sk));
-    0
+    on_destroy(ctx.arg(0))
 }
 
 #[inline(always)]
-fn on_destroy(sk: *const u8) {
+fn on_destroy(sk: *const u8) -> i32 {
     let key = sk as u64;
     if let Some(conn) = find(key) {
         unsafe {
@@ -56,6 +52,7 @@ fn on_destroy(sk: *const u8) {
         // The kernel reuses the address within a millisecond.
         let _gone_already = CONNS.remove(&key);
     }
+    0
 }
 
 /// Whether a SYN went out in a dial of which we only saw the beginning. `tcp_disconnect`, which is how

@@ -83,10 +83,14 @@ pub(super) fn lose_of(why: Loss, tgid: u32) {
 /// What an insert returns, negated: there is an entry and there was to be none, the map is full.
 const EEXIST: i32 = 17;
 const E2BIG: i32 = 7;
+const EBUSY: i32 = 16;
+/// The same from locks that give up (6.15+).
+const EDEADLK: i32 = 35;
+const ETIMEDOUT: i32 = 110;
 
 /// A connection of the process `tgid`, 0 if it is not known, that got no entry, and what the insert
-/// returned. Anything but a full map is short memory: its locks are taken with interrupts off, so that
-/// nothing we interrupt holds one.
+/// returned. Up to 6.6 a bucket is marked as taken before interrupts are off: whoever interrupts the
+/// task in between is told that it is busy. Anything else is short memory.
 #[inline(always)]
 pub(super) fn refuse(errno: i32, tgid: u32) {
     cold_path();
@@ -94,10 +98,15 @@ pub(super) fn refuse(errno: i32, tgid: u32) {
     if errno == -EEXIST {
         return;
     }
+    let why = match -errno {
+        E2BIG => Loss::TableFull,
+        EBUSY | EDEADLK | ETIMEDOUT => Loss::TableBusy,
+        _ => Loss::NoMemory,
+    };
     if let Some(full) = FULL.get_ptr_mut(0) {
         unsafe { *full = 1 };
     }
-    lose_of(if errno == -E2BIG { Loss::TableFull } else { Loss::NoMemory }, tgid);
+    lose_of(why, tgid);
 }
 
 /// The first walk over all sockets is over: what is open was entered, or counted as refused.

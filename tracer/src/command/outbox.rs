@@ -1,12 +1,14 @@
 //! Output on a thread of its own: whoever reads it may be slow, blocked or stopped, or the disk full,
 //! and neither judging nor counting waits for that.
 //!
-//! Lines wait in a queue that is bounded in bytes. While the observation goes on, what does not fit is
-//! dropped in whole lines and counted; once it is over there is nothing left to stall, and lines wait
-//! for room. No line is cut: one that was begun is finished first, or taken back. A reader that takes
-//! nothing then is told of on stderr, once, and how to give it up. However the end comes about, what is
-//! queued is written first, if its reader takes it within seconds.
+//! Lines wait in a queue that is bounded in bytes. While the observation goes on, what does not fit, and
+//! will not within a moment, is dropped in whole lines and counted; once it is over there is nothing
+//! left to stall, and lines wait for room. A line that was begun is finished first, or taken back; only a
+//! pipe whose reader was given up may end within one. A reader that takes nothing then is told of on
+//! stderr, once, and how to give it up. However the end comes about, what is queued is written first,
+//! if its reader takes it within seconds.
 
+mod patience;
 mod writer;
 
 use std::collections::VecDeque;
@@ -18,6 +20,7 @@ use std::thread;
 use std::time::{Duration, Instant};
 
 use super::terminal;
+use patience::Patience;
 
 /// Most bytes of lines that wait: more than ten thousand connections.
 const MOST_BYTES: usize = 8 << 20;
@@ -25,6 +28,9 @@ const MOST_BYTES: usize = 8 << 20;
 const BLOCK: usize = 64 << 10;
 /// A reader that takes nothing for so long is told of: nobody knows what is waited for otherwise.
 const SILENCE: Duration = Duration::from_secs(2);
+/// How long a reader may take nothing once a signal has come while the report is written: one that is
+/// reading gets all of it.
+const HURRY: Duration = Duration::from_secs(1);
 /// How long what is queued may keep an end that comes with an error.
 const LAST_WAIT: Duration = Duration::from_secs(3);
 
@@ -167,7 +173,9 @@ impl Outlook {
 
     /// Whether as many lines as are handed over at once would fit now.
     pub(super) fn has_room(&self) -> bool {
-        self.0.queue().has_room(BLOCK)
+        let queue = self.0.queue();
+        // Of one that has failed it is told at the next write.
+        queue.outcome().is_err() || queue.has_room(BLOCK)
     }
 
     /// From now on lines wait for room.
@@ -180,6 +188,11 @@ impl Outlook {
         self.0.change(|queue| (queue.is_patient, queue.limit) = (true, Some(limit)));
     }
 
+    /// Its reader must take something each second from now on.
+    pub(super) fn hurry(&self) {
+        self.0.change(|queue| queue.limit = Some(HURRY));
+    }
+
     /// Nobody waits for the reader of the output any longer; what it has not taken is lost.
     pub(super) fn give_up(&self) {
         self.0.change(|queue| queue.is_given_up = true);
@@ -187,12 +200,13 @@ impl Outlook {
 }
 
 /// Takes text for the thread that writes it. While the observation goes on, neither writing nor
-/// flushing waits; later flushing waits until all is written. Errors are those that the thread met.
+/// flushing waits for longer than a moment; later flushing waits until all is written. Errors are those that the thread met.
 #[derive(Debug)]
 pub(super) struct Outbox {
     shared: Arc<Shared>,
     /// Not handed over yet; ends anywhere.
     begun: Vec<u8>,
+    patience: Patience,
 }
 
 impl Outbox {
@@ -205,7 +219,7 @@ impl Outbox {
         let of_thread = Arc::clone(&shared);
         let builder = thread::Builder::new().name("tracer-writer".into());
         builder.spawn(move || writer::run(&of_thread, out))?;
-        Ok(Self { shared, begun: Vec::new() })
+        Ok(Self { shared, begun: Vec::new(), patience: Patience::new() })
     }
 
     /// How it goes.
@@ -219,6 +233,14 @@ impl Outbox {
         let mut queue = self.shared.await_reader(|queue| {
             !queue.is_patient || queue.has_room(len) || queue.outcome().is_err()
         });
+        if !queue.has_room(len) {
+            let (began, taken) = (Instant::now(), queue.taken);
+            let is_full = |queue: &mut Queue| !queue.has_room(len) && queue.outcome().is_ok();
+            let most = self.patience.left(taken);
+            let waited = self.shared.changed.wait_timeout_while(queue, most, is_full);
+            queue = waited.unwrap_or_else(PoisonError::into_inner).0;
+            self.patience.spend(began.elapsed(), taken, queue.taken);
+        }
         queue.outcome_with(count(&self.begun))?;
         let lines = split(&mut self.begun, len);
         if queue.has_room(len) {
@@ -286,12 +308,15 @@ impl Drop for Outbox {
 
 /// Whole lines in a text.
 fn count(text: &[u8]) -> u64 {
-    (text.split(|byte| *byte == b'\n').count() - 1) as u64
+    memchr::memchr_iter(b'\n', text).count() as u64
 }
 
 /// Takes the first `len` bytes out.
 fn split(text: &mut Vec<u8>, len: usize) -> Vec<u8> {
-    let rest = text.split_off(len);
+    // With as much room: what follows is as long, and need not be moved as it grows.
+    let mut rest = Vec::with_capacity(text.capacity());
+    rest.extend_from_slice(&text[len..]);
+    text.truncate(len);
     std::mem::replace(text, rest)
 }
 

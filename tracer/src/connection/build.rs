@@ -43,7 +43,8 @@ pub(super) fn connection(
     let last_answer = !is_counted_at_request && is_server && ended && pending;
     // Its application reads and writes another socket.
     let is_bound = has(flags::MPTCP);
-    let whole = ended && conn.opened != opened::PREEXISTING && is_counted;
+    let lacks_facts = close::lacks_last_facts(conn);
+    let whole = ended && conn.opened != opened::PREEXISTING && is_counted && !lacks_facts;
     Connection {
         cookie: (conn.cookie != 0).then_some(conn.cookie),
         role,
@@ -69,7 +70,7 @@ pub(super) fn connection(
         bytes_sent: whole.then(|| payload_sent(conn)),
         bytes_received: whole
             .then(|| conn.bytes_received.saturating_sub(u64::from(has(flags::PEER_FIN)))),
-        retransmits: (ended && is_counted).then_some(conn.retransmits),
+        retransmits: (ended && is_counted && !lacks_facts).then_some(conn.retransmits),
         // The kernel keeps eight times the value.
         srtt_s: (ended && conn.srtt_8us != 0).then(|| f64::from(conn.srtt_8us) / 8e6),
         phase: if ended {

@@ -80,17 +80,25 @@ pub(super) fn close(conn: &Conn, late: Option<&Late>, context: &Context<'_>) -> 
         after_peer_fin: first_closer(conn) == first::PEER,
         late_peer_data: late.is_some(),
         unread_bytes: (cause == CloseCause::LocalAbortUnread).then_some(unread),
-        unacked_bytes: was_established.then_some(conn.unacked),
+        unacked_bytes: (was_established && !lacks_last_facts(conn)).then_some(conn.unacked),
         // Our close may have come between: an application that reads the end after it has written.
         sent_after_peer_fin: (received && conn.first == first::PEER)
             .then_some(conn.sent_after_peer_fin),
         at_ns: conn.first_close_ns,
         // What never was busy never was idle.
-        idle_s: was_established
+        idle_s: (was_established
+            && !(lacks_last_facts(conn) && conn.first_close_ns == conn.end_ns))
             .then(|| u64::from(conn.idle_jiffies).saturating_mul(context.tick_ns) as f64 / 1e9),
         closer: (conn.closer_tgid != 0)
             .then_some(ProcessId { pid: conn.closer_tgid, start_ns: conn.closer_start_ns }),
     }
+}
+
+/// Whether nobody saw the socket at its end, or when it was freed: its counters are not known then. One
+/// that was established has sent a segment.
+pub(super) const fn lacks_last_facts(conn: &Conn) -> bool {
+    let is_counted = conn.flags & (flags::END_MISSED | flags::PLAIN) != flags::END_MISSED;
+    !is_counted && conn.segs_out == 0 && !matches!(conn.old_state, SYN_SENT | CLOSE)
 }
 
 /// Whose FIN came first; where its transition was missed, the last state tells.

@@ -98,7 +98,7 @@ impl Connections {
     pub fn evicted(&self) -> Evictions {
         let mut evicted = self.evicted;
         evicted.add(Evicted::Closes, self.openings.forgotten());
-        evicted.add(Evicted::Overdue, self.overdue.forgotten());
+        evicted.add(Evicted::Overdue, self.overdue.passed_over());
         evicted
     }
 
@@ -150,9 +150,9 @@ impl Connections {
     pub fn tick(&mut self, now_ns: u64, is_last: bool) -> Tick {
         let wait_ns = if is_last { 0 } else { LATE_WAIT_NS };
         let cut_ns = now_ns.saturating_sub(wait_ns).max(self.previous_ns);
-        self.take_overdue(now_ns);
+        let fresh = self.take_overdue(now_ns, is_last);
         let (mut live, mut keys) = self.open.take();
-        let waiting = self.open_at(cut_ns, &mut live, &mut keys);
+        let waiting = self.open_at(cut_ns, &fresh, &mut live, &mut keys);
         let waiting_count = waiting.len();
         // Built in the order of their ends: connections are large, and would be moved to be sorted.
         let mut done: Vec<(u64, u32)> = (0..)
@@ -203,28 +203,48 @@ impl Connections {
         Tick { now_ns: cut_ns, ended, live }
     }
 
-    /// Takes what ended of the snapshot, if its record is not here and will not come soon.
-    fn take_overdue(&mut self, now_ns: u64) {
-        let mut due = std::mem::take(&mut self.open.over);
-        due.retain(|conn| Overdue::is_due(conn, now_ns));
-        if due.is_empty() {
-            return;
+    /// Takes what ended of the snapshot, if its record is not here and will not come soon, or never, as
+    /// this is the last tick. Returns those whose record is to come.
+    fn take_overdue(&mut self, now_ns: u64, is_last: bool) -> Vec<Conn> {
+        let mut over = std::mem::take(&mut self.open.over);
+        over.retain(|conn| Overdue::is_unsent(conn) && !self.overdue.has_returned(conn));
+        self.overdue.next();
+        if over.is_empty() {
+            return over;
         }
         // A record that came while the snapshot was taken is here already.
         let here: Set<Id> = self.ended.iter().map(Id::of).collect();
-        due.retain(|conn| !here.contains(&Id::of(conn)) && self.overdue.take(conn));
+        over.retain(|conn| !here.contains(&Id::of(conn)));
+        let (mut due, fresh) =
+            over.into_iter().partition(|conn| is_last || Overdue::is_due(conn, now_ns));
+        self.overdue.take(&mut due);
         self.ended.append(&mut due);
+        fresh
     }
 
     /// What was open at the cut: returns those whose records wait, as they were then, and leaves in
     /// the snapshot what was open besides. What was opened later is not part of this interval at all.
     /// One that ended while the snapshot was taken is in it too, and counts once.
-    fn open_at(&self, cut_ns: u64, live: &mut Vec<Connection>, keys: &mut Vec<Key>) -> Vec<Conn> {
+    /// `fresh`: those that have just ended, and whose records are not here yet.
+    fn open_at(
+        &self,
+        cut_ns: u64,
+        fresh: &[Conn],
+        live: &mut Vec<Connection>,
+        keys: &mut Vec<Key>,
+    ) -> Vec<Conn> {
         let key = |conn: &Conn| self.open.key(Id::of(conn));
         let is_done = |conn: &&Conn| conn.end_ns <= cut_ns;
-        let mut over: Set<Key> = self.ended.iter().filter(is_done).map(key).collect();
         let waits = |conn: &&Conn| !is_done(conn) && conn.open_ns <= cut_ns;
-        let waiting = self.ended.iter().filter(waits).filter(|conn| over.insert(key(conn)));
+        let waiting = || self.ended.iter().chain(fresh).filter(waits);
+        let here: Set<Key> = waiting().map(key).collect();
+        let mut over: Set<Key> = Set::default();
+        if !here.is_empty() || !keys.is_empty() {
+            // Very many may be done, and few of them are also in the snapshot or wait.
+            let done = self.ended.iter().filter(is_done).map(key);
+            over.extend(done.filter(|key| self.open.has(*key) || here.contains(key)));
+        }
+        let waiting = waiting().filter(|conn| over.insert(key(conn)));
         let waiting = waiting.map(|conn| reopened(conn, cut_ns)).collect();
         let is_later = |connection: &Connection| connection.opened_ns > Some(cut_ns);
         let later = live.iter().zip(&*keys).filter(|(connection, _)| is_later(connection));

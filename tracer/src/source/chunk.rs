@@ -60,7 +60,7 @@ mod tests {
             Input::Record(&[1, 2, 3]),
             Input::Live(&[]),
             Input::Identity("{}"),
-            Input::Lost([7, 0, u64::MAX, 9, 1]),
+            Input::Lost([7, 0, u64::MAX, 9, 1, 2]),
             Input::LostOf(LostOf { tgid: 7, connections: u64::MAX }),
             Input::Dropped(Dropped { connections: 1, late: u64::MAX }),
             Input::Tick { now_ns: 5, is_last: false },

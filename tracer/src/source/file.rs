@@ -171,7 +171,7 @@ mod tests {
         Input::Record(&[1, 2, 3]),
         Input::Live(&[]),
         Input::Identity("{}"),
-        Input::Lost([1, 2, u64::MAX, 4, 5]),
+        Input::Lost([1, 2, u64::MAX, 4, 5, 6]),
         Input::Tick { now_ns: 5, is_last: false },
         Input::Tick { now_ns: 6, is_last: true },
     ];

@@ -32,6 +32,7 @@ struct Which {
 #[derive(Clone, Copy, Debug)]
 struct Absent {
     which: Which,
+    netns: u32,
     since_ns: u64,
     walks: u32,
 }
@@ -45,15 +46,28 @@ pub(super) struct Unseen {
     /// Namespaces that were walked for it, and when that began.
     walked: Set<u32>,
     walk_ns: u64,
+    /// Our clock is not the one by which the kernel side tells when a walk showed an entry.
+    has_other_clock: bool,
 }
 
 impl Unseen {
+    /// Nothing seen yet. In a time namespace nothing will be.
+    pub(super) fn new() -> Self {
+        let offsets = std::fs::read_to_string("/proc/self/timens_offsets").unwrap_or_default();
+        Self { has_other_clock: is_shifted(&offsets), ..Self::default() }
+    }
+
     /// Begins a snapshot, after a walk that began at `walk_ns` and has shown all sockets of `walked`.
     pub(super) fn begin(&mut self, walk_ns: u64, walked: impl IntoIterator<Item = u32>) {
         self.walk_ns = walk_ns;
         self.walked.clear();
         self.walked.extend(walked);
         self.now.clear();
+    }
+
+    /// Whether the walk has shown all sockets of a namespace.
+    pub(super) fn has_walked(&self, netns: u32) -> bool {
+        self.walked.contains(&netns)
     }
 
     /// Looks at one entry of the snapshot.
@@ -73,9 +87,9 @@ impl Unseen {
         let Some(which) = which(entry).filter(|which| self.is_absent(entry, *which)) else {
             return;
         };
-        let first = Absent { which, since_ns: self.walk_ns, walks: 0 };
+        let first = Absent { which, netns, since_ns: self.walk_ns, walks: 0 };
         let Absent { since_ns, walks, .. } = *known.unwrap_or(&first);
-        self.now.insert(key, Absent { which, since_ns, walks: walks + 1 });
+        self.now.insert(key, Absent { which, netns, since_ns, walks: walks + 1 });
     }
 
     /// Ends the snapshot: the entries that are of no socket any more. Each comes again until it is
@@ -86,6 +100,12 @@ impl Unseen {
             absent.walks >= WALKS && absent.since_ns.saturating_add(LEAST_NS) <= self.walk_ns
         };
         self.absent.iter().filter(|(_, absent)| is_over(absent)).map(|(key, _)| *key).collect()
+    }
+
+    /// Whether the last walk did not show some entry that it should have: the next ones will tell. Of one
+    /// in a namespace that cannot be entered any more they will not.
+    pub(super) fn is_suspicious(&self) -> bool {
+        self.absent.values().any(|absent| self.walked.contains(&absent.netns))
     }
 
     /// Marks an entry as one whose end was missed, at about the time of the first walk that did not
@@ -116,13 +136,20 @@ impl Unseen {
             u32_at(entry, offset_of!(Conn, flags)).is_none_or(|bits| bits & flags::PLAIN != 0);
         // In the plain tier no walk writes this time.
         let shown_ns = u64_at(entry, offset_of!(Conn, polled_ns)).unwrap_or(u64::MAX);
-        state != 0
+        !self.has_other_clock
+            && state != 0
             && state != CLOSE
             && byte(offset_of!(Conn, old_state)) == 0
             && !is_plain
             && which.open_ns < self.walk_ns
             && shown_ns < self.walk_ns
     }
+}
+
+/// Whether a time namespace shifts the monotonic clock: `monotonic <seconds> <nanoseconds>`.
+fn is_shifted(offsets: &str) -> bool {
+    let mut lines = offsets.lines().filter_map(|line| line.strip_prefix("monotonic"));
+    lines.any(|line| line.split_whitespace().any(|number| number != "0"))
 }
 
 fn which(entry: &[u8]) -> Option<Which> {
@@ -177,7 +204,8 @@ mod tests {
     fn what_four_walks_in_a_row_do_not_show_is_over_since_the_first() {
         let mut unseen = Unseen::default();
         let mut gone = entry(1, 9 * SECOND);
-        assert!(over(&mut unseen, 10..13, &gone).is_empty());
+        assert!(!unseen.is_suspicious());
+        assert!(over(&mut unseen, 10..13, &gone).is_empty() && unseen.is_suspicious());
         assert_eq!(over(&mut unseen, 13..14, &gone), [KEY]);
         assert!(unseen.mark(KEY, &mut gone));
         assert_eq!(u64_at(&gone, offset_of!(Conn, end_ns)), Some(10 * SECOND));
@@ -246,6 +274,30 @@ mod tests {
         assert!(over(&mut unseen, 13..14, &next).is_empty());
         assert_eq!(over(&mut unseen, 14..17, &next), [KEY]);
         assert!(!unseen.mark(KEY, &mut entry(1, 0)), "that is the one before");
+    }
+
+    #[test]
+    fn in_a_time_namespace_nothing_is_told_absent() {
+        assert!(is_shifted(
+            "monotonic           1000         0\nboottime               0         0\n"
+        ));
+        assert!(!is_shifted(
+            "monotonic           0         0\nboottime            1000         0\n"
+        ));
+        assert!(!is_shifted(""), "before 5.6");
+        let mut unseen = Unseen { has_other_clock: true, ..Unseen::default() };
+        assert!(over(&mut unseen, 10..30, &entry(1, 0)).is_empty());
+    }
+
+    #[test]
+    fn one_that_no_walk_can_reach_any_more_keeps_no_walk_going() {
+        let mut unseen = Unseen::default();
+        assert!(over(&mut unseen, 10..11, &entry(1, 0)).is_empty());
+        assert!(unseen.is_suspicious());
+        unseen.begin(11 * SECOND, [NETNS + 1]);
+        unseen.look(KEY, &entry(1, 0));
+        unseen.end();
+        assert!(!unseen.is_suspicious());
     }
 
     #[test]

@@ -2,6 +2,7 @@
 //! if nobody stops it. Knows nothing of what it says.
 
 use anyhow::{Context as _, Result, bail};
+use memchr::memmem::Finder;
 use rustix::process::{Pid, Signal, WaitId, WaitIdOptions, kill_process, waitid};
 use std::collections::BTreeSet;
 use std::io::Read as _;
@@ -29,6 +30,8 @@ pub(crate) struct Background {
 pub(crate) struct Heard {
     /// Lines of its output.
     pub(super) lines: u64,
+    /// How often the mark was in it, if there is one.
+    pub(super) marks: u64,
     /// The last ones, whole.
     pub(super) tail: String,
 }
@@ -45,13 +48,18 @@ pub(crate) struct Ended {
 impl Background {
     /// Starts it. The first `told` lines of its output can be waited for.
     pub(super) fn start(command: &mut Command, told: usize) -> Result<Self> {
+        Self::marked(command, told, "")
+    }
+
+    /// The same; counts how often `mark` is in its output.
+    pub(super) fn marked(command: &mut Command, told: usize, mark: &'static str) -> Result<Self> {
         let name = command.get_program().to_string_lossy().into_owned();
         command.stdin(Stdio::piped()).stdout(Stdio::piped());
         let started = Instant::now();
         let mut child = command.spawn().with_context(|| format!("cannot run {name}"))?;
         let stdout = child.stdout.take().context("the command has no stdout")?;
         let (sender, lines) = channel();
-        let listener = thread::spawn(move || listen(stdout, started, told, &sender));
+        let listener = thread::spawn(move || listen(stdout, started, told, mark, &sender));
         let stdin = child.stdin.take();
         Ok(Self { name, child, stdin, started, lines, listener: Some(listener) })
     }
@@ -162,9 +170,11 @@ fn listen(
     mut output: ChildStdout,
     started: Instant,
     told: usize,
+    mark: &str,
     sender: &Sender<(Duration, String)>,
 ) -> Heard {
-    let (mut heard, mut kept) = (0, Vec::new());
+    let (mut heard, mut marks, mut kept) = (0, 0, Vec::new());
+    let finder = Finder::new(mark);
     let mut buffer = vec![0; 1 << 18];
     let mut left = told;
     while let Ok(len @ 1..) = output.read(&mut buffer) {
@@ -172,6 +182,11 @@ fn listen(
         let before = kept.len();
         kept.extend_from_slice(chunk);
         heard += bytecount::count(chunk, b'\n') as u64;
+        if !mark.is_empty() {
+            // One may have begun in what was read before, but none is in there whole.
+            let from = before.saturating_sub(mark.len() - 1);
+            marks += finder.find_iter(&kept[from..]).count() as u64;
+        }
         if left > 0 {
             let whole = kept.iter().rposition(|byte| *byte == b'\n').map_or(0, |end| end + 1);
             let begin =
@@ -190,7 +205,7 @@ fn listen(
             kept.drain(..from);
         }
     }
-    Heard { lines: heard, tail: String::from_utf8_lossy(&kept).into_owned() }
+    Heard { lines: heard, marks, tail: String::from_utf8_lossy(&kept).into_owned() }
 }
 
 #[cfg(test)]
@@ -215,7 +230,16 @@ mod tests {
         thread::sleep(Duration::from_millis(200));
         let ended = program.stop().unwrap();
         assert!(!ended.status.success());
-        assert_eq!(ended.heard, Heard { lines: 3, tail: "one\ntwo\nthree\n".to_owned() });
+        assert_eq!(ended.heard, Heard { lines: 3, marks: 0, tail: "one\ntwo\nthree\n".to_owned() });
+    }
+
+    #[test]
+    fn a_mark_is_counted_once_also_where_it_is_read_in_pieces() {
+        let mut command = Command::new("sh");
+        command
+            .args(["-c", "echo a:mark; printf mar; sleep 0.1; echo k; sleep 0.1; echo mark mark"]);
+        let program = Background::marked(&mut command, 0, "mark").unwrap();
+        assert_eq!(program.wait().unwrap().heard.marks, 4);
     }
 
     #[test]

@@ -11,6 +11,8 @@ use std::path::Path;
 use std::process::Command;
 use std::time::Duration;
 
+/// A line of an ended connection of tracer has it once: texts have their quotes escaped.
+const CLOSED: &str = r#""event.name":"tracer.connection.closed""#;
 /// Longer than any of them takes to start, also on a machine that does much else.
 const PATIENCE: Duration = Duration::from_mins(2);
 
@@ -102,7 +104,7 @@ impl Contender {
                 if self == Self::TracerLines {
                     command.arg("--connections");
                 }
-                let mut tracer = Background::start(&mut command, 1)?;
+                let mut tracer = Background::marked(&mut command, 1, CLOSED)?;
                 tracer.line(PATIENCE)?;
                 tracer
             }

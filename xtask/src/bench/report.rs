@@ -20,12 +20,25 @@ pub(crate) struct Section {
 struct Target {
     goal: Goal,
     measured: Option<f64>,
+    /// Whether the run was long enough to say that it is met, and what was measured was what it is of.
+    is_judged: bool,
+}
+
+/// What was measured of a goal.
+#[derive(Clone, Debug)]
+struct Measured {
+    goal: Goal,
+    figure: Option<f64>,
+    /// Why it is worth no verdict, if it is not.
+    unfit: Option<String>,
 }
 
 /// All that was measured.
 #[derive(Default)]
 pub(crate) struct Report {
-    measured: Vec<(Goal, Option<f64>)>,
+    is_judged: bool,
+    measured: Vec<Measured>,
+    errors: Vec<String>,
     json: Map<String, Value>,
 }
 
@@ -59,14 +72,16 @@ impl Section {
 
 impl Target {
     fn is_met(self) -> Option<bool> {
-        self.measured.map(|measured| self.goal.bound().is_met_by(measured))
+        let measured = self.measured.filter(|_| self.is_judged)?;
+        Some(self.goal.bound().is_met_by(measured))
     }
 
     fn verdict(self) -> &'static str {
-        match self.is_met() {
-            Some(true) => "met",
-            Some(false) => "NOT MET",
-            None => "not measured",
+        match (self.is_met(), self.measured) {
+            (Some(true), _) => "met",
+            (Some(false), _) => "NOT MET",
+            (None, Some(_)) => "not judged",
+            (None, None) => "not measured",
         }
     }
 
@@ -92,6 +107,20 @@ impl Target {
 }
 
 impl Report {
+    /// With verdicts on the targets, if the run is long enough for them.
+    pub(super) fn new(is_judged: bool) -> Self {
+        Self { is_judged, ..Self::default() }
+    }
+
+    /// What cannot be right.
+    pub(super) fn error(&mut self, sentence: String) {
+        self.errors.push(sentence);
+    }
+
+    pub(super) fn errors(&self) -> &[String] {
+        &self.errors
+    }
+
     /// Prints a table at once: a run is long, and may be ended early.
     #[expect(clippy::unused_self, reason = "what is printed belongs to this report")]
     pub(super) fn section(&self, section: &Section) {
@@ -99,14 +128,25 @@ impl Report {
     }
 
     pub(super) fn measured(&mut self, goal: Goal, measured: Option<f64>) {
-        self.measured.push((goal, measured));
+        self.measured.push(Measured { goal, figure: measured, unfit: None });
+    }
+
+    /// The same without a verdict, because of `unfit`: a sentence without its full stop.
+    pub(super) fn unfit(&mut self, goal: Goal, measured: Option<f64>, unfit: String) {
+        self.measured.push(Measured { goal, figure: measured, unfit: Some(unfit) });
+    }
+
+    /// The last of a goal.
+    fn last(&self, goal: Goal) -> Option<&Measured> {
+        self.measured.iter().rev().find(|one| one.goal == goal)
     }
 
     /// Every goal, those not measured included.
     fn targets(&self) -> impl Iterator<Item = Target> {
         Goal::ALL.into_iter().map(|goal| {
-            let found = self.measured.iter().rev().find(|(other, _)| *other == goal);
-            Target { goal, measured: found.and_then(|(_, measured)| *measured) }
+            let found = self.last(goal);
+            let is_judged = self.is_judged && found.is_none_or(|one| one.unfit.is_none());
+            Target { goal, measured: found.and_then(|one| one.figure), is_judged }
         })
     }
 
@@ -128,6 +168,14 @@ impl Report {
                 target.verdict().to_owned(),
             ]);
         }
+        if !self.is_judged {
+            targets.note("This run is too short for a verdict.");
+        }
+        for one in Goal::ALL.into_iter().filter_map(|goal| self.last(goal)) {
+            if let Some(unfit) = &one.unfit {
+                targets.note(format!("No verdict on {}: {unfit}.", one.goal.what()));
+            }
+        }
         targets.print();
     }
 
@@ -136,6 +184,7 @@ impl Report {
         let mut document = self.json.clone();
         let targets = self.targets().map(Target::json).collect();
         document.insert("targets".into(), Value::Array(targets));
+        document.insert("errors".into(), json!(self.errors));
         json!(document)
     }
 }
@@ -164,20 +213,39 @@ mod tests {
 
     #[test]
     fn what_was_not_measured_is_neither_met_nor_missed() {
-        let target = Target { goal: Goal::ByFloor, measured: None };
+        let target = Target { goal: Goal::ByFloor, measured: None, is_judged: true };
         assert_eq!((target.is_met(), target.verdict()), (None, "not measured"));
         let line = target.json();
         assert_eq!((line.get("measured"), line.get("met")), (None, None));
     }
 
     #[test]
+    fn a_run_that_is_too_short_has_figures_and_no_verdict() {
+        let target = Target { goal: Goal::ByFloor, measured: Some(9.0), is_judged: false };
+        assert_eq!((target.is_met(), target.verdict()), (None, "not judged"));
+        let line = target.json();
+        assert_eq!((line["measured"].as_f64(), line.get("met")), (Some(9.0), None));
+    }
+
+    #[test]
     fn every_goal_is_in_the_report_and_the_last_figure_counts() {
-        let mut report = Report::default();
+        let mut report = Report::new(true);
         report.measured(Goal::ByFloor, Some(9.0));
         report.measured(Goal::ByFloor, Some(4.0));
         let targets = report.json()["targets"].clone();
         assert_eq!(targets.as_array().map(Vec::len), Some(Goal::ALL.len()));
         assert_eq!(targets[0]["met"], true);
+    }
+
+    #[test]
+    fn a_figure_that_is_unfit_has_no_verdict_of_its_goal_alone() {
+        let mut report = Report::new(true);
+        report.measured(Goal::ByFloor, Some(9.0));
+        report.unfit(Goal::Idle, Some(0.01), "something else ran".to_owned());
+        let targets: Vec<_> = report.targets().collect();
+        let of = |goal| targets.iter().find(|target| target.goal == goal).unwrap();
+        assert_eq!((of(Goal::Idle).verdict(), of(Goal::Idle).measured), ("not judged", Some(0.01)));
+        assert_eq!(of(Goal::ByFloor).verdict(), "NOT MET");
     }
 
     #[test]

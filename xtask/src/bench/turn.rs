@@ -14,6 +14,9 @@ use std::time::Duration;
 /// Tools that read on a timer have read by then.
 const AFTER: Duration = Duration::from_millis(500);
 
+/// The reason by which tracer counts lines that it dropped.
+const OUTPUT: &str = "output";
+
 /// What came of it.
 #[derive(Clone, Debug)]
 pub(crate) struct Turn {
@@ -22,6 +25,8 @@ pub(crate) struct Turn {
     pub(super) agent_seconds: Option<f64>,
     /// Lines of its output, a heading aside.
     pub(super) lines: u64,
+    /// Lines of ended connections, of the whole host; of tracer alone.
+    pub(super) closed_lines: u64,
     /// What tracer says of itself and of the load.
     pub(super) told: Option<Told>,
 }
@@ -31,6 +36,8 @@ pub(crate) struct Turn {
 pub(crate) struct Told {
     /// Ended connections in the namespace of the load, each end one.
     pub(super) ends: u64,
+    /// The same of the whole host.
+    pub(super) all_ends: u64,
     /// Records that the kernel could not keep or deliver, or that could not be decoded, by reason;
     /// without zeros.
     pub(super) lost: BTreeMap<String, u64>,
@@ -44,11 +51,12 @@ impl Turn {
         let at_ready = running.as_ref().map(|one| one.background.cpu_seconds()).transpose()?;
         let done = load.run(tools)?;
         thread::sleep(AFTER);
-        let mut turn = Self { done, agent_seconds: None, lines: 0, told: None };
+        let mut turn = Self { done, agent_seconds: None, lines: 0, closed_lines: 0, told: None };
         if let Some(running) = running {
             let ended = running.background.stop()?;
             turn.agent_seconds = at_ready.map(|before| ended.cpu_seconds - before);
             turn.lines = ended.heard.lines;
+            turn.closed_lines = ended.heard.marks;
             if contender.is_tracer() {
                 if !ended.status.success() {
                     bail!("tracer ended with {}", ended.status);
@@ -75,27 +83,48 @@ impl Turn {
         Some(self.agent_seconds? * 1e6 / self.done.connections as f64)
     }
 
-    /// Ends of connections that no line and no total tells of.
-    pub(super) fn missing(&self) -> Option<u64> {
-        Some((2 * self.done.connections).saturating_sub(self.told.as_ref()?.ends))
+    /// Ends of connections that no total tells of; less than none, if more were told than there were.
+    pub(super) fn missing(&self) -> Option<i64> {
+        (2 * self.done.connections).checked_signed_diff(self.told.as_ref()?.ends)
     }
 
-    /// What tracer counted as lost or pushed out.
+    /// What tracer counted as lost or pushed out; lines it dropped aside, which no total lacks.
     pub(super) fn counted_lost(&self) -> Option<u64> {
-        self.told.as_ref().map(|told| told.lost.values().sum::<u64>() + told.evicted)
+        let told = self.told.as_ref()?;
+        Some(told.lost.values().sum::<u64>() - self.dropped_lines()? + told.evicted)
     }
+
+    /// Lines that nobody took in time.
+    pub(super) fn dropped_lines(&self) -> Option<u64> {
+        self.told.as_ref().map(|told| told.lost.get(OUTPUT).copied().unwrap_or(0))
+    }
+}
+
+/// Ends in the totals that have neither a line nor are counted as a dropped one; less than none are
+/// lines too many, told or counted. `None` if nothing was told.
+///
+/// Of other lines only those of health can be dropped, of which there is one a second at most.
+pub(super) fn lines_astray(turn: &Turn) -> Option<i64> {
+    // It begins before the load, and ends after it.
+    let health = Duration::from_secs_f64(turn.done.seconds).as_secs() + 5;
+    let health = i64::try_from(health).ok()?;
+    let lines = turn.closed_lines + turn.dropped_lines()?;
+    let astray = turn.told.as_ref()?.all_ends.checked_signed_diff(lines)?;
+    Some(if (-health..0).contains(&astray) { 0 } else { astray })
 }
 
 impl Told {
     fn of(heard: &Heard, netns: u64) -> Option<Self> {
         let mut told = None;
-        let mut ends = 0;
+        let (mut ends, mut all_ends) = (0, 0);
         let lines = heard.tail.lines().filter_map(|line| serde_json::from_str::<Value>(line).ok());
         for line in lines {
-            if line["event.name"] == "tracer.summary"
-                && line["tracer.netns"].as_u64() == Some(netns)
-            {
-                ends += line["tracer.connections_closed"].as_u64()?;
+            if line["event.name"] == "tracer.summary" {
+                let closed = line["tracer.connections_closed"].as_u64()?;
+                all_ends += closed;
+                if line["tracer.netns"].as_u64() == Some(netns) {
+                    ends += closed;
+                }
             }
             if line["event.name"] == "tracer.health" {
                 let lost = line["tracer.lost"].as_object()?.iter();
@@ -103,10 +132,10 @@ impl Told {
                 let undecoded = ("not_decoded".to_owned(), line["tracer.decode_errors"].as_u64()?);
                 let lost = lost.chain([undecoded]).filter(|(_, count)| *count > 0).collect();
                 let evicted = line["tracer.evicted"].as_u64()?;
-                told = Some(Self { ends: 0, lost, evicted });
+                told = Some(Self { lost, evicted, ..Self::default() });
             }
         }
-        told.map(|told| Self { ends, ..told })
+        told.map(|told| Self { ends, all_ends, ..told })
     }
 }
 
@@ -121,13 +150,13 @@ mod tests {
     const HEALTH: &str = r#"{"event.name":"tracer.health","tracer.lost":{"a":1,"b":0},"tracer.evicted":4,"tracer.decode_errors":5}"#;
 
     fn told(lines: &[&str]) -> Option<Told> {
-        Told::of(&Heard { lines: 0, tail: lines.join("\n") }, 7)
+        Told::of(&Heard { tail: lines.join("\n"), ..Heard::default() }, 7)
     }
 
     #[test]
     fn what_others_did_is_not_told_as_the_load() {
         let lost = [("a", 1), ("not_decoded", 5)].map(|(why, count)| (why.to_owned(), count));
-        let wanted = Told { ends: 6, lost: lost.into(), evicted: 4 };
+        let wanted = Told { ends: 6, all_ends: 15, lost: lost.into(), evicted: 4 };
         assert_eq!(told(&[SUMMARY, OTHERS, SUMMARY, HEALTH]), Some(wanted));
     }
 

@@ -11,8 +11,10 @@ use super::{Queue, Shared, count};
 const RETRY: Duration = Duration::from_millis(100);
 /// How often it is tried again once nothing is left to stall.
 const LAST_TRIES: u32 = 10;
-/// Most bytes written at once while somebody waits for that.
-const PIECE: usize = 4 << 10;
+/// Most bytes written at once, and while somebody waits for that: a pipe takes all of it before it
+/// returns, so that of a slow reader it would look as if it took none.
+const PIECE: usize = 16 << 10;
+const WAITED_FOR: usize = 4 << 10;
 
 pub(super) fn run(shared: &Shared, mut out: File) {
     loop {
@@ -28,8 +30,7 @@ pub(super) fn run(shared: &Shared, mut out: File) {
 fn write(shared: &Shared, out: &mut File, block: &[u8]) -> io::Result<()> {
     let (mut at, mut tries) = (0, 0);
     while let Some(rest) = block.get(at..).filter(|rest| !rest.is_empty()) {
-        // A pipe takes all of it before it returns: of a slow reader it would look as if it took none.
-        let most = if shared.queue().is_patient { PIECE } else { rest.len() };
+        let most = if shared.queue().is_patient { WAITED_FOR } else { PIECE };
         match out.write(&rest[..most.min(rest.len())]) {
             Ok(0) => return Err(io::ErrorKind::WriteZero.into()),
             Ok(written) => {

@@ -234,6 +234,19 @@ fn an_end_that_was_missed_is_named_only_if_the_fins_tell() {
 }
 
 #[test]
+fn of_an_end_that_nobody_saw_no_counter_is_told() {
+    let told = |segs_out: u32, end_ns: u64| {
+        end(FIN_WAIT1, |conn| {
+            conn.flags = flags::END_MISSED;
+            (conn.segs_out, conn.first_close_ns, conn.end_ns) = (segs_out, 5, end_ns);
+        })
+    };
+    assert_eq!((told(0, 9).unacked_bytes, told(0, 9).idle_s.is_some()), (None, true));
+    assert_eq!(told(0, 5).idle_s, None, "not even its first close was seen");
+    assert_eq!(told(3, 9).unacked_bytes, Some(0), "taken as the socket was freed");
+}
+
+#[test]
 fn a_dial_that_connect_itself_refused_is_named_by_its_errno() {
     let cause = |errno| {
         let end = end(CLOSE, |conn| {

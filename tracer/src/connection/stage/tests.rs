@@ -93,6 +93,39 @@ fn a_connection_that_ends_while_the_snapshot_is_taken_is_counted_once() {
     assert_eq!(stage.tick(2 * S, true).live.len(), 1);
 }
 
+/// Its application keeps the descriptor: the record waits.
+fn half_closed(cookie: u64, open_ns: u64, end_ns: u64) -> Conn {
+    Conn { flags: flags::HALF_CLOSED, ..conn(cookie, open_ns, end_ns) }
+}
+
+#[test]
+fn a_record_that_comes_back_while_a_snapshot_is_taken_is_told_once() {
+    let mut stage = stage();
+    let over = half_closed(1, S, 2 * S);
+    stage.live(over);
+    assert_eq!(stage.tick(3 * S, false).ended.len(), 1, "taken, as its record may never come");
+    stage.live(over);
+    stage.ended(Conn { flags: over.flags | flags::SENT, ..over });
+    assert_eq!(stage.tick(4 * S, false).ended.len(), 0);
+    assert_eq!(stage.tick(5 * S, true).ended.len(), 0);
+}
+
+#[test]
+fn one_that_ended_a_moment_ago_is_open_at_the_cut_though_its_record_is_not_here() {
+    let mut stage = stage();
+    let over = half_closed(1, S, 2 * S - 1);
+    stage.live(over);
+    let tick = stage.tick(2 * S, false);
+    assert_eq!((tick.ended.len(), tick.live.len()), (0, 1));
+    let cause = tick.live[0].open_cause;
+    stage.ended(Conn { flags: over.flags | flags::SENT, ..over });
+    let tick = stage.tick(3 * S, false);
+    assert_eq!((tick.ended.len(), tick.live.len()), (1, 0));
+    assert_eq!(tick.ended[0].open_cause, cause, "it kept its name");
+    stage.live(half_closed(2, S, 4 * S - 1));
+    assert_eq!(stage.tick(4 * S, true).ended.len(), 1, "no tick follows");
+}
+
 #[test]
 fn a_dial_before_its_syn_is_not_open() {
     let mut stage = stage();

@@ -10,6 +10,7 @@ pub(super) fn put(line: &mut Line, health: &Health) {
     let output = ("output", &health.unwritten);
     line.object("tracer.lost", pairs(&health.lost).chain([output]));
     line.number("tracer.seen_share", health.seen_share);
+    line.number("tracer.interval_s", health.interval_s);
     if !health.lost_of.is_empty() {
         line.objects("tracer.lost_of", &health.lost_of, |line, of| {
             line.known("process.pid", of.pid);
@@ -46,7 +47,7 @@ mod tests {
         assert_eq!(
             line["tracer.lost"].to_string(),
             concat!(
-                r#"{"table_full":0,"ring_full":0,"late_ring_full":0,"missed":0,"no_memory":0,"#,
+                r#"{"table_full":0,"ring_full":0,"late_ring_full":0,"missed":0,"no_memory":0,"table_busy":0,"#,
                 r#""queue_full":0,"late_queue_full":0,"output":0}"#
             )
         );
