@@ -48,6 +48,7 @@ WITH
         (
             SELECT
                 *,
+                destination,
                 arrayFirst(
                     entry -> JSONExtractString(entry, 'code') = 'port-pressure',
                     JSONExtractArrayRaw(`tracer.finding.consequences`)) AS consequence
@@ -94,10 +95,7 @@ WITH
             ifNull(time_waits, 0) AS time_waits,
             ifNull(dials_without_port, 0) AS dials_without_port
         FROM (SELECT * FROM verdicts WHERE state != 'ended') AS verdicts
-        FULL JOIN
-        (
-            SELECT * FROM counted
-        ) AS counted USING (host, netns, destination)
+        FULL JOIN counted USING (host, netns, destination)
         WHERE severity IS NOT NULL OR dials_without_port > 0 OR time_waits >= 1000
     )
 SELECT
