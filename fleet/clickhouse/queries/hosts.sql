@@ -1,4 +1,4 @@
--- Question: how well does each host see, and what has it lost? Read it before you trust a sum.
+-- Question: how well does each host see, and what has it lost?
 --
 -- Parameters: from, to (UTC): the window. Hosts that told something before it are rows too, as
 -- tracer.hosts has them.
