@@ -22,6 +22,8 @@ mod support {
 mod answers;
 #[path = "fleet/basis.rs"]
 mod basis;
+#[path = "fleet/corners.rs"]
+mod corners;
 #[path = "fleet/document.rs"]
 mod document;
 #[path = "fleet/engine.rs"]
