@@ -1,4 +1,5 @@
-//! `load idle`: connections without traffic, until stdin ends.
+//! `load idle`: connections without traffic, until stdin ends. They are real: each has two sockets of
+//! the kernel, both on this host.
 //!
 //! A process has as many descriptors as the kernel lets it (`fs.nr_open`), and an address as many
 //! ports: pairs of a client and a server process share the connections, and dial many addresses.

@@ -32,6 +32,7 @@ fn a_value_of_the_wrong_form_is_told_what_fits() {
     for (args, word) in [
         (["-d", "5y"], "15s"),
         (["-d", "0s"], "longer than nothing"),
+        (["-d", "99999999999h"], "at most a year"),
         (["--ring-mib", "3"], "power of two"),
         (["-P", "70000"], "1..=65535"),
         (["-P", "0"], "1..=65535"),
@@ -55,6 +56,25 @@ fn a_process_that_does_not_exist_is_refused() {
 fn the_process_of_a_recording_need_not_live() {
     let said = tracer(&["replay", &recording(), "-p", ABSENT]);
     assert_eq!((said.code, said.stderr.as_str()), (Some(0), ""));
+}
+
+#[test]
+fn strict_says_that_losses_are_of_the_whole_host_if_less_was_asked_for() {
+    let dir = tempfile::tempdir().expect("a temporary directory");
+    let cut = dir.path().join("cut").into_os_string().into_string().expect("UTF-8");
+    let whole = fs::read(recording()).expect("a recording");
+    fs::write(&cut, &whole[..whole.len() - 1]).expect("a recording without its end");
+    let said = |args: &[&str]| {
+        let said = tracer(&[&["replay", cut.as_str(), "--strict"], args].concat());
+        assert_eq!(said.code, Some(3), "{}", said.stderr);
+        assert!(said.stdout.contains("UNREADABLE the rest of the recording"), "{}", said.stdout);
+        said.stderr
+    };
+    assert!(!said(&[]).contains("whole host"));
+    for args in [["-P", "80"], ["-p", ABSENT]] {
+        let stderr = said(&args);
+        assert!(stderr.contains("on the whole host") && stderr.contains("not known"), "{stderr}");
+    }
 }
 
 #[test]

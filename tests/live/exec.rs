@@ -46,6 +46,22 @@ fn the_exit_code_is_that_of_the_command() {
 
 #[test]
 #[ignore = "needs root"]
+fn what_was_told_before_a_command_that_cannot_be_run_is_written() {
+    let dir = tempfile::tempdir().expect("a temporary directory");
+    let file = dir.path().join("report");
+    let output = Command::new(binary())
+        .args(["exec", "--output", "json", "--report"])
+        .arg(&file)
+        .args(["--", "/no/such/command"])
+        .output()
+        .expect("the tracer binary starts");
+    assert_eq!(output.status.code(), Some(127));
+    let told = fs::read_to_string(&file).expect("a report");
+    assert!(told.contains("tracer.health") && told.ends_with("}\n"), "{told}");
+}
+
+#[test]
+#[ignore = "needs root"]
 fn a_curl_for_each_request_is_named_and_fails_a_gate() {
     const RUNS: u64 = 20;
     let nginx = Nginx::keep_alive();

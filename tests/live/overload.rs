@@ -187,6 +187,30 @@ fn a_report_that_nobody_reads_is_waited_for_until_a_second_signal() {
 
 #[test]
 #[ignore = "needs root"]
+fn a_report_that_nobody_reads_after_a_signal_is_given_up_in_a_bounded_time_and_says_how_much() {
+    let (reader, mut writer) = std::io::pipe().expect("a pipe");
+    // As much as fits.
+    writer.write_all(&vec![b'\n'; 65_536]).expect("room");
+    let mut child = Command::new(binary())
+        .arg("diagnose")
+        .stdout(writer)
+        .stderr(Stdio::piped())
+        .spawn()
+        .expect("the tracer binary starts");
+    let mut stderr = BufReader::new(child.stderr.take().expect("a pipe"));
+    let mut said = String::new();
+    // It observes by now.
+    stderr.read_line(&mut said).expect("UTF-8");
+    stop(&child);
+    stderr.read_to_string(&mut said).expect("UTF-8");
+    assert_eq!(child.wait().expect("its end").code(), Some(2), "{said}");
+    assert_eq!(said.matches("is not being read").count(), 1, "{said}");
+    assert!(said.contains("given up in 8 s") && said.contains("lines or more are lost"), "{said}");
+    drop(reader);
+}
+
+#[test]
+#[ignore = "needs root"]
 fn a_recording_whose_disk_is_full_says_what_is_kept_and_can_be_judged() {
     const ASKED: usize = 500;
     let mut command = Command::new(tool::path("unshare"));

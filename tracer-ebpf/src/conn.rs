@@ -109,7 +109,7 @@ pub struct Conn {
     pub dport: u16,
     /// `AF_INET` or `AF_INET6`.
     pub family: u16,
-    /// Current TCP state (kernel numbering).
+    /// Current TCP state (kernel numbering); FIN_WAIT1 also stands for FIN_WAIT2.
     pub state: u8,
     /// State it left for CLOSE; 0 while open.
     pub old_state: u8,

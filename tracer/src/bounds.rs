@@ -14,7 +14,7 @@ words! {
         Records = "records",
         /// Open connections of one snapshot: the same.
         Open = "open",
-        /// Ended connections whose record was still to come: they may count twice.
+        /// Ended connections whose record is still to come: not counted before.
         Overdue = "overdue",
         /// Last closes by process and destination: why dials came is not known for a minute.
         Closes = "closes",
@@ -32,7 +32,7 @@ words! {
 }
 
 impl Evicted {
-    /// Whether totals and verdicts lack something for it, or count it twice; else only names, causes
+    /// Whether totals and verdicts lack something for it; else only names, causes
     /// or times are less well known.
     #[must_use]
     pub const fn touches_counts(self) -> bool {
@@ -49,7 +49,7 @@ impl Evicted {
             Self::Keys => "counted under `other`, judged by no one",
             Self::Peers => "of further peer addresses, counted together",
             Self::Records | Self::Open => "not counted at all",
-            Self::Overdue => "may count twice",
+            Self::Overdue => "have ended, and are not counted before they are freed",
             Self::Closes => "forgotten: why the next dials came is not known",
             Self::Processes => "forgotten: if they come again, only their kernel name is known",
             Self::Lookups => "not looked up: only their kernel name is known",
@@ -102,7 +102,7 @@ impl Evictions {
         self.0[what as usize]
     }
 
-    /// How much totals and verdicts lack, or count twice.
+    /// How much totals and verdicts lack.
     #[must_use]
     pub fn of_counts(&self) -> u64 {
         self.iter().filter(|(what, _)| what.touches_counts()).map(|(_, count)| count).sum()

@@ -113,7 +113,7 @@ pub struct Watch {
     /// How far findings look back at most: 60s, 10m
     #[arg(long, value_parser = duration, default_value = "60s", value_name = "TIME")]
     pub window: Duration,
-    /// Exit with 3 if any record was lost
+    /// Exit with 3 if any record was lost, of anybody on this host: no option narrows losses
     #[arg(long)]
     pub strict: bool,
     /// How to trace.
@@ -206,7 +206,8 @@ pub struct Filter {
 /// How to trace.
 #[derive(Debug, Clone, Args)]
 pub struct Tracing {
-    /// Most connections tracked at one time [default: by memory, see `tracer check`]
+    /// Most connections tracked at one time, from 16 to 16777216; each takes up to 1 KiB while it is
+    /// open, without BTF 344 bytes from the start [default: by memory, see `tracer check`]
     #[arg(long, value_name = "N", value_parser = clap::value_parser!(u32).range(16..=16_777_216))]
     pub max_connections: Option<u32>,
     /// Buffer for ended connections, MiB, a power of two [default: by CPUs and memory]

@@ -53,6 +53,12 @@ impl Clock {
         format!("{:.9}", self.wall(monotonic_ns, 0))
     }
 
+    /// [`Self::timestamp`], of many times one after another.
+    #[must_use]
+    pub const fn stamps(self) -> Stamps {
+        Stamps { clock: self, second: None, text: String::new() }
+    }
+
     /// The same, of a time since boot such as a process start.
     #[must_use]
     pub fn timestamp_of_boot(&self, boot_ns: u64) -> String {
@@ -69,6 +75,40 @@ impl Clock {
         let wall = i128::from(ns) + i128::from(self.wall_minus_monotonic_ns) - i128::from(ahead_ns);
         // Only a damaged recording gets out of range; it must not stop the output.
         Timestamp::from_nanosecond(wall).unwrap_or(Timestamp::UNIX_EPOCH)
+    }
+}
+
+/// Times as text, one after another: mostly of the same second.
+#[derive(Clone, Debug)]
+pub struct Stamps {
+    clock: Clock,
+    /// Wall time in seconds, and all of its text but the fraction.
+    second: Option<i64>,
+    text: String,
+}
+
+impl Stamps {
+    /// Appends [`Clock::timestamp`] of a monotonic time.
+    pub fn put(&mut self, out: &mut Vec<u8>, monotonic_ns: u64) {
+        let wall = i64::try_from(monotonic_ns)
+            .ok()
+            .and_then(|ns| ns.checked_add(self.clock.wall_minus_monotonic_ns));
+        let Some(wall) = wall else {
+            out.extend_from_slice(self.clock.timestamp(monotonic_ns).as_bytes());
+            return;
+        };
+        let (second, fraction) = (wall.div_euclid(NS_PER_S), wall.rem_euclid(NS_PER_S));
+        if self.second != Some(second) {
+            self.text = self.clock.timestamp(monotonic_ns);
+            // Nine digits and the letter.
+            self.text.truncate(self.text.len().saturating_sub(10));
+            self.second = Some(second);
+        }
+        out.extend_from_slice(self.text.as_bytes());
+        // A digit in front keeps the zeros.
+        let mut digits = itoa::Buffer::new();
+        out.extend_from_slice(&digits.format(NS_PER_S + fraction).as_bytes()[1..]);
+        out.push(b'Z');
     }
 }
 
@@ -90,6 +130,22 @@ mod tests {
     fn monotonic_time_becomes_wall_time_to_the_nanosecond() {
         assert_eq!(CLOCK.timestamp(1), "2023-11-14T22:13:20.000000001Z");
         assert_eq!(CLOCK.timestamp(1_500_000_000), "2023-11-14T22:13:21.500000000Z");
+    }
+
+    #[test]
+    fn times_one_after_another_are_those_one_by_one() {
+        let times =
+            [0, 1, 999_999_999, 1_000_000_000, 7_000_000_010, 6_999_999_999, 1 << 62, u64::MAX];
+        let behind = Clock { wall_minus_monotonic_ns: -5_500_000_000, ..CLOCK };
+        let far = Clock { wall_minus_monotonic_ns: i64::MAX, ..CLOCK };
+        for clock in [CLOCK, behind, far] {
+            let mut stamps = clock.stamps();
+            for at_ns in times {
+                let mut text = Vec::new();
+                stamps.put(&mut text, at_ns);
+                assert_eq!(String::from_utf8(text).unwrap(), clock.timestamp(at_ns), "{at_ns}");
+            }
+        }
     }
 
     #[test]

@@ -55,6 +55,7 @@ const AF_INET6: u16 = 10;
 ///
 /// # Errors
 /// [`Error`], for any input that is not exactly one record.
+#[inline]
 pub fn decode(bytes: &[u8]) -> Result<Event, Error> {
     let mut buf = bytes;
     if buf.remaining() < HEADER {
@@ -75,7 +76,11 @@ pub fn decode(bytes: &[u8]) -> Result<Event, Error> {
     match bytes.len() {
         have if have < want => Err(Error::Truncated),
         have if have > want => Err(Error::WrongLength),
-        _ if kind == KIND_CONN => conn(buf).map(Event::Conn),
+        _ if kind == KIND_CONN => {
+            // Of a length that the compiler knows: no read of a field is checked again.
+            let whole: &[u8; Conn::SIZE] = bytes.try_into().map_err(|_| Error::WrongLength)?;
+            conn(&whole[HEADER..]).map(Event::Conn)
+        }
         _ => Ok(Event::Late(late(buf))),
     }
 }
@@ -92,14 +97,16 @@ fn late(mut buf: impl Buf) -> Late {
     }
 }
 
-fn array<const N: usize>(buf: &mut impl Buf) -> [u8; N] {
+#[inline]
+fn array<const N: usize>(buf: &mut &[u8]) -> [u8; N] {
     let mut out = [0; N];
     buf.copy_to_slice(&mut out);
     out
 }
 
 /// `buf` holds exactly one record after its header: checked by the caller.
-fn conn(mut buf: impl Buf) -> Result<Conn, Error> {
+#[inline]
+fn conn(mut buf: &[u8]) -> Result<Conn, Error> {
     // Struct expressions evaluate in the order they are written: that of the layout.
     let conn = Conn {
         kind: KIND_CONN,

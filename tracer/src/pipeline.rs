@@ -240,7 +240,7 @@ impl Pipeline {
                 Err(error) => self.count_error(error),
             },
             Input::Lost(lost) => self.lost = lost,
-            Input::LostOf(of) => self.lost_of.count(of),
+            Input::LostOf(of) => self.lost_of.count(of, || self.processes.comm(of.tgid)),
             Input::Dropped(dropped) => self.dropped = dropped,
             Input::Identity(json) => match Identity::from_json(json) {
                 Some(identity) => {
@@ -257,7 +257,6 @@ impl Pipeline {
                 if let Some(peers) = &mut self.peers {
                     peers.fold(&tick);
                 }
-                self.processes.next_tick();
                 return Fed::Tick(tick);
             }
         }
@@ -319,6 +318,12 @@ impl Pipeline {
         on_the_way + here.of(Evicted::Records) + here.of(Evicted::Open)
     }
 
+    /// What was asked for, by which losses are not narrowed.
+    #[must_use]
+    pub const fn selection(&self) -> &Selection {
+        &self.selection
+    }
+
     /// Records that wait for the end of their interval.
     #[must_use]
     pub const fn waiting(&self) -> usize {
@@ -368,6 +373,7 @@ impl Pipeline {
                 .collect(),
             seen_share: self.coverage().seen_share(),
             unwritten: self.unwritten(),
+            interval_s: Some(self.judge.longest_interval_s()).filter(|longest| *longest > 0.0),
             lost_of: self.lost_of.most(&self.processes),
             evicted: self.evicted(),
             decode_errors: self

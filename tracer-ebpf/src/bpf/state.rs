@@ -72,7 +72,7 @@ unsafe fn on_state(sk: *const u8, old: i32, new: i32) {
             // From LISTEN there is no connection to end.
             tcp::CLOSE if !is_connection(old) => {}
             tcp::FIN_WAIT1 | tcp::CLOSE_WAIT | tcp::LAST_ACK | tcp::CLOSING | tcp::CLOSE => {
-                leaves(sk, tp, old, new)
+                leaves(sk, tp, old, new);
             }
             _ => {}
         }

@@ -17,7 +17,8 @@ const fn is_closing(state: TcpState) -> bool {
 /// The peak over the interval that began after `previous_ns`.
 pub(super) fn peak<'a>(connections: impl Iterator<Item = &'a Connection>, previous_ns: u64) -> u64 {
     let mut open = 0_i64;
-    let mut changes = Vec::new();
+    // Room for each to begin and to end: growing it would copy it.
+    let mut changes = Vec::with_capacity(2 * connections.size_hint().0);
     for connection in connections {
         let opened_ns = connection.opened_ns.unwrap_or(0);
         let end_ns = match &connection.phase {

@@ -2,6 +2,7 @@
 
 use super::common::Common;
 use super::concurrency::peak;
+use super::totals::Tally;
 use super::{Distribution, Memory, Slice, Totals};
 use crate::connection::Connection;
 use crate::process::{Identity, Runtime, RuntimeKind};
@@ -51,14 +52,14 @@ impl<M: Memory> Entry<M> {
     /// The totals of one interval, without the memory of the next stage.
     pub(super) fn count(&mut self, slice: &Slice<'_>) {
         self.live = Totals::default();
-        for connection in slice.live {
-            self.live.count(connection, slice.start_ns);
-        }
+        self.live.count_all(slice.live, slice.start_ns);
+        let mut tally = Tally::default();
         for connection in slice.ended {
-            self.ended.count(connection, slice.start_ns);
+            self.ended.count(connection, slice.start_ns, &mut tally);
             self.last_ns = self.last_ns.max(connection.close().map_or(0, |close| close.at_ns));
             self.record_duration(connection);
         }
+        self.ended.take(&tally);
         self.peak = self.peak.max(peak(slice.all(), slice.previous_ns));
         if self.comm.is_empty()
             && let Some(named) = slice.all().find(|connection| !connection.owner_comm.is_empty())

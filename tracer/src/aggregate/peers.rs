@@ -53,12 +53,8 @@ struct Row {
 impl Row {
     fn observe(&mut self, slice: &Slice<'_>) {
         self.live = Totals::default();
-        for connection in slice.live {
-            self.live.count(connection, slice.start_ns);
-        }
-        for connection in slice.ended {
-            self.ended.count(connection, slice.start_ns);
-        }
+        self.live.count_all(slice.live, slice.start_ns);
+        self.ended.count_all(slice.ended, slice.start_ns);
         for connection in slice.all().filter(|connection| !connection.owner_comm.is_empty()) {
             self.served_by.learn(Some(connection.owner_comm.as_str()));
         }

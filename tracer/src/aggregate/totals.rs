@@ -5,6 +5,19 @@ use std::collections::BTreeMap;
 use crate::connection::{Basis, CloseCause, Connection, OpenCause};
 use crate::process::Runtime;
 
+/// Connections by cause, counted without a search for each.
+#[derive(Debug)]
+pub(super) struct Tally {
+    closes: [u64; CloseCause::ALL.len()],
+    opens: [u64; OpenCause::ALL.len()],
+}
+
+impl Default for Tally {
+    fn default() -> Self {
+        Self { closes: [0; CloseCause::ALL.len()], opens: [0; OpenCause::ALL.len()] }
+    }
+}
+
 /// Counts over the window.
 #[derive(Clone, Debug, PartialEq)]
 pub struct Totals {
@@ -99,13 +112,13 @@ impl Totals {
         self.closed.saturating_add(self.open)
     }
 
-    /// Counts one connection, whose window began at `start_ns`. Peak, quantiles, number and runtime
-    /// of processes are not a matter of one connection.
-    pub(super) fn count(&mut self, connection: &Connection, start_ns: u64) {
+    /// Counts one connection, whose window began at `start_ns`; its causes in `tally`. Peak, quantiles,
+    /// number and runtime of processes are not a matter of one connection.
+    pub(super) fn count(&mut self, connection: &Connection, start_ns: u64, tally: &mut Tally) {
         if connection.opened_ns.is_some_and(|opened_ns| opened_ns > start_ns) {
             self.opened += 1;
             self.established += u64::from(connection.established_ns.is_some());
-            *self.opens.entry(connection.open_cause).or_default() += 1;
+            tally.opens[connection.open_cause as usize] += 1;
             let redial = matches!(
                 connection.open_cause,
                 OpenCause::IdleAvailable | OpenCause::AfterLocalClose
@@ -119,7 +132,7 @@ impl Totals {
             Some(close) => {
                 self.closed += 1;
                 self.failed += u64::from(close.cause.is_failed_dial());
-                *self.closes.entry(close.cause).or_default() += 1;
+                tally.closes[close.cause as usize] += 1;
                 let (sent, received) = (connection.bytes_sent, connection.bytes_received);
                 self.bytes_sent = add(self.bytes_sent, sent);
                 self.bytes_received = add(self.bytes_received, received);
@@ -128,6 +141,25 @@ impl Totals {
         self.exchanges = self.exchanges.saturating_add(u64::from(connection.exchanges));
         self.used += u64::from(connection.exchanges > 0);
         self.exchanges_basis = self.exchanges_basis.max(connection.exchanges_basis);
+    }
+
+    /// Counts connections as [`Self::count`] does.
+    pub(super) fn count_all(&mut self, connections: &[&Connection], start_ns: u64) {
+        let mut tally = Tally::default();
+        for connection in connections {
+            self.count(connection, start_ns, &mut tally);
+        }
+        self.take(&tally);
+    }
+
+    /// Adds the causes of connections that were counted.
+    pub(super) fn take(&mut self, tally: &Tally) {
+        for (cause, count) in CloseCause::ALL.iter().zip(tally.closes).filter(|(_, n)| *n > 0) {
+            *self.closes.entry(*cause).or_default() += count;
+        }
+        for (cause, count) in OpenCause::ALL.iter().zip(tally.opens).filter(|(_, n)| *n > 0) {
+            *self.opens.entry(*cause).or_default() += count;
+        }
     }
 
     /// Adds counts of other connections. Peak, quantiles, number and runtime of processes do not

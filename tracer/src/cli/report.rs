@@ -24,7 +24,7 @@ pub struct Report {
     /// code (one-shot, ...); several with commas, repeatable
     #[arg(long, value_name = "WHAT", value_delimiter = ',')]
     pub fail_on: Vec<FailOn>,
-    /// Exit with 3 if any record was lost
+    /// Exit with 3 if any record was lost, of anybody on this host: no option narrows losses
     #[arg(long)]
     pub strict: bool,
     /// Change a threshold of a finding; repeatable; `list` shows them all

@@ -2,6 +2,9 @@
 
 use std::time::Duration;
 
+/// Whoever asks for longer means for ever, or has mistaken the unit.
+const LONGEST: Duration = Duration::from_hours(366 * 24);
+
 /// A duration such as `15s`, `2m`, `1h`, `500ms`, or seconds as a bare number.
 pub(super) fn duration(text: &str) -> Result<Duration, String> {
     let advice = "write it like 15s, 2m, 1h or 500ms";
@@ -16,6 +19,9 @@ pub(super) fn duration(text: &str) -> Result<Duration, String> {
             "h" => 3600.0,
             _ => return Err(advice.to_owned()),
         };
+    if seconds > LONGEST.as_secs_f64() {
+        return Err("it must be at most a year, 8784h".to_owned());
+    }
     Duration::try_from_secs_f64(seconds)
         .ok()
         .filter(|time| !time.is_zero())
@@ -40,7 +46,8 @@ mod tests {
         assert_eq!(duration("1.5m"), Ok(Duration::from_secs(90)));
         assert_eq!(duration("500ms"), Ok(Duration::from_millis(500)));
         assert_eq!(duration("20"), Ok(Duration::from_secs(20)));
-        for bad in ["", "s", "0s", "-1s", "5y", "1e400"] {
+        assert_eq!(duration("8784h"), Ok(LONGEST));
+        for bad in ["", "s", "0s", "-1s", "5y", "1e400", "8785h", "99999999999999999999"] {
             assert!(duration(bad).is_err(), "{bad}");
         }
     }

@@ -14,6 +14,9 @@ use crate::process::{Lookup, Scan};
 use crate::sink::table::Explain;
 use crate::source::Priority;
 
+/// The most that `--max-connections` takes.
+const MOST_CONNECTIONS: u64 = 16_777_216;
+
 const SETTINGS: Settings = Settings {
     // Small: nothing is observed.
     capacity: Capacity { connections: 1024, plain_connections: 1024, ring_mib: 1, under_way: 64 },
@@ -79,7 +82,11 @@ fn print(survey: &Survey) -> io::Result<()> {
     let missing = hooks.iter().filter(|(_, status)| !status.is_attached());
     let (required, optional): (Vec<_>, Vec<_>) =
         missing.partition(|(hook, _)| hook.need == Need::Required);
-    write!(out, "\n{}", sizes(&Host::read(), survey.is_plain))?;
+    let (table, text) = sizes(&Host::read(), survey.is_plain);
+    write!(out, "\n{text}")?;
+    if let Some(text) = room(table, probe::tcp_sockets()) {
+        writeln!(out, "{}", paint(anstyle::AnsiColor::Yellow.on_default(), &text))?;
+    }
     let verdict = if !required.is_empty() {
         "tracer cannot run here."
     } else if survey.is_plain {
@@ -100,8 +107,19 @@ fn print(survey: &Survey) -> io::Result<()> {
     out.flush()
 }
 
-/// The sizes that the kernel's maps get if nobody says, and why.
-fn sizes(host: &Host, is_plain: bool) -> String {
+/// That the table would not hold what is open now, and which one would; `None` if it does, or if that
+/// is not known.
+fn room(table: u32, sockets: Option<u64>) -> Option<String> {
+    let sockets = sockets.filter(|sockets| *sockets > u64::from(table))?;
+    let enough = sockets.saturating_mul(2).next_power_of_two().min(MOST_CONNECTIONS);
+    Some(format!(
+        "This host has {sockets} TCP sockets open now, more than that: those without a place would not \
+         be traced. Use --max-connections {enough}"
+    ))
+}
+
+/// The sizes that the kernel's maps get if nobody says, the table's apart, and why.
+fn sizes(host: &Host, is_plain: bool) -> (u32, String) {
     let capacity = Capacity::of(host);
     let (connections, why) = if is_plain {
         (capacity.plain_connections, Capacity::basis_of_plain_connections(host))
@@ -109,5 +127,21 @@ fn sizes(host: &Host, is_plain: bool) -> String {
         (capacity.connections, Capacity::basis_of_connections(host))
     };
     let ring = Capacity::basis_of_ring(host);
-    format!("--max-connections {connections}: {why}\n--ring-mib {}: {ring}\n", capacity.ring_mib)
+    let ring_mib = capacity.ring_mib;
+    let text = format!("--max-connections {connections}: {why}\n--ring-mib {ring_mib}: {ring}\n");
+    (connections, text)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_table_that_would_not_hold_what_is_open_is_told_with_one_that_would() {
+        assert_eq!(room(8_192, None), None, "not known");
+        assert_eq!(room(8_192, Some(8_192)), None);
+        let said = room(8_192, Some(100_000)).unwrap();
+        assert!(said.contains("100000 TCP sockets") && said.contains("--max-connections 262144"));
+        assert!(room(8_192, Some(1 << 40)).unwrap().ends_with(" 16777216"), "the most it takes");
+    }
 }

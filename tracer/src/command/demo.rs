@@ -42,7 +42,8 @@ pub(super) fn run(args: &Demo) -> Result<Outcome, Error> {
     let mut server = Process::start(Part::Server, 0).map_err(Error::Demo)?;
     let port = server.port().map_err(Error::Demo)?;
     let selection = Selection { ports: vec![port], ..Selection::default() };
-    let mut observation = Observation::start(&tracing, selection, Thresholds::default())?;
+    let mut observation =
+        Observation::start(&tracing, selection, Thresholds::default(), Some(args.duration))?;
     // They end when these are dropped.
     let _redialling = Process::start(Part::Redial, port).map_err(Error::Demo)?;
     let _reusing = Process::start(Part::Reuse, port).map_err(Error::Demo)?;

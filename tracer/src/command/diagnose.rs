@@ -14,7 +14,7 @@ pub(super) fn run(args: &Diagnose) -> Result<Outcome, Error> {
     report::check(&args.report)?;
     let Some(thresholds) = report::thresholds(&args.report)? else { return Ok(Outcome::Fine) };
     let selection = selection(&args.filter)?;
-    let mut observation = Observation::start(&args.tracing, selection, thresholds)?;
+    let mut observation = Observation::start(&args.tracing, selection, thresholds, args.duration)?;
     if args.report.peers {
         observation.pipeline.count_peers();
     }

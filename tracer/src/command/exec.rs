@@ -38,7 +38,11 @@ pub(super) fn run(args: &Exec) -> Result<Outcome, Error> {
     let place = group::Place::find()?;
     let family = Some(Family::of(place.path()));
     let selection = Selection { ports: args.ports.clone(), family, ..Selection::default() };
-    let mut observation = Observation::start(&args.tracing, selection, thresholds)?;
+    let mut observation = Observation::start(&args.tracing, selection, thresholds, None)?;
+    if let Some(signal) = observation.heard() {
+        // Whoever sent it wants an end, not a command that begins.
+        return Ok(Outcome::Command(running::code_of(signal.as_raw_value())));
+    }
     observation.pipeline.judge_a_command();
     if args.report.peers {
         observation.pipeline.count_peers();

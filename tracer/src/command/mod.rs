@@ -1,5 +1,7 @@
 //! One file per verb. A verb turns arguments into stages, runs them, and returns an exit code.
 
+mod asked;
+mod before;
 mod check;
 mod demo;
 mod diagnose;
@@ -13,6 +15,7 @@ mod replay;
 mod report;
 mod setting_json;
 mod signals;
+mod strict;
 pub mod terminal;
 mod watch;
 
@@ -79,10 +82,7 @@ pub enum Error {
         error: io::Error,
     },
     /// A recording could not go on.
-    #[error(
-        "{path}: {error}; {kept} records are in it and can be judged with `tracer replay`, {lost} that \
-         were read after these are lost, and so is what came since"
-    )]
+    #[error("{path}: {error}; {}", cut_short(path, *kept, *lost))]
     CutShort {
         /// Which.
         path: String,
@@ -150,6 +150,26 @@ pub fn run(cli: Cli) -> Result<Outcome, Error> {
         Verb::Demo(args) => demo::run(&args),
         Verb::DemoPart(args) => demo::part(&args),
     }
+}
+
+/// What is left of a recording that could not go on, and what to do next.
+fn cut_short(path: &str, kept: u64, lost: u64) -> String {
+    let verb = |count| if count == 1 { "is" } else { "are" };
+    let lost_records = record::counted(lost);
+    if kept == 0 {
+        return format!(
+            "no interval was whole by then, so that nothing in it can be judged, and {lost_records} that \
+             had been read {} lost: free some space and record again",
+            verb(lost)
+        );
+    }
+    let (kept_records, was) = (record::counted(kept), if lost == 1 { "was" } else { "were" });
+    format!(
+        "{kept_records} {} in it, judge them with `tracer replay {path}`; {lost_records} that {was} read \
+         after that {} lost, and so is what came since: free some space to record more",
+        verb(kept),
+        verb(lost)
+    )
 }
 
 /// A closed pipe means that the reader has seen enough.

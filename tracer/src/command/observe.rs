@@ -6,20 +6,22 @@ use std::thread;
 use std::time::Duration;
 
 use tokio::runtime::{Builder, Runtime};
+use tokio::signal::unix::SignalKind;
 use tokio::time::{Instant, sleep_until};
 
+use super::asked::{lookup, reading, settings};
 use super::exec::Group;
 use super::outbox::Outlook;
 use super::signals::Signals;
-use super::{Error, interval, terminal};
-use crate::cli::{self, ReaderPriority};
+use super::{Error, before, interval};
+use crate::cli;
 use crate::clock::Clock;
 use crate::connection::Tick;
 use crate::detect::Thresholds;
 use crate::pipeline::{Fed, Pipeline, Selection, Setting};
-use crate::probe::{self, Capacity, Host};
-use crate::process::{self, Identity, Lookup, Scan};
-use crate::source::{Input, Kernel, Reading};
+use crate::probe;
+use crate::process::{self, Identity};
+use crate::source::{Input, Kernel};
 
 /// How long the reader of the output may take nothing once a signal has ended the observation: as long
 /// as whoever sends SIGTERM commonly waits before SIGKILL.
@@ -45,29 +47,24 @@ pub(super) struct Observation {
 }
 
 impl Observation {
-    /// Attaches to the kernel.
+    /// Attaches to the kernel, and looks up what was there before: for `duration` at most, or until a
+    /// signal comes.
     pub(super) fn start(
         args: &cli::Tracing,
         selection: Selection,
         thresholds: Thresholds,
+        duration: Option<Duration>,
     ) -> Result<Self, Error> {
         // Before anything is printed: a script may send its signal at the first line.
         let runtime = Builder::new_current_thread().enable_all().build().map_err(Error::Runtime)?;
-        let signals = Signals::listen(&runtime).map_err(Error::Runtime)?;
+        let mut signals = Signals::listen(&runtime).map_err(Error::Runtime)?;
         let settings = settings(args);
         let sees_pids = process::sees_kernel_pids();
         let attached = probe::attach(&settings)?;
         // The ring is read from now on: the walk may take longer than the ring lasts.
         let mut kernel = Kernel::start(attached, reading(args, &settings), sees_pids)?;
         // After the hooks are in place, so that nothing falls between.
-        let listeners = kernel.seed().unwrap_or_else(|error| {
-            tracing::warn!(%error, "connections that were open before are not known");
-            None
-        });
-        let sockets = listeners.map_or_else(
-            || process::scan(sees_pids),
-            |listeners| Scan { listeners, ..Scan::default() },
-        );
+        let sockets = before::look_up(&runtime, &mut signals, &mut kernel, sees_pids, duration);
         let setting = Setting::live(kernel.attached(), kernel.priority(), sockets);
         let mut pipeline = Pipeline::new(setting, lookup(args), selection, thresholds);
         // The first line tells what the walk had no room for.
@@ -90,7 +87,13 @@ impl Observation {
         duration: Option<Duration>,
         on: &mut dyn FnMut(&Pipeline, Progress<'_>) -> Result<(), Error>,
     ) -> Result<(), Error> {
-        self.run_until(None, async |signals| signals.stop(duration).await, on)
+        let stop = async |signals: &mut Signals| {
+            // One that came while we started ends it, too.
+            if signals.heard().is_none() {
+                signals.stop(duration).await;
+            }
+        };
+        self.run_until(None, stop, on)
     }
 
     /// Observes until `stop` is done, and gives what it gave. Control groups that are made below
@@ -110,7 +113,7 @@ impl Observation {
     pub(super) fn end(self, outlook: &Outlook) -> Pipeline {
         let Self { runtime, mut signals, kernel, pipeline } = self;
         drop(kernel);
-        if signals.is_heard() {
+        if signals.heard().is_some() {
             outlook.be_patient_for(AFTER_SIGNAL);
         } else {
             outlook.be_patient();
@@ -124,6 +127,11 @@ impl Observation {
             tracing::warn!(%error, "signals are not heard while the report is written");
         }
         pipeline
+    }
+
+    /// The signal that came last, if one did.
+    pub(super) const fn heard(&self) -> Option<SignalKind> {
+        self.signals.heard()
     }
 
     /// Waits for something without observing.
@@ -215,52 +223,4 @@ fn feed(
         on(pipeline, Progress::Tick(tick))?;
     }
     Ok(())
-}
-
-/// How the reader is asked to read.
-fn reading(args: &cli::Tracing, settings: &probe::Settings) -> Reading {
-    Reading {
-        ring_bytes: (settings.capacity.ring_mib as usize) << 20,
-        queue_bytes: (args.queue_mib as usize) << 20,
-        real_time: args.reader_priority == ReaderPriority::Realtime,
-    }
-}
-
-/// Where processes are looked up. Says so if nowhere: names would be those of others.
-fn lookup(args: &cli::Tracing) -> Lookup {
-    if process::sees_kernel_pids() {
-        return Lookup::Proc { commands: args.command_lines };
-    }
-    terminal::say(
-        "this is not the initial PID namespace: pids are those of the host, not those seen here, \
-         and processes are known by their comm only; run it with the host's PID namespace \
-         (--pid=host, hostPID: true) to have all",
-    );
-    Lookup::Foreign
-}
-
-/// The pid of this process as the kernel has it, 0 if our PID namespace hides it.
-pub(super) fn own_pid() -> u32 {
-    if process::sees_kernel_pids() { std::process::id() } else { 0 }
-}
-
-/// Sizes of the kernel's maps: what this host suits, and what was asked for.
-fn capacity(args: &cli::Tracing) -> Capacity {
-    let suits = Capacity::of(&Host::read());
-    Capacity {
-        connections: args.max_connections.unwrap_or(suits.connections),
-        plain_connections: args.max_connections.unwrap_or(suits.plain_connections),
-        ring_mib: args.ring_mib.unwrap_or(suits.ring_mib),
-        ..suits
-    }
-}
-
-/// What the loader is asked for.
-pub(super) fn settings(args: &cli::Tracing) -> probe::Settings {
-    probe::Settings {
-        capacity: capacity(args),
-        kernel_log: args.kernel_log,
-        own_pid: own_pid(),
-        no_fentry: args.no_fentry,
-    }
 }

@@ -286,12 +286,15 @@ impl Drop for Outbox {
 
 /// Whole lines in a text.
 fn count(text: &[u8]) -> u64 {
-    (text.split(|byte| *byte == b'\n').count() - 1) as u64
+    memchr::memchr_iter(b'\n', text).count() as u64
 }
 
 /// Takes the first `len` bytes out.
 fn split(text: &mut Vec<u8>, len: usize) -> Vec<u8> {
-    let rest = text.split_off(len);
+    // With as much room: what follows is as long, and need not be moved as it grows.
+    let mut rest = Vec::with_capacity(text.capacity());
+    rest.extend_from_slice(&text[len..]);
+    text.truncate(len);
     std::mem::replace(text, rest)
 }
 

@@ -6,6 +6,7 @@ use super::{Error, Outcome, diagnose, report, terminal};
 use crate::cli::Replay;
 use crate::pipeline::{Fed, Pipeline, Setting};
 use crate::process::Lookup;
+use crate::sink::table::CUT_OFF;
 use crate::source::{FileError, Reader};
 
 /// Replays and reports.
@@ -39,7 +40,7 @@ pub(super) fn run(args: &Replay) -> Result<Outcome, Error> {
                 Err(FileError::Io(error)) => return Err(Error::File { path: path(), error }),
                 Err(error) => {
                     terminal::say(&format!("{}: {error}", path()));
-                    pipeline.count_unreadable("recording_cut_off");
+                    pipeline.count_unreadable(CUT_OFF);
                     break;
                 }
             };

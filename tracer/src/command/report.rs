@@ -5,7 +5,7 @@ use std::io::{self, Write};
 use std::os::fd::AsFd;
 
 use super::outbox::{Outbox, Outlook};
-use super::{Error, Outcome, terminal, written};
+use super::{Error, Outcome, strict, terminal, written};
 use crate::aggregate::Who;
 use crate::cli::{Output, Report};
 use crate::connection::{Tick, seconds};
@@ -91,10 +91,14 @@ pub(super) fn end(
 ) -> Result<Outcome, Error> {
     tell_unwritten(pipeline);
     let is_lost = is_strict && !pipeline.health(0).is_whole();
-    match written(result)? {
-        Outcome::Fine if is_lost => Ok(Outcome::Lost),
-        outcome => Ok(outcome),
+    let outcome = written(result)?;
+    if !is_lost {
+        return Ok(outcome);
     }
+    if let Some(whose) = strict::whose_loss(pipeline) {
+        terminal::say(&whose);
+    }
+    Ok(Outcome::Lost)
 }
 
 /// Says on stderr what the reader of the output never got.

@@ -11,7 +11,7 @@ use tokio::time::sleep;
 pub(super) struct Signals {
     interrupt: Signal,
     terminate: Signal,
-    is_heard: bool,
+    heard: Option<SignalKind>,
 }
 
 impl Signals {
@@ -21,7 +21,7 @@ impl Signals {
         Ok(Self {
             interrupt: signal(SignalKind::interrupt())?,
             terminate: signal(SignalKind::terminate())?,
-            is_heard: false,
+            heard: None,
         })
     }
 
@@ -31,13 +31,13 @@ impl Signals {
             _ = self.interrupt.recv() => SignalKind::interrupt(),
             _ = self.terminate.recv() => SignalKind::terminate(),
         };
-        self.is_heard = true;
+        self.heard = Some(kind);
         kind
     }
 
-    /// Whether one came so far.
-    pub(super) const fn is_heard(&self) -> bool {
-        self.is_heard
+    /// The last that came so far.
+    pub(super) const fn heard(&self) -> Option<SignalKind> {
+        self.heard
     }
 
     /// Ends at the deadline, or at the first signal.

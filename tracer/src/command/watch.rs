@@ -16,8 +16,9 @@ use crate::sink::table::Watch;
 /// Prints connections as they end, and findings with news.
 pub(super) fn run(args: &Args) -> Result<Outcome, Error> {
     let selection = diagnose::selection(&args.filter)?;
-    let mut observation = Observation::start(&args.tracing, selection, Thresholds::default())?
-        .looking_back(args.window);
+    let mut observation =
+        Observation::start(&args.tracing, selection, Thresholds::default(), args.duration)?
+            .looking_back(args.window);
     let setting = observation.pipeline.setting();
     let out = report::own(&io::stdout()).map(Outbox::new)?.map_err(Error::Output)?;
     let (outlook, origin) = (out.outlook(), setting.origin.clone());

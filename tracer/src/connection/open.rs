@@ -6,7 +6,7 @@
 use std::net::SocketAddr;
 
 use super::record::{CloseCause, Connection, OpenCause, Phase, Role};
-use crate::hash::{Map, Set};
+use crate::hash::Map;
 use crate::process::ProcessId;
 
 /// How long the last close towards a destination is remembered: past that, a dial is a first one.
@@ -21,6 +21,9 @@ const CERTAINLY_IDLE_NS: u64 = 100_000_000;
 /// Most pools remembered. Past that all are forgotten, and dials that would be first ones are of
 /// unknown cause until the memory is whole again.
 const CAPACITY: usize = 65_536;
+
+/// No number of a pool: there are fewer than records, which are bounded.
+const NOWHERE: u32 = u32::MAX;
 
 /// One process (or nobody known) towards one destination, within one network namespace.
 type Pool = (Option<ProcessId>, u32, SocketAddr);
@@ -54,24 +57,48 @@ struct Now {
 /// The connections of one interval, each with what it contributes.
 pub(super) struct Sweep {
     since_ns: u64,
-    pools: Map<Pool, Vec<(u64, Step)>>,
-    /// Pools with a dial to be named: of the others only closes are remembered, for there may be very
-    /// many connections, and most of them do nothing in an interval.
-    asked: Set<Pool>,
+    /// Number of each pool that takes part.
+    numbers: Map<Pool, u32>,
+    pools: Vec<InPool>,
+    /// Of each connection that was shown, the pool it is to be named in, or [`NOWHERE`].
+    asked: Vec<u32>,
     places: u32,
+}
+
+/// What happens in one pool.
+struct InPool {
+    pool: Pool,
+    /// It has a dial to be named: of the others only closes are remembered, for there may be very many
+    /// connections, and most of them do nothing in an interval.
+    is_asked: bool,
+    steps: Vec<(u64, Step)>,
 }
 
 impl Sweep {
     /// A sweep over the interval since `since_ns`.
     pub(super) fn since(since_ns: u64) -> Self {
-        Self { since_ns, pools: Map::default(), asked: Set::default(), places: 0 }
+        let (numbers, pools) = (Map::default(), Vec::new());
+        Self { since_ns, numbers, pools, asked: Vec::new(), places: 0 }
     }
 
-    /// Looks whether a connection has to be named. All that are to be added must be shown before.
+    /// Looks whether a connection has to be named. All that are to be added must be shown before, in
+    /// the same order.
     pub(super) fn show(&mut self, connection: &Connection) {
-        if is_asked(connection, self.since_ns) && connection.role != Some(Role::Server) {
-            self.asked.insert(pool(connection));
+        let is_asked = is_asked(connection, self.since_ns) && connection.role != Some(Role::Server);
+        let mut number = NOWHERE;
+        if is_asked {
+            number = self.number(pool(connection));
+            self.pools[number as usize].is_asked = true;
         }
+        self.asked.push(number);
+    }
+
+    fn number(&mut self, pool: Pool) -> u32 {
+        let Self { numbers, pools, .. } = self;
+        *numbers.entry(pool).or_insert_with(|| {
+            pools.push(InPool { pool, is_asked: false, steps: Vec::new() });
+            u32::try_from(pools.len() - 1).unwrap_or(NOWHERE)
+        })
     }
 
     /// Adds a connection. Every one that was open at any time of the interval must be added. Of dials
@@ -82,14 +109,22 @@ impl Sweep {
         if connection.role == Some(Role::Server) {
             return;
         }
-        let pool = pool(connection);
         let shut = shut(connection);
-        if self.asked.contains(&pool) {
-            let is_asked = is_asked(connection, self.since_ns);
-            let open = Step::Open { arrival, place, is_asked };
-            steps(open, connection, shut, self.pools.entry(pool).or_default());
+        let named_in = self.asked.get(place as usize).copied().filter(|number| *number != NOWHERE);
+        let is_asked = named_in.is_some();
+        let pool = pool(connection);
+        let Some(number) = named_in.or_else(|| self.numbers.get(&pool).copied()) else {
+            if let Some((at_ns, cause)) = shut {
+                let number = self.number(pool);
+                self.pools[number as usize].steps.push((at_ns, Step::Close(cause)));
+            }
+            return;
+        };
+        let pool = &mut self.pools[number as usize];
+        if pool.is_asked {
+            steps(Step::Open { arrival, place, is_asked }, connection, shut, &mut pool.steps);
         } else if let Some((at_ns, cause)) = shut {
-            self.pools.entry(pool).or_default().push((at_ns, Step::Close(cause)));
+            pool.steps.push((at_ns, Step::Close(cause)));
         }
     }
 }
@@ -113,7 +148,7 @@ impl Openings {
     /// yet, with the number of connections that were added before it.
     pub(super) fn name(&mut self, sweep: Sweep, now_ns: u64) -> Vec<(usize, OpenCause)> {
         let mut names = Vec::new();
-        for (pool, mut steps) in sweep.pools {
+        for InPool { pool, mut steps, .. } in sweep.pools {
             // By one process most come in order.
             steps.sort();
             let mut now = Now::default();

@@ -10,7 +10,7 @@ use tracer_ebpf::{Conn, flags};
 /// unless it is preempted in between.
 const LATE_NS: u64 = 100_000_000;
 
-/// Most remembered; past that all are forgotten, and their records may count twice.
+/// Most remembered. Those beyond are left in the kernel's table: they are told when their record comes.
 const CAPACITY: usize = 65_536;
 
 /// A connection and its end, whatever is learned of it later.
@@ -20,8 +20,10 @@ type Id = (u64, u64, [u8; 16], u16, u16);
 #[derive(Debug, Default)]
 pub(super) struct Overdue {
     taken: HashSet<Id>,
-    /// Those that were forgotten before their record came.
-    forgotten: u64,
+    /// Those that were due at this tick and had no room.
+    left: u64,
+    /// The most of them at one tick.
+    most_left: u64,
 }
 
 impl Overdue {
@@ -31,18 +33,32 @@ impl Overdue {
         entry.old_state != 0 && !is_sent && entry.end_ns.saturating_add(LATE_NS) <= now_ns
     }
 
-    /// Takes an entry that is due; `false` if it was taken before.
-    pub(super) fn take(&mut self, entry: &Conn) -> bool {
-        if self.taken.len() >= CAPACITY {
-            self.forgotten += self.taken.len() as u64;
-            self.taken.clear();
+    /// Takes, of all entries of a snapshot that are due, those that were not taken before.
+    pub(super) fn take(&mut self, due: &mut Vec<Conn>) {
+        if self.taken.len() + due.len() > CAPACITY {
+            // What is not in the table any more is not waited for.
+            let here: HashSet<Id> = due.iter().map(id).collect();
+            self.taken.retain(|id| here.contains(id));
         }
-        self.taken.insert(id(entry))
+        self.left = 0;
+        due.retain(|entry| {
+            if self.taken.contains(&id(entry)) {
+                return false;
+            }
+            let has_room = self.taken.len() < CAPACITY;
+            if has_room {
+                self.taken.insert(id(entry));
+            } else {
+                self.left += 1;
+            }
+            has_room
+        });
+        self.most_left = self.most_left.max(self.left);
     }
 
-    /// How many may have counted twice.
-    pub(super) const fn forgotten(&self) -> u64 {
-        self.forgotten
+    /// The most that were passed over at one time: each of them once, however often it was due.
+    pub(super) const fn passed_over(&self) -> u64 {
+        self.most_left
     }
 
     /// Whether this record was taken before.
@@ -71,20 +87,32 @@ mod tests {
         let mut overdue = Overdue::default();
         assert!(!Overdue::is_due(&waiting(), LATE_NS), "its record may be under way");
         assert!(Overdue::is_due(&waiting(), NOW));
-        assert!(overdue.take(&waiting()));
-        assert!(!overdue.take(&waiting()), "in the next snapshot");
+        assert_eq!(taken(&mut overdue, 1..2), 1);
+        assert_eq!(taken(&mut overdue, 1..2), 0, "in the next snapshot");
         let record = Conn { cookie: 7, flags: flags::PLAIN | flags::SENT, ..waiting() };
         assert!(overdue.was_taken(&record), "with what was learned since");
         assert!(!overdue.was_taken(&record));
     }
 
+    /// How many are taken of those that were opened at these times.
+    fn taken(overdue: &mut Overdue, opened: std::ops::Range<u64>) -> usize {
+        let mut due: Vec<_> = opened.map(|open_ns| Conn { open_ns, ..waiting() }).collect();
+        overdue.take(&mut due);
+        due.len()
+    }
+
     #[test]
-    fn what_is_remembered_is_bounded_and_what_is_forgotten_counted() {
+    fn what_has_no_room_is_counted_once_and_nothing_is_taken_twice() {
         let mut overdue = Overdue::default();
-        for open_ns in 1..=CAPACITY as u64 + 1 {
-            overdue.take(&Conn { open_ns, ..waiting() });
+        let all = 1..CAPACITY as u64 + 6;
+        assert_eq!(taken(&mut overdue, all.clone()), CAPACITY);
+        for _ in 0..3 {
+            assert_eq!(taken(&mut overdue, all.clone()), 0, "tick by tick");
         }
-        assert_eq!((overdue.taken.len(), overdue.forgotten()), (1, CAPACITY as u64));
+        assert_eq!((overdue.taken.len(), overdue.passed_over()), (CAPACITY, 5));
+        // Some are gone, and whatever became of their records makes room.
+        assert_eq!(taken(&mut overdue, 11..CAPACITY as u64 + 6), 5);
+        assert_eq!(overdue.passed_over(), 5);
     }
 
     #[test]

@@ -1,8 +1,9 @@
 //! The open connections of one snapshot, as they come in: each once, and none of them twice in
 //! memory, for there may be a million. Names no cause.
 
-use std::hash::{BuildHasher as _, RandomState};
+use std::hash::BuildHasher as _;
 
+use foldhash::quality::RandomState;
 use tracer_ebpf::Conn;
 
 use super::id::Id;

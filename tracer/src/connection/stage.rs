@@ -98,7 +98,7 @@ impl Connections {
     pub fn evicted(&self) -> Evictions {
         let mut evicted = self.evicted;
         evicted.add(Evicted::Closes, self.openings.forgotten());
-        evicted.add(Evicted::Overdue, self.overdue.forgotten());
+        evicted.add(Evicted::Overdue, self.overdue.passed_over());
         evicted
     }
 
@@ -212,7 +212,8 @@ impl Connections {
         }
         // A record that came while the snapshot was taken is here already.
         let here: Set<Id> = self.ended.iter().map(Id::of).collect();
-        due.retain(|conn| !here.contains(&Id::of(conn)) && self.overdue.take(conn));
+        due.retain(|conn| !here.contains(&Id::of(conn)));
+        self.overdue.take(&mut due);
         self.ended.append(&mut due);
     }
 
@@ -222,8 +223,14 @@ impl Connections {
     fn open_at(&self, cut_ns: u64, live: &mut Vec<Connection>, keys: &mut Vec<Key>) -> Vec<Conn> {
         let key = |conn: &Conn| self.open.key(Id::of(conn));
         let is_done = |conn: &&Conn| conn.end_ns <= cut_ns;
-        let mut over: Set<Key> = self.ended.iter().filter(is_done).map(key).collect();
         let waits = |conn: &&Conn| !is_done(conn) && conn.open_ns <= cut_ns;
+        let here: Set<Key> = self.ended.iter().filter(waits).map(key).collect();
+        let mut over: Set<Key> = Set::default();
+        if !here.is_empty() || !keys.is_empty() {
+            // Very many may be done, and few of them are also in the snapshot or wait.
+            let done = self.ended.iter().filter(is_done).map(key);
+            over.extend(done.filter(|key| self.open.has(*key) || here.contains(key)));
+        }
         let waiting = self.ended.iter().filter(waits).filter(|conn| over.insert(key(conn)));
         let waiting = waiting.map(|conn| reopened(conn, cut_ns)).collect();
         let is_later = |connection: &Connection| connection.opened_ns > Some(cut_ns);

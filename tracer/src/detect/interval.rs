@@ -32,18 +32,26 @@ pub(super) struct Interval<'a> {
 
 impl<'a> Interval<'a> {
     pub(super) fn new(slice: &'a Slice<'a>, before: &'a Before) -> Self {
-        let opened: Vec<_> = slice.opened().collect();
-        let is_dial = |connection: &Connection| connection.role == Some(Role::Client);
-        // A dial beside an idle connection does not need the one that is gone.
-        let needs = |connection: &Connection| connection.open_cause != OpenCause::IdleAvailable;
-        let of = |is_wanted: &dyn Fn(&Connection) -> bool| {
-            let wanted = opened.iter().filter(|(_, connection)| is_wanted(connection));
-            let mut dials: Vec<_> = wanted.map(|(opened_ns, _)| *opened_ns).collect();
-            dials.sort_unstable();
-            dials
-        };
-        let dials = of(&is_dial);
-        let needed = of(&|connection| is_dial(connection) && needs(connection));
+        // Mostly it is what ended.
+        let mut opened = Vec::with_capacity(slice.ended.len());
+        let (mut dials, mut needed) = (Vec::new(), Vec::new());
+        for (opened_ns, connection) in slice.opened() {
+            opened.push((opened_ns, connection));
+            if connection.role != Some(Role::Client) {
+                continue;
+            }
+            if dials.is_empty() {
+                dials.reserve(slice.ended.len());
+                needed.reserve(slice.ended.len());
+            }
+            dials.push(opened_ns);
+            // A dial beside an idle connection does not need the one that is gone.
+            if connection.open_cause != OpenCause::IdleAvailable {
+                needed.push(opened_ns);
+            }
+        }
+        dials.sort_unstable();
+        needed.sort_unstable();
         Self { slice, opened, dials, needed, before }
     }
 

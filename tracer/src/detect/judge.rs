@@ -7,9 +7,9 @@ use std::collections::BTreeMap;
 use std::net::SocketAddr;
 
 use super::dials::Answers;
-use super::{Coverage, Detectors, Finding, Thresholds, View, causes, port_use, same};
+use super::{Coverage, Detectors, Finding, Thresholds, View, causes, looks, port_use, same};
 use crate::aggregate::{Aggregate, Entry, Identities, Key, Limits, Shown, Sorted, Totals, Who};
-use crate::connection::{Role, Tick};
+use crate::connection::{Role, Tick, seconds};
 use crate::probe::Ports;
 
 pub use not_enough::NotEnough;
@@ -22,6 +22,8 @@ pub struct Judge {
     ports: Ports,
     settles: bool,
     boot_minus_monotonic_ns: i64,
+    /// Longest interval so far.
+    longest_ns: u64,
 }
 
 impl Judge {
@@ -35,6 +37,7 @@ impl Judge {
             ports: Ports::default(),
             settles: true,
             boot_minus_monotonic_ns: 0,
+            longest_ns: 0,
         }
     }
 
@@ -71,7 +74,15 @@ impl Judge {
 
     /// Takes in one tick that another judge takes in too.
     pub(super) fn fold_sorted(&mut self, sorted: &Sorted<'_>, identities: &dyn Identities) {
+        let before_ns = self.aggregate.now_ns();
         self.aggregate.fold_sorted(sorted, identities, &self.thresholds);
+        self.longest_ns = self.longest_ns.max(self.aggregate.now_ns().saturating_sub(before_ns));
+    }
+
+    /// Longest time between two looks at what is open, seconds; 0 before the first.
+    #[must_use]
+    pub fn longest_interval_s(&self) -> f64 {
+        seconds(0, self.longest_ns)
     }
 
     /// Totals per key, small processes folded, in the order of the keys.
@@ -92,7 +103,11 @@ impl Judge {
     pub fn findings(&self, coverage: impl Into<Coverage>) -> Vec<Finding> {
         let mut findings = Vec::new();
         self.each(coverage.into(), &mut |entry, view| {
-            findings.extend(causes::one_each(judge(entry, view)));
+            let mut found = judge(entry, view);
+            for finding in &mut found {
+                looks::doubt(finding, self.longest_interval_s());
+            }
+            findings.extend(causes::one_each(found));
         });
         findings.sort_by(|left, right| {
             let rank =

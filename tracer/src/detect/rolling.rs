@@ -144,6 +144,12 @@ impl Rolling {
         self.evicted
     }
 
+    /// Longest time between two looks at what is open, over the window, seconds; 0 before the first.
+    #[must_use]
+    pub fn longest_interval_s(&self) -> f64 {
+        self.older.longest_interval_s()
+    }
+
     /// The verdicts over the window, worst first.
     #[must_use]
     pub fn findings(&self) -> Vec<Finding> {
@@ -207,6 +213,20 @@ mod tests {
             assert_eq!(*codes, [Code::OneShot], "at {second}");
             assert!((WINDOW / 2..=WINDOW + SECOND).contains(age_ns), "{age_ns} at {second}");
         }
+    }
+
+    #[test]
+    fn the_longest_interval_is_that_of_the_window() {
+        let nobody = BTreeMap::<ProcessId, Identity>::new();
+        let mut rolling = Rolling::new(0, Limits::default(), Thresholds::default(), Some(WINDOW));
+        assert!(rolling.longest_interval_s() <= 0.0);
+        let mut longest = |second: u64| {
+            rolling.fold(&Tick { now_ns: second * SECOND, ..Tick::default() }, &nobody);
+            rolling.longest_interval_s()
+        };
+        let told: Vec<_> = (1..=9).chain(17..=90).map(&mut longest).collect();
+        assert!((told[8] - 1.0).abs() < 1e-9 && (told[9] - 8.0).abs() < 1e-9, "{told:?}");
+        assert!(told.last().is_some_and(|last| (last - 1.0).abs() < 1e-9), "forgotten: {told:?}");
     }
 
     #[test]

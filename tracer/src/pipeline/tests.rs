@@ -87,7 +87,12 @@ fn what_does_not_fit_is_told_by_table_and_totals_stay_whole() {
             Evicted::Peers => u64::from(FEWER) - MOST_PEERS as u64,
             Evicted::Closes => many,
             Evicted::Processes => all - 16_384,
-            Evicted::Lookups => all - 1_000,
+            Evicted::Lookups => {
+                // As long as that takes, some more are looked up.
+                let most = all - 1_000;
+                assert!((most / 2..=most).contains(&told.of(table)), "{}", told.of(table));
+                continue;
+            }
             Evicted::Sockets => 3,
             // Groups, and owners.
             Evicted::Family => (many - 65_536) + (all - 65_536),

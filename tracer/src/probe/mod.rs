@@ -15,6 +15,7 @@ pub mod plain;
 mod ports;
 mod preemption;
 mod preflight;
+mod sockets;
 mod status;
 mod walk;
 
@@ -23,7 +24,9 @@ pub use loader::{Attached, HookStatus, Records, Settings, Survey, Table, attach,
 pub use ports::{Ports, Reuse};
 pub use preemption::needed as programs_needed;
 pub use preflight::lockdown;
+pub use sockets::tcp_sockets;
 pub use status::Status;
+pub use walk::Seeding;
 
 /// Why tracing cannot start. Each message says what to do next.
 #[derive(Debug, thiserror::Error)]

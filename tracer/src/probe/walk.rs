@@ -5,6 +5,7 @@
 use std::io::{self, Read as _};
 use std::os::fd::AsFd as _;
 use std::os::unix::fs::MetadataExt as _;
+use std::path::{Path, PathBuf};
 
 use aya::programs::iter::IterLink;
 use aya::programs::{Iter, ProgramError};
@@ -16,29 +17,35 @@ use super::hook::{POLL, SEED};
 use super::loader::Attached;
 
 impl Attached {
-    /// Refreshes the table's facts about open connections of our network namespace, and of `others`,
-    /// each with a process that is in it. Returns those of `others` whose sockets were all shown, and
+    /// Refreshes the table's facts about open connections of our network namespace if `is_own`, and of
+    /// `others`, each with a file by which it may be entered. Returns those of `others` whose sockets were all shown, and
     /// whether ours were. A namespace that cannot be entered is left out: nothing in it can then be
     /// shown to be idle.
     ///
     /// # Errors
     /// If the kernel refuses a walk that it allowed at start.
-    pub fn poll(&mut self, others: &[(u32, u32)]) -> Result<(bool, Vec<u32>), ProgramError> {
+    pub fn poll(
+        &mut self,
+        is_own: bool,
+        others: &[(u32, PathBuf)],
+    ) -> Result<(bool, Vec<u32>), ProgramError> {
         if !self.has(POLL) {
             return Ok((false, Vec::new()));
         }
-        self.walk(names::POLL)?.read()?;
+        if is_own {
+            self.walk(names::POLL)?.read()?;
+        }
         let mut walked = Vec::new();
-        for (netns, pid) in others {
+        for (netns, way) in others {
             let walk = self.walk(names::POLL)?;
-            match in_namespace_of(*pid, *netns, walk) {
+            match within(way, *netns, walk) {
                 Ok(()) => walked.push(*netns),
                 Err(error) => {
-                    tracing::debug!(pid, %error, "its network namespace was not walked");
+                    tracing::debug!(netns, %error, "a network namespace was not walked");
                 }
             }
         }
-        Ok((true, walked))
+        Ok((is_own, walked))
     }
 
     /// Adds the connections that are open already to the table. Returns the listening sockets of
@@ -47,16 +54,15 @@ impl Attached {
     /// # Errors
     /// If the kernel refuses a walk that it allowed at start.
     pub fn seed(&mut self) -> Result<Option<Vec<Listener>>, ProgramError> {
-        if !self.has(SEED) {
-            return Ok(None);
-        }
-        let bytes = self.walk(names::SEED)?.read()?;
-        Ok(Some(
-            bytes
-                .chunks_exact(size_of::<Listener>())
-                .map(|mut entry| Listener { netns: entry.get_u32_ne(), port: entry.get_u32_ne() })
-                .collect(),
-        ))
+        Ok(self.seeding()?.map(|walk| walk.run(&|| false)).transpose()?)
+    }
+
+    /// The same, still to be done, by whichever thread: with very many open files it takes long.
+    ///
+    /// # Errors
+    /// As [`Self::seed`].
+    pub fn seeding(&mut self) -> Result<Option<Seeding>, ProgramError> {
+        self.has(SEED).then(|| self.walk(names::SEED).map(Seeding)).transpose()
     }
 
     fn has(&self, hook: &str) -> bool {
@@ -75,29 +81,60 @@ impl Attached {
 /// One walk; over sockets, those of the network namespace of the thread that begins it.
 struct Walk(IterLink);
 
+/// Most bytes read at once: what the kernel keeps for a walk.
+const AT_ONCE: usize = 32 << 10;
+
 impl Walk {
     /// What the program wrote. Making the file chooses the namespace, reading it is the walk; both
     /// use up the link.
     fn read(self) -> io::Result<Vec<u8>> {
+        self.read_until(&|| false)
+    }
+
+    /// The same as far as it came, if `is_over` meanwhile.
+    fn read_until(self, is_over: &dyn Fn() -> bool) -> io::Result<Vec<u8>> {
         let mut file = self.0.into_file().map_err(io::Error::other)?;
-        let mut bytes = Vec::new();
-        // The kernel looks at a million objects at a time, and says so if the program wrote nothing
-        // meanwhile (`MAX_ITER_OBJECTS`): it goes on where it was.
-        while let Err(error) = file.read_to_end(&mut bytes) {
-            if error.kind() != io::ErrorKind::WouldBlock {
-                return Err(error);
+        let (mut bytes, mut piece) = (Vec::new(), vec![0; AT_ONCE]);
+        while !is_over() {
+            match file.read(&mut piece) {
+                Ok(0) => break,
+                Ok(len) => bytes.extend_from_slice(&piece[..len]),
+                // The kernel looks at a million objects at a time, and says so if the program wrote
+                // nothing meanwhile (`MAX_ITER_OBJECTS`): it goes on where it was.
+                Err(error)
+                    if matches!(
+                        error.kind(),
+                        io::ErrorKind::WouldBlock | io::ErrorKind::Interrupted
+                    ) => {}
+                Err(error) => return Err(error),
             }
         }
         Ok(bytes)
     }
 }
 
-/// Walks in the network namespace `netns` of another process, in a thread that ends with it: a thread
-/// cannot be trusted to find its way back.
-fn in_namespace_of(pid: u32, netns: u32, walk: Walk) -> io::Result<()> {
-    let namespace = std::fs::File::open(format!("/proc/{pid}/ns/net"))?;
+/// A walk over all open files that has not begun, see [`Attached::seed`].
+pub struct Seeding(Walk);
+
+impl Seeding {
+    /// Walks, until it `is_over`: what it wrote, as far as it came.
+    ///
+    /// # Errors
+    /// Those of the kernel.
+    pub fn run(self, is_over: &dyn Fn() -> bool) -> io::Result<Vec<Listener>> {
+        let bytes = self.0.read_until(is_over)?;
+        let listener =
+            |mut entry: &[u8]| Listener { netns: entry.get_u32_ne(), port: entry.get_u32_ne() };
+        Ok(bytes.chunks_exact(size_of::<Listener>()).map(listener).collect())
+    }
+}
+
+/// Walks in the network namespace `netns`, in a thread that ends with it: a thread cannot be trusted to
+/// find its way back.
+fn within(way: &Path, netns: u32, walk: Walk) -> io::Result<()> {
+    let namespace = std::fs::File::open(way)?;
     if namespace.metadata()?.ino() != u64::from(netns) {
-        return Err(io::Error::other("the process is in another one by now"));
+        return Err(io::Error::other("it is the way into another one by now"));
     }
     let thread = std::thread::Builder::new().name("namespace".into()).spawn(move || {
         move_into_link_name_space(namespace.as_fd(), Some(LinkNameSpaceType::Network))?;

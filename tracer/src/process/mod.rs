@@ -1,5 +1,6 @@
 //! Stage 4: who owns a connection. A process is its thread group id *and* its start time.
 
+mod budget;
 mod identity_json;
 mod namespace;
 mod runtime;

@@ -30,11 +30,12 @@ pub struct Scan {
 
 /// Reads it; empty if /proc does not tell. Holders are named only if `sees_pids`: /proc has the
 /// processes that the kernel tells, under the same numbers. Their start times are as coarse as
-/// /proc gives them, 10 ms.
+/// /proc gives them, 10 ms. What was not reached when it `is_over` is not in it.
 #[must_use]
-pub fn scan(sees_pids: bool) -> Scan {
+pub fn scan(sees_pids: bool, is_over: &dyn Fn() -> bool) -> Scan {
     let mut seen = Descriptors::default();
-    for process in all_processes().into_iter().flatten().flatten() {
+    let processes = all_processes().into_iter().flatten().flatten();
+    for process in processes.take_while(|_| !is_over()) {
         seen.add(&process);
     }
     let mut scan = Scan::default();
@@ -120,7 +121,7 @@ mod tests {
         let listener = TcpListener::bind((Ipv4Addr::LOCALHOST, 0)).unwrap();
         let client = TcpStream::connect(listener.local_addr().unwrap()).unwrap();
         let (server, _) = listener.accept().unwrap();
-        let scan = scan(true);
+        let scan = scan(true, &|| false);
         let port = u32::from(listener.local_addr().unwrap().port());
         assert!(scan.listeners.iter().any(|found| found.port == port));
         for end in [&client, &server] {
@@ -139,7 +140,7 @@ mod tests {
         let listener = TcpListener::bind((Ipv4Addr::LOCALHOST, 0)).unwrap();
         let client = TcpStream::connect(listener.local_addr().unwrap()).unwrap();
         let (ours, theirs) = (client.local_addr().unwrap(), client.peer_addr().unwrap());
-        let held = scan(true).held;
+        let held = scan(true, &|| false).held;
         assert!(held.iter().any(|held| held.local == ours));
         assert!(!held.iter().any(|held| (held.local, held.peer) == (theirs, ours)));
     }
@@ -153,7 +154,9 @@ mod tests {
         let client = TcpStream::connect((mapped, port)).unwrap();
         let peer = SocketAddr::from((Ipv4Addr::LOCALHOST, port));
         let local = canonical(client.local_addr().unwrap());
-        assert!(scan(true).held.iter().any(|held| (held.local, held.peer) == (local, peer)));
+        assert!(
+            scan(true, &|| false).held.iter().any(|held| (held.local, held.peer) == (local, peer))
+        );
     }
 
     #[test]
@@ -161,7 +164,7 @@ mod tests {
         let listener = TcpListener::bind((Ipv4Addr::LOCALHOST, 0)).unwrap();
         let client = TcpStream::connect(listener.local_addr().unwrap()).unwrap();
         let local = client.local_addr().unwrap();
-        let held = scan(false).held.into_iter().find(|held| held.local == local);
+        let held = scan(false, &|| false).held.into_iter().find(|held| held.local == local);
         assert_eq!(held.unwrap().holder, None);
     }
 }

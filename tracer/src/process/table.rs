@@ -1,10 +1,11 @@
-//! Identities by process, bounded. Looked up in /proc once per process, at a tick, never per
+//! Identities by process, bounded. Looked up in /proc once per process, never per
 //! connection; on replay they come from the recorded file.
 
 use std::collections::VecDeque;
 
 use procfs::process::Process;
 
+use super::budget::Budget;
 use super::runtime::Cache;
 use super::{Identity, ProcessId};
 use crate::bounds::{Evicted, Evictions};
@@ -12,8 +13,8 @@ use crate::hash::Map;
 
 /// Most identities kept; the oldest go first. About 200 bytes each.
 const CAPACITY: usize = 16_384;
-/// Most look-ups in one tick: a fork storm must not keep us busy. The rest keep their `comm` only.
-const LOOKUPS_PER_TICK: usize = 1_000;
+/// Most look-ups in a second: a fork storm must not keep us busy. The rest keep their `comm` only.
+const LOOKUPS_PER_S: u32 = 1_000;
 /// Most bytes of a command line that are kept: the kernel lets it have megabytes.
 const COMMAND_BYTES: usize = 4_096;
 /// `/proc` gives start times in ticks of `USER_HZ`, which is 100 on every Linux.
@@ -40,7 +41,7 @@ pub struct Table {
     lookup: Lookup,
     known: Map<ProcessId, Identity>,
     order: VecDeque<ProcessId>,
-    budget: usize,
+    budget: Budget,
     runtimes: Cache,
     evicted: Evictions,
 }
@@ -53,16 +54,10 @@ impl Table {
             lookup,
             known: Map::default(),
             order: VecDeque::new(),
-            budget: LOOKUPS_PER_TICK,
+            budget: Budget::new(LOOKUPS_PER_S),
             runtimes: Cache::default(),
             evicted: Evictions::default(),
         }
-    }
-
-    /// Allows look-ups for another tick.
-    pub const fn next_tick(&mut self) {
-        self.budget = LOOKUPS_PER_TICK;
-        self.runtimes.next_tick();
     }
 
     /// Makes sure that `id` is known; asks for its `comm` if it is not. Returns its identity if that is
@@ -81,8 +76,7 @@ impl Table {
             runtime: None,
         };
         if let Lookup::Proc { commands } = self.lookup {
-            if self.budget > 0 {
-                self.budget -= 1;
+            if self.budget.take() {
                 look_up(&mut identity, commands, &mut self.runtimes);
             } else {
                 self.evicted.add(Evicted::Lookups, 1);
@@ -125,6 +119,16 @@ impl Table {
     pub fn latest(&self, pid: u32) -> Option<&Identity> {
         let named = self.known.values().filter(|identity| identity.id.pid == pid);
         named.max_by_key(|identity| identity.id.start_ns)
+    }
+}
+
+impl Table {
+    /// What a process is called that no connection may ever be seen of, if it lives.
+    #[must_use]
+    pub fn comm(&self, pid: u32) -> Option<String> {
+        matches!(self.lookup, Lookup::Proc { .. }).then_some(())?;
+        let comm = std::fs::read_to_string(format!("/proc/{pid}/comm")).ok()?;
+        Some(comm.trim_end_matches('\n').to_owned())
     }
 }
 
@@ -256,11 +260,12 @@ mod tests {
                 table.observe(gone(pid), || "x".into());
             }
         }
-        assert_eq!(table.budget, 0);
-        assert_eq!(table.evicted().of(Evicted::Lookups), 1_000, "what was not found is known too");
-        table.next_tick();
-        table.observe(gone(0), || "x".into());
-        assert_eq!(table.budget, LOOKUPS_PER_TICK, "nor is it looked up again");
+        // Some come back while it goes on.
+        let passed_over = table.evicted().of(Evicted::Lookups);
+        assert!(
+            (1..=1_000).contains(&passed_over),
+            "{passed_over}: what was not found is known too"
+        );
     }
 
     #[test]

@@ -7,7 +7,7 @@ mod container;
 pub mod json;
 pub mod table;
 #[cfg(test)]
-mod testing;
+pub(crate) mod testing;
 
 use std::io;
 
@@ -41,6 +41,9 @@ pub struct Health {
     pub reader: Option<String>,
     /// Share of the connections that was seen; `None` if none was lost.
     pub seen_share: Option<f64>,
+    /// Longest time between two looks at what is open, over the window of the verdicts, seconds; `None`
+    /// before the first interval has ended.
+    pub interval_s: Option<f64>,
     /// Lines of this output that were dropped, for they were not read or written in time.
     pub unwritten: u64,
     /// Reason → records that could not be kept or delivered; zeros too, they were counted.

@@ -39,6 +39,7 @@ pub(crate) fn health() -> Health {
         tier: "core".into(),
         reader: Some("realtime".into()),
         seen_share: None,
+        interval_s: None,
         unwritten: 0,
         lost: lost.collect(),
         lost_of: Vec::new(),

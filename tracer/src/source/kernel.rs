@@ -1,50 +1,22 @@
 //! The attached programs' maps as a source.
 
 use std::io;
-use std::mem::offset_of;
 
 use aya::maps::MapError;
 use aya::programs::ProgramError;
-use bytes::Buf as _;
-use tracer_ebpf::{Conn, Listener, Loss, flags, opened};
+use tracer_ebpf::Loss;
 
 use super::drain::{Drain, Reading};
+use super::entry::{self, is_being_made, is_unowned};
 use super::namespaces::Namespaces;
+use super::polling::{Met, Polling};
 use super::unseen::Unseen;
 use super::{Input, Lost, LostOf, Priority, table};
 use crate::clock::Clock;
-use crate::probe::{Attached, Records};
+use crate::probe::{Attached, Records, Seeding};
 
-const ESTABLISHED: u8 = 1;
 /// Most processes that are asked for; the kernel side remembers half as many.
 const MOST_LOST_OF: usize = 2048;
-/// How long an accepted connection may wait for its first use before its owner is looked up.
-const UNUSED_NS: u64 = 1_000_000_000;
-
-/// Whether a program on another CPU has just added an entry and fills it now.
-fn is_being_made(bytes: &[u8]) -> bool {
-    let is_zero = |at: usize, len: usize| {
-        bytes.get(at..at + len).is_some_and(|field| field.iter().all(|byte| *byte == 0))
-    };
-    let has_no_time =
-        !is_zero(offset_of!(Conn, opened), 1) && is_zero(offset_of!(Conn, open_ns), 8);
-    is_zero(offset_of!(Conn, family), 2) || has_no_time
-}
-
-/// Whether an entry is an established connection that was accepted a while ago and has no owner. Those
-/// that two processes hold were looked up before.
-fn is_unowned(bytes: &[u8], now_ns: u64) -> bool {
-    let accepted = bytes.get(offset_of!(Conn, established_ns)..);
-    let accepted_ns = accepted.and_then(|mut rest| rest.try_get_u64_ne().ok()).unwrap_or(now_ns);
-    let word = |at: usize| bytes.get(at..).and_then(|mut rest| rest.try_get_u32_ne().ok());
-    let byte = |at: usize| bytes.get(at).copied();
-    byte(offset_of!(Conn, opened)) == Some(opened::PASSIVE)
-        && byte(offset_of!(Conn, state)) == Some(ESTABLISHED)
-        && accepted_ns + UNUSED_NS < now_ns
-        && word(offset_of!(Conn, owner_tgid)) == Some(0)
-        && word(offset_of!(Conn, flags)).is_some_and(|bits| bits & flags::SEEDED == 0)
-}
-
 /// Why the kernel could not be read (further).
 #[derive(Debug, thiserror::Error)]
 pub enum Error {
@@ -62,6 +34,7 @@ pub struct Kernel {
     attached: Attached,
     drain: Drain,
     namespaces: Namespaces,
+    polling: Polling,
     unseen: Unseen,
     /// The last snapshot showed accepted connections whose owner is not known.
     has_unowned: bool,
@@ -82,8 +55,15 @@ impl Kernel {
     ) -> Result<Self, Error> {
         let drain = Drain::start(records, reading)?;
         let namespaces = Namespaces::new(sees_pids);
-        let unseen = Unseen::default();
-        Ok(Self { attached, drain, namespaces, unseen, has_unowned: false, refused: 0 })
+        Ok(Self {
+            attached,
+            drain,
+            namespaces,
+            polling: Polling::new(),
+            unseen: Unseen::default(),
+            has_unowned: false,
+            refused: 0,
+        })
     }
 
     /// What is attached.
@@ -92,12 +72,12 @@ impl Kernel {
         &self.attached
     }
 
-    /// Walks over all open files, see [`Attached::seed`].
+    /// The walk over all open files, see [`Attached::seeding`].
     ///
     /// # Errors
     /// If the kernel refuses the walk.
-    pub fn seed(&mut self) -> Result<Option<Vec<Listener>>, ProgramError> {
-        self.attached.seed()
+    pub fn seeding(&mut self) -> Result<Option<Seeding>, ProgramError> {
+        self.attached.seeding()
     }
 
     /// What the thread that drains the ring runs at.
@@ -124,7 +104,12 @@ impl Kernel {
         // The reader goes on meanwhile: what it adds is for the next time.
         for _ in 0..queue.len() {
             let Some(chunk) = queue.take(used.take()) else { break };
-            chunk.inputs().try_for_each(&mut *on)?;
+            for input in chunk.inputs() {
+                if let Input::Record(record) = input {
+                    self.polling.ended(record);
+                }
+                on(input)?;
+            }
             used = Some(chunk);
         }
         Ok(())
@@ -138,7 +123,12 @@ impl Kernel {
         &mut self,
         on: &mut dyn FnMut(Input<'_>) -> Result<(), E>,
     ) -> Result<(), E> {
-        self.walk();
+        let now_ns = Clock::monotonic_ns();
+        let is_ahead = self.polling.begin();
+        if is_ahead {
+            // Whether something of ours is asked of is not known yet.
+            self.walk(true, now_ns);
+        }
         // Before the table is read: the walk names the holders of those that nobody has used yet.
         if std::mem::take(&mut self.has_unowned)
             && let Err(error) = self.attached.seed()
@@ -146,31 +136,74 @@ impl Kernel {
             tracing::warn!(%error, "owners of accepted connections could not be looked up");
         }
         self.namespaces.begin();
-        let now_ns = Clock::monotonic_ns();
-        let Self { attached, namespaces, unseen, has_unowned, .. } = self;
-        let most = 2 * attached.max_connections as usize;
+        let most = 2 * self.attached.max_connections as usize;
+        let Self { attached, namespaces, polling, unseen, has_unowned, .. } = self;
         table::read(&attached.table, most, &mut |key, bytes| {
             if is_being_made(bytes) {
                 return Ok(());
             }
-            namespaces.meet(bytes);
-            unseen.look(key, bytes);
             *has_unowned |= is_unowned(bytes, now_ns);
+            let met = polling.meet(bytes, now_ns);
+            if met.is_walked() {
+                namespaces.meet(bytes);
+            }
+            if is_ahead {
+                unseen.look(key, bytes);
+            } else if met == Met::Polled {
+                polling.hold(bytes);
+                return Ok(());
+            }
             on(Input::Live(bytes))
+        })?;
+        if is_ahead {
+            self.polling.met();
+            return self.bury(on);
+        }
+        self.snapshot_of_held(now_ns, most, on)
+    }
+
+    /// The rest of a snapshot that has not begun with a walk: those entries that were held back, after
+    /// the walk if that is due.
+    fn snapshot_of_held<E: From<Error>>(
+        &mut self,
+        now_ns: u64,
+        most: usize,
+        on: &mut dyn FnMut(Input<'_>) -> Result<(), E>,
+    ) -> Result<(), E> {
+        if self.polling.is_holding() && !self.polling.is_due(now_ns) {
+            // What has ended by now may have dialled beside those that are held.
+            self.drain_all(on)?;
+        }
+        if !self.polling.is_due(now_ns) {
+            return self.polling.held().try_for_each(|bytes| on(Input::Live(bytes)));
+        }
+        self.walk(self.namespaces.has_own(), now_ns);
+        let Self { attached, unseen, .. } = self;
+        table::read(&attached.table, most, &mut |key, bytes| {
+            if is_being_made(bytes) {
+                return Ok(());
+            }
+            unseen.look(key, bytes);
+            let is_wanted = entry::is_over(bytes) || entry::is_polled(bytes, now_ns);
+            if is_wanted { on(Input::Live(bytes)) } else { Ok(()) }
         })?;
         self.bury(on)
     }
 
-    /// Walks over the open sockets, and begins to look for entries that have none.
-    fn walk(&mut self) {
+    /// Walks over the open sockets of the namespaces that were met, ours if `is_own`, and begins to look
+    /// for entries that have none.
+    fn walk(&mut self, is_own: bool, now_ns: u64) {
         let walk_ns = Clock::monotonic_ns();
-        let (of_us, mut walked) =
-            self.attached.poll(&self.namespaces.due()).unwrap_or_else(|error| {
-                tracing::warn!(%error, "open connections could not be checked for idleness");
-                (false, Vec::new())
-            });
+        let due = self.namespaces.due();
+        let polled = self.attached.poll(is_own, &due);
+        let (of_us, mut walked) = polled.unwrap_or_else(|error| {
+            tracing::warn!(%error, "open connections could not be checked for idleness");
+            (false, Vec::new())
+        });
+        self.namespaces.entered(&due, &walked);
         walked.extend(self.namespaces.own().filter(|_| of_us));
         self.unseen.begin(walk_ns, walked);
+        self.polling.done(now_ns);
     }
 
     /// Yields as ended, and takes out of the table, what is of no socket any more. In the snapshot it
@@ -179,7 +212,9 @@ impl Kernel {
         &mut self,
         on: &mut dyn FnMut(Input<'_>) -> Result<(), E>,
     ) -> Result<(), E> {
-        for key in self.unseen.end() {
+        let over = self.unseen.end();
+        self.polling.suspect(self.unseen.is_suspicious());
+        for key in over {
             // Once more: its address may be used again by now, and its record be sent.
             let Ok(mut entry) = self.attached.table.get(&key, 0) else { continue };
             if self.unseen.mark(key, &mut entry) && self.attached.table.remove(&key).is_ok() {
@@ -188,6 +223,14 @@ impl Kernel {
             }
         }
         Ok(())
+    }
+
+    /// Yields all records that are in the ring by now.
+    fn drain_all<E>(&mut self, on: &mut dyn FnMut(Input<'_>) -> Result<(), E>) -> Result<(), E> {
+        if !self.drain.queue().all() {
+            self.drain.end();
+        }
+        self.take(on)
     }
 
     /// Yields all records that are in the ring by now, then the losses. After a snapshot: an entry
@@ -199,10 +242,7 @@ impl Kernel {
         &mut self,
         on: &mut dyn FnMut(Input<'_>) -> Result<(), E>,
     ) -> Result<(), E> {
-        if !self.drain.queue().all() {
-            self.drain.end();
-        }
-        self.take(on)?;
+        self.drain_all(on)?;
         self.losses(on)
     }
 
@@ -237,40 +277,5 @@ impl Kernel {
             };
         }
         Ok(lost)
-    }
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn only_accepted_connections_without_owner_are_looked_up() {
-        let entry = |opened: u8, state: u8, owner: u32, bits: u32| {
-            let mut bytes = vec![0; Conn::SIZE];
-            bytes[offset_of!(Conn, opened)] = opened;
-            bytes[offset_of!(Conn, state)] = state;
-            bytes[offset_of!(Conn, owner_tgid)..][..4].copy_from_slice(&owner.to_ne_bytes());
-            bytes[offset_of!(Conn, flags)..][..4].copy_from_slice(&bits.to_ne_bytes());
-            is_unowned(&bytes, UNUSED_NS + 1)
-        };
-        assert!(entry(opened::PASSIVE, 1, 0, 0));
-        assert!(!entry(opened::ACTIVE, 1, 0, 0));
-        assert!(!entry(opened::PASSIVE, 8, 0, 0), "the peer has closed it");
-        assert!(!entry(opened::PASSIVE, 1, 7, 0));
-        assert!(!entry(opened::PASSIVE, 1, 0, flags::SEEDED), "looked up before");
-        assert!(!is_unowned(&[], u64::MAX));
-    }
-
-    #[test]
-    fn an_entry_without_family_or_time_is_not_complete() {
-        let mut bytes = vec![0; Conn::SIZE];
-        assert!(is_being_made(&bytes));
-        bytes[offset_of!(Conn, family)] = 2;
-        assert!(!is_being_made(&bytes));
-        bytes[offset_of!(Conn, opened)] = opened::ACTIVE;
-        assert!(is_being_made(&bytes), "its time follows");
-        bytes[offset_of!(Conn, open_ns)] = 1;
-        assert!(!is_being_made(&bytes));
     }
 }

@@ -3,11 +3,14 @@
 
 mod chunk;
 mod drain;
+mod entry;
 mod file;
 mod frame;
 mod kernel;
 mod namespaces;
+mod net_files;
 mod pace;
+mod polling;
 mod priority;
 mod queue;
 mod table;

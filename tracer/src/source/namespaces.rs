@@ -1,12 +1,15 @@
-//! Which network namespaces have connections, and a process to reach each by: `iter/tcp` shows a
-//! thread the sockets of its own namespace only.
+//! Which network namespaces have connections, and a file to enter each by: `iter/tcp` shows a thread
+//! the sockets of its own namespace only.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::mem::offset_of;
 use std::os::unix::fs::MetadataExt as _;
+use std::path::PathBuf;
 
 use bytes::Buf;
 use tracer_ebpf::Conn;
+
+use super::net_files::NetFiles;
 
 /// Most foreign namespaces walked in one snapshot, in turn: each costs a thread and a walk.
 const WALKS: usize = 16;
@@ -17,10 +20,17 @@ const MOST: usize = 4_096;
 /// Namespaces met in the last snapshot.
 #[derive(Debug, Default)]
 pub(super) struct Namespaces {
-    /// Inode number of the namespace → a process in it.
+    /// Inode number of the namespace → an owner of a connection in it, 0 if none is known.
     met: BTreeMap<u32, u32>,
+    /// Those that could not be entered by an owner: mostly because that one has ended.
+    closed: BTreeSet<u32>,
+    /// Files by which some of them can be.
+    ways: BTreeMap<u32, PathBuf>,
+    files: NetFiles,
     /// Our own, which needs no process.
     own: Option<u32>,
+    /// Our own was met.
+    has_own: bool,
     /// Last one walked.
     last: u32,
     /// /proc has other processes under the kernel's numbers: no namespace is reached through it.
@@ -42,28 +52,62 @@ impl Namespaces {
     /// Forgets what the snapshot before met.
     pub(super) fn begin(&mut self) {
         self.met.clear();
+        self.has_own = false;
     }
 
-    /// Takes the raw bytes of one table entry.
+    /// Whether our own was met, or may have been.
+    pub(super) const fn has_own(&self) -> bool {
+        self.has_own || self.own.is_none()
+    }
+
+    /// Takes the raw bytes of one table entry that is to be walked.
     pub(super) fn meet(&mut self, bytes: &[u8]) {
         let field = |at: usize| bytes.get(at..).and_then(|mut rest| rest.try_get_u32_ne().ok());
-        let netns = field(offset_of!(Conn, netns)).filter(|netns| Some(*netns) != self.own);
-        let owner = field(offset_of!(Conn, owner_tgid)).filter(|pid| *pid != 0 && !self.is_blind);
+        let netns = field(offset_of!(Conn, netns));
+        self.has_own |= netns == self.own;
+        let netns = netns.filter(|netns| Some(*netns) != self.own);
+        let owner = field(offset_of!(Conn, owner_tgid)).filter(|_| !self.is_blind);
         if let (Some(netns), Some(pid)) = (netns, owner)
             && (self.met.len() < MOST || self.met.contains_key(&netns))
         {
-            self.met.insert(netns, pid);
+            let known = self.met.entry(netns).or_default();
+            // The last one: it is more likely to live.
+            *known = if pid == 0 { *known } else { pid };
         }
     }
 
-    /// The namespaces whose turn it is, each with a process in it.
-    pub(super) fn due(&mut self) -> Vec<(u32, u32)> {
-        let after = self.met.range(self.last + 1..).chain(self.met.range(..=self.last));
-        let due: Vec<_> = after.take(WALKS).map(|(netns, pid)| (*netns, *pid)).collect();
-        if let Some((netns, _)) = due.last() {
+    /// The namespaces whose turn it is, each with a file by which it may be entered.
+    pub(super) fn due(&mut self) -> Vec<(u32, PathBuf)> {
+        let Self { met, closed, ways, .. } = self;
+        closed.retain(|netns| met.contains_key(netns));
+        ways.retain(|netns, _| met.contains_key(netns));
+        if !closed.is_empty() && self.files.is_due() {
+            ways.append(&mut self.files.find(closed));
+        }
+        let way = |(netns, pid): (&u32, &u32)| {
+            let of_owner = || (*pid != 0).then(|| format!("/proc/{pid}/ns/net").into());
+            (*netns, ways.get(netns).cloned().or_else(of_owner))
+        };
+        let after = met.range(self.last + 1..).chain(met.range(..=self.last));
+        let turn: Vec<_> = after.take(WALKS).map(way).collect();
+        if let Some((netns, _)) = turn.last() {
             self.last = *netns;
         }
-        due
+        // Those without any file are looked for the next time.
+        closed.extend(turn.iter().filter(|(_, way)| way.is_none()).map(|(netns, _)| *netns));
+        turn.into_iter().filter_map(|(netns, way)| Some((netns, way?))).collect()
+    }
+
+    /// Which of those that were due could be entered.
+    pub(super) fn entered(&mut self, due: &[(u32, PathBuf)], walked: &[u32]) {
+        for (netns, _) in due {
+            if walked.contains(netns) {
+                self.closed.remove(netns);
+            } else {
+                self.ways.remove(netns);
+                self.closed.insert(*netns);
+            }
+        }
     }
 
     /// Our own; `None` if it is not known.
@@ -90,11 +134,36 @@ mod tests {
             namespaces.meet(&entry(netns, 100 + netns));
         }
         namespaces.meet(&entry(30, 0));
+        assert!(namespaces.has_own());
         let first = namespaces.due();
         assert_eq!(first.len(), WALKS);
-        assert!(!first.contains(&(5, 105)), "our own needs no help");
+        let numbers =
+            |due: &[(u32, PathBuf)]| due.iter().map(|(netns, _)| *netns).collect::<Vec<_>>();
+        assert!(!numbers(&first).contains(&5), "our own needs no help");
         let second = namespaces.due();
-        assert_eq!(second[..4], [(18, 118), (19, 119), (20, 120), (1, 101)]);
+        assert_eq!(numbers(&second)[..4], [18, 19, 20, 1]);
+        assert_eq!(second[0].1, PathBuf::from("/proc/118/ns/net"));
+    }
+
+    #[test]
+    fn one_whose_owner_has_ended_is_entered_by_another_process() {
+        let here = std::fs::metadata("/proc/self/ns/net").unwrap().ino();
+        let here = u32::try_from(here).unwrap();
+        let mut namespaces = Namespaces { own: Some(5), ..Namespaces::default() };
+        // No process has this number; nobody is known to own the other's.
+        for (netns, pid) in [(here, u32::MAX), (here.wrapping_add(1), 0)] {
+            namespaces.meet(&entry(netns, pid));
+        }
+        let due = namespaces.due();
+        assert_eq!(due, [(here, PathBuf::from(format!("/proc/{}/ns/net", u32::MAX)))]);
+        namespaces.entered(&due, &[]);
+        let due = namespaces.due();
+        let [(netns, way)] = due.as_slice() else { panic!("{due:?}") };
+        assert_eq!(way.metadata().unwrap().ino(), u64::from(*netns));
+        namespaces.entered(&due, &[*netns]);
+        assert_eq!(namespaces.due().len(), 1, "the way is remembered");
+        namespaces.begin();
+        assert!(namespaces.due().is_empty() && namespaces.ways.is_empty());
     }
 
     #[test]

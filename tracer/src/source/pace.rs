@@ -3,9 +3,12 @@
 
 use std::time::Duration;
 
-/// Kernel-side wakeups cost more than all hooks together. This costs an idle host 20 short wakeups a
-/// second.
+/// Kernel-side wakeups cost more than all hooks together. This is 20 short wakeups a second.
 const LONGEST: Duration = Duration::from_millis(50);
+/// The same on a host where nothing ends: each of them wakes a CPU.
+const LONGEST_IDLE: Duration = Duration::from_millis(250);
+/// So many drains in a row, two seconds of them, have found nothing there.
+const IDLE: u32 = 40;
 /// A thread of real-time priority leaves the CPU to others for at least so long.
 const SHORTEST: Duration = Duration::from_millis(1);
 /// What a host fills in a second when it suddenly is at its busiest: 200,000 records. A pause must
@@ -17,6 +20,9 @@ const SUDDEN_BYTES_PER_S: u64 = 64 << 20;
 pub(super) struct Pace {
     ring_bytes: usize,
     longest: Duration,
+    longest_idle: Duration,
+    /// Drains in a row that found nothing.
+    empty: u32,
     pause: Duration,
 }
 
@@ -25,7 +31,8 @@ impl Pace {
     pub(super) fn new(ring_bytes: usize) -> Self {
         let sudden = Duration::from_micros(ring_bytes as u64 * 1_000_000 / SUDDEN_BYTES_PER_S);
         let longest = (sudden / 2).clamp(SHORTEST, LONGEST);
-        Self { ring_bytes, longest, pause: longest }
+        let longest_idle = (sudden / 2).clamp(SHORTEST, LONGEST_IDLE);
+        Self { ring_bytes, longest, longest_idle, empty: 0, pause: longest }
     }
 
     /// The pause after a drain that took `drained` bytes: aims at a ring that is filled to between a
@@ -36,7 +43,9 @@ impl Pace {
         } else if drained < self.ring_bytes / 32 {
             self.pause *= 2;
         }
-        self.pause = self.pause.clamp(SHORTEST, self.longest);
+        self.empty = if drained == 0 { self.empty.saturating_add(1) } else { 0 };
+        let longest = if self.empty < IDLE { self.longest } else { self.longest_idle };
+        self.pause = self.pause.clamp(SHORTEST, longest);
         self.pause
     }
 }
@@ -46,9 +55,11 @@ mod tests {
     use super::*;
 
     #[test]
-    fn an_idle_host_is_looked_at_twenty_times_a_second() {
-        let mut pace = Pace::new(16 << 20);
-        assert!((0..10).all(|_| pace.after(0) == LONGEST));
+    fn an_idle_host_is_looked_at_a_few_times_a_second_until_something_ends() {
+        let mut pace = Pace::new(64 << 20);
+        assert!((1..IDLE).all(|_| pace.after(0) == LONGEST));
+        assert!((0..10).map(|_| pace.after(0)).last() == Some(LONGEST_IDLE));
+        assert_eq!(pace.after(300), LONGEST);
     }
 
     #[test]
@@ -70,7 +81,7 @@ mod tests {
     #[test]
     fn a_sudden_load_does_not_fill_a_small_ring_in_one_pause() {
         for mib in [1_usize, 2, 16, 1024] {
-            let pause = Pace::new(mib << 20).pause;
+            let pause = Pace::new(mib << 20).longest_idle;
             assert!(pause.as_secs_f64() * SUDDEN_BYTES_PER_S as f64 <= (mib << 20) as f64);
         }
     }

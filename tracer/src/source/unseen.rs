@@ -88,6 +88,11 @@ impl Unseen {
         self.absent.iter().filter(|(_, absent)| is_over(absent)).map(|(key, _)| *key).collect()
     }
 
+    /// Whether the last walk did not show some entry: the next ones will tell.
+    pub(super) fn is_suspicious(&self) -> bool {
+        !self.absent.is_empty()
+    }
+
     /// Marks an entry as one whose end was missed, at about the time of the first walk that did not
     /// show it. `false`: it is not the connection that [`Self::end`] told of.
     pub(super) fn mark(&self, key: u64, entry: &mut [u8]) -> bool {
@@ -177,7 +182,8 @@ mod tests {
     fn what_four_walks_in_a_row_do_not_show_is_over_since_the_first() {
         let mut unseen = Unseen::default();
         let mut gone = entry(1, 9 * SECOND);
-        assert!(over(&mut unseen, 10..13, &gone).is_empty());
+        assert!(!unseen.is_suspicious());
+        assert!(over(&mut unseen, 10..13, &gone).is_empty() && unseen.is_suspicious());
         assert_eq!(over(&mut unseen, 13..14, &gone), [KEY]);
         assert!(unseen.mark(KEY, &mut gone));
         assert_eq!(u64_at(&gone, offset_of!(Conn, end_ns)), Some(10 * SECOND));

@@ -64,3 +64,18 @@ fn the_page_has_each_goal_with_its_bound() {
         Goal::ALL.iter().map(|goal| vec![goal.what().to_owned(), goal.bound().text()]).collect();
     assert_eq!(rows, goals);
 }
+
+#[test]
+fn a_run_without_a_round_or_a_second_is_refused_in_a_sentence() {
+    for (flag, sentence) in [
+        ("--rounds", "a median takes a whole number of rounds"),
+        ("--seconds", "a slice takes a whole number of seconds"),
+    ] {
+        for value in ["0", "x", "-1"] {
+            let words = ["xtask", "bench", &format!("{flag}={value}")].map(str::to_owned);
+            let error = Cli::try_parse_from(words).map(|_| ()).unwrap_err().to_string();
+            assert!(error.contains(sentence), "{error}");
+        }
+        assert!(Cli::try_parse_from(["xtask", "bench", flag, "1"]).is_ok());
+    }
+}

@@ -18,8 +18,10 @@ pub(crate) enum Goal {
     AgentTotals,
     AgentLines,
     Lost,
+    LinesDropped,
     RestingMemory,
     MemoryPerSocket,
+    PeakPerSocket,
     Attached,
     FirstTold,
     Idle,
@@ -29,7 +31,7 @@ pub(crate) enum Goal {
 
 impl Goal {
     /// In the order of the table.
-    pub(super) const ALL: [Self; 14] = [
+    pub(super) const ALL: [Self; 16] = [
         Self::ByFloor,
         Self::ByTcplife,
         Self::PerExchange,
@@ -37,8 +39,10 @@ impl Goal {
         Self::AgentTotals,
         Self::AgentLines,
         Self::Lost,
+        Self::LinesDropped,
         Self::RestingMemory,
         Self::MemoryPerSocket,
+        Self::PeakPerSocket,
         Self::Attached,
         Self::FirstTold,
         Self::Idle,
@@ -56,8 +60,10 @@ impl Goal {
             Self::AgentTotals => "CPU of tracer per million connections, totals only",
             Self::AgentLines => "CPU of tracer per million connections, a JSON line per end",
             Self::Lost => "ends of connections lost at the highest churn",
+            Self::LinesDropped => "lines dropped at the highest churn, a JSON line per end",
             Self::RestingMemory => "resident memory at rest, without the ring",
-            Self::MemoryPerSocket => "memory per tracked socket, kernel and user",
+            Self::MemoryPerSocket => "memory per tracked socket, kernel and user, at rest",
+            Self::PeakPerSocket => "memory per tracked socket, kernel and user, at its peak",
             Self::Attached => "start until all hooks are attached, 1000 sockets looked up",
             Self::FirstTold => "start until the first connection is told",
             Self::Idle => "CPU of tracer on an idle host",
@@ -75,8 +81,9 @@ impl Goal {
             Self::AgentTotals => Bound::AtMost(0.6, "s"),
             Self::AgentLines => Bound::AtMost(2.5, "s"),
             Self::Lost => Bound::AtMost(0.0, "ends"),
+            Self::LinesDropped => Bound::AtMost(0.0, "lines"),
             Self::RestingMemory => Bound::AtMost(20.0, "MiB"),
-            Self::MemoryPerSocket => Bound::AtMost(350.0, "B"),
+            Self::MemoryPerSocket | Self::PeakPerSocket => Bound::AtMost(350.0, "B"),
             Self::Attached | Self::FirstTold => Bound::AtMost(150.0, "ms"),
             Self::Idle => Bound::AtMost(0.1, "% of a CPU"),
             Self::ReplayRate => Bound::AtLeast(1.0, "million"),

@@ -15,7 +15,9 @@ mod load;
 mod memory;
 mod replay;
 mod report;
+mod resident;
 mod runtime;
+mod slab;
 mod smoke;
 mod spread;
 mod start;
@@ -56,10 +58,10 @@ pub(crate) struct Options {
     #[arg(long, value_name = "FILE")]
     json: Option<PathBuf>,
     /// Length of a slice.
-    #[arg(long, value_name = "SECONDS")]
+    #[arg(long, value_name = "SECONDS", value_parser = seconds)]
     seconds: Option<u32>,
     /// How often each contender has its turn.
-    #[arg(long, value_name = "N")]
+    #[arg(long, value_name = "N", value_parser = rounds)]
     rounds: Option<u32>,
     /// Leave out the tools of others.
     #[arg(long)]
@@ -70,6 +72,18 @@ pub(crate) struct Options {
     /// Only what `cargo xtask test` asks for: fail if the BPF programs have become dear.
     #[arg(long, conflicts_with_all = ["quick", "json", "seconds", "rounds", "no_peers", "parts"])]
     smoke: bool,
+}
+
+fn seconds(text: &str) -> Result<u32, String> {
+    at_least_one(text, 3600).ok_or("a slice takes a whole number of seconds, 1 to 3600".to_owned())
+}
+
+fn rounds(text: &str) -> Result<u32, String> {
+    at_least_one(text, 1000).ok_or("a median takes a whole number of rounds, 1 to 1000".to_owned())
+}
+
+fn at_least_one(text: &str, most: u32) -> Option<u32> {
+    text.parse().ok().filter(|number| (1..=most).contains(number))
 }
 
 /// What can be measured by itself.
@@ -104,10 +118,15 @@ struct Extent {
     seconds: u32,
     /// Of the churn that is to lose nothing.
     long_seconds: u32,
-    sockets: &'static [u32],
+    sockets: &'static [memory::Row],
     idle_seconds: f64,
     records: u64,
+    /// Whether it is enough for a verdict on a target.
+    is_judged: bool,
 }
+
+/// Fewer rounds or shorter slices say too little for a verdict.
+const JUDGED: (u32, u32) = (5, 3);
 
 impl Extent {
     fn of(options: &Options) -> Self {
@@ -115,24 +134,25 @@ impl Extent {
             rounds: 7,
             seconds: 3,
             long_seconds: 60,
-            sockets: &[0, 10_000, 100_000, 1_000_000],
+            sockets: &memory::ALL,
             idle_seconds: 20.0,
             records: 1_000_000,
+            is_judged: true,
         };
         let quick = Self {
             rounds: 3,
             seconds: 1,
             long_seconds: 10,
-            sockets: &[0, 10_000],
-            idle_seconds: 5.0,
+            sockets: memory::FEW,
+            idle_seconds: 20.0,
             records: 200_000,
+            is_judged: false,
         };
         let base = if options.quick { quick } else { whole };
-        Self {
-            rounds: options.rounds.unwrap_or(base.rounds),
-            seconds: options.seconds.unwrap_or(base.seconds),
-            ..base
-        }
+        let rounds = options.rounds.unwrap_or(base.rounds);
+        let seconds = options.seconds.unwrap_or(base.seconds);
+        let is_judged = base.is_judged && rounds >= JUDGED.0 && seconds >= JUDGED.1;
+        Self { rounds, seconds, is_judged, ..base }
     }
 }
 
@@ -147,14 +167,11 @@ pub(crate) fn main(options: &Options) -> Result<()> {
         return smoke(&workspace);
     }
     let tools = ready(&workspace, Profile::Release)?;
-    let mut report = Report::default();
+    let extent = Extent::of(options);
+    let mut report = Report::new(extent.is_judged);
     report.put("schema_version", 1.into());
     report.put("host", host::told());
-    let bench = Bench {
-        tools: &tools,
-        extent: Extent::of(options),
-        contenders: contenders(&tools, options),
-    };
+    let bench = Bench { tools: &tools, extent, contenders: contenders(&tools, options) };
     let wants = |part: &Part| options.parts.is_empty() || options.parts.contains(part);
     let mut faults = Vec::new();
     for part in Part::value_variants().iter().filter(|part| wants(part)) {
@@ -171,6 +188,9 @@ pub(crate) fn main(options: &Options) -> Result<()> {
     }
     if !faults.is_empty() {
         bail!("not everything could be measured: {}", faults.join(", "));
+    }
+    if !report.errors().is_empty() {
+        bail!("tracer told what was not: {}", report.errors().join("; "));
     }
     Ok(())
 }
@@ -199,7 +219,8 @@ struct Bench<'a> {
 
 impl Bench<'_> {
     fn measure(&self, part: Part, report: &mut Report) -> Result<()> {
-        let Extent { rounds, seconds, long_seconds, sockets, idle_seconds, records } = self.extent;
+        let Extent { rounds, seconds, long_seconds, sockets, idle_seconds, records, .. } =
+            self.extent;
         let tools = self.tools;
         let name = |title: String, key, unit| throughput::Name { title, key, unit };
         let times = format!("{rounds} rounds of {seconds} s");
@@ -242,7 +263,7 @@ impl Bench<'_> {
                 let name = name(title, "loss", "connections");
                 let contenders = [Contender::Tracer, Contender::TracerLines];
                 let turns = throughput::measure(tools, &contenders, load, 1, &name, report)?;
-                throughput::loss_target(&turns, report);
+                throughput::loss_targets(&turns, report);
                 Ok(())
             }
             Part::Memory => memory::measure(tools, sockets, report),

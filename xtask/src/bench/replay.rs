@@ -4,8 +4,8 @@
 use super::background::Background;
 use super::goal::Goal;
 use super::load::Load;
-use super::memory::resident;
 use super::report::{Report, Section};
+use super::resident::highest;
 use super::spread::round;
 use super::tools::Tools;
 use crate::process::{output, run};
@@ -102,11 +102,13 @@ fn replay(tools: &Tools, recorded: &Path, long: &Path, records: u64) -> Result<R
     let begun = Instant::now();
     let tracer = Background::start(&mut command, 0)?;
     let mut peak_bytes = 0;
-    // A process that has ended has no memory, but can still be looked at.
-    while let Ok(bytes @ 1..) = resident(tracer.pid()) {
-        peak_bytes = peak_bytes.max(bytes);
+    // The kernel keeps the highest; a process that has ended has none any more, but can still be
+    // looked at.
+    while let Ok(bytes) = highest(tracer.pid()) {
+        peak_bytes = bytes;
         thread::sleep(Duration::from_millis(5));
     }
+    ensure!(peak_bytes > 0, "tracer replay ended before its memory could be looked at");
     let seconds = begun.elapsed().as_secs_f64();
     let ended = tracer.wait()?;
     ensure!(ended.status.success(), "tracer replay ended with {}", ended.status);

@@ -20,12 +20,16 @@ pub(crate) struct Section {
 struct Target {
     goal: Goal,
     measured: Option<f64>,
+    /// Whether the run was long enough to say that it is met.
+    is_judged: bool,
 }
 
 /// All that was measured.
 #[derive(Default)]
 pub(crate) struct Report {
+    is_judged: bool,
     measured: Vec<(Goal, Option<f64>)>,
+    errors: Vec<String>,
     json: Map<String, Value>,
 }
 
@@ -59,14 +63,16 @@ impl Section {
 
 impl Target {
     fn is_met(self) -> Option<bool> {
-        self.measured.map(|measured| self.goal.bound().is_met_by(measured))
+        let measured = self.measured.filter(|_| self.is_judged)?;
+        Some(self.goal.bound().is_met_by(measured))
     }
 
     fn verdict(self) -> &'static str {
-        match self.is_met() {
-            Some(true) => "met",
-            Some(false) => "NOT MET",
-            None => "not measured",
+        match (self.is_met(), self.measured) {
+            (Some(true), _) => "met",
+            (Some(false), _) => "NOT MET",
+            (None, Some(_)) => "not judged",
+            (None, None) => "not measured",
         }
     }
 
@@ -92,6 +98,20 @@ impl Target {
 }
 
 impl Report {
+    /// With verdicts on the targets, if the run is long enough for them.
+    pub(super) fn new(is_judged: bool) -> Self {
+        Self { is_judged, ..Self::default() }
+    }
+
+    /// What cannot be right.
+    pub(super) fn error(&mut self, sentence: String) {
+        self.errors.push(sentence);
+    }
+
+    pub(super) fn errors(&self) -> &[String] {
+        &self.errors
+    }
+
     /// Prints a table at once: a run is long, and may be ended early.
     #[expect(clippy::unused_self, reason = "what is printed belongs to this report")]
     pub(super) fn section(&self, section: &Section) {
@@ -106,7 +126,8 @@ impl Report {
     fn targets(&self) -> impl Iterator<Item = Target> {
         Goal::ALL.into_iter().map(|goal| {
             let found = self.measured.iter().rev().find(|(other, _)| *other == goal);
-            Target { goal, measured: found.and_then(|(_, measured)| *measured) }
+            let measured = found.and_then(|(_, measured)| *measured);
+            Target { goal, measured, is_judged: self.is_judged }
         })
     }
 
@@ -128,6 +149,9 @@ impl Report {
                 target.verdict().to_owned(),
             ]);
         }
+        if !self.is_judged {
+            targets.note("This run is too short for a verdict.");
+        }
         targets.print();
     }
 
@@ -136,6 +160,7 @@ impl Report {
         let mut document = self.json.clone();
         let targets = self.targets().map(Target::json).collect();
         document.insert("targets".into(), Value::Array(targets));
+        document.insert("errors".into(), json!(self.errors));
         json!(document)
     }
 }
@@ -164,15 +189,23 @@ mod tests {
 
     #[test]
     fn what_was_not_measured_is_neither_met_nor_missed() {
-        let target = Target { goal: Goal::ByFloor, measured: None };
+        let target = Target { goal: Goal::ByFloor, measured: None, is_judged: true };
         assert_eq!((target.is_met(), target.verdict()), (None, "not measured"));
         let line = target.json();
         assert_eq!((line.get("measured"), line.get("met")), (None, None));
     }
 
     #[test]
+    fn a_run_that_is_too_short_has_figures_and_no_verdict() {
+        let target = Target { goal: Goal::ByFloor, measured: Some(9.0), is_judged: false };
+        assert_eq!((target.is_met(), target.verdict()), (None, "not judged"));
+        let line = target.json();
+        assert_eq!((line["measured"].as_f64(), line.get("met")), (Some(9.0), None));
+    }
+
+    #[test]
     fn every_goal_is_in_the_report_and_the_last_figure_counts() {
-        let mut report = Report::default();
+        let mut report = Report::new(true);
         report.measured(Goal::ByFloor, Some(9.0));
         report.measured(Goal::ByFloor, Some(4.0));
         let targets = report.json()["targets"].clone();

@@ -35,7 +35,7 @@ struct Found {
     times_floor: f64,
     /// Runs per connection, by those of as many empty programs.
     runs: f64,
-    /// Ends of connections.
+    /// Ends of connections, or as many told too often.
     lost: u64,
 }
 
@@ -58,7 +58,11 @@ pub(crate) fn main(tools: &Tools) -> Result<()> {
         times_floor: by_floor(&slices).context("no run times")?,
         runs: times(&slices, Contender::FloorCopies, Slice::runs_per_connection)
             .context("no runs")?,
-        lost: turn.counted_lost().max(turn.missing()).context("tracer told nothing")?,
+        lost: turn
+            .counted_lost()
+            .max(turn.dropped_lines())
+            .max(turn.missing().map(i64::unsigned_abs))
+            .context("tracer told nothing")?,
     };
     say(format!(
         "bench: run time {} times that of empty programs (at most {MOST_TIMES_FLOOR}), runs {} times \

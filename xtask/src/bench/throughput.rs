@@ -49,6 +49,12 @@ pub(crate) fn measure(
             if let Some(told) = turn.told.as_ref().filter(|told| !told.lost.is_empty()) {
                 say(format!("bench: it counted as lost: {:?}", told.lost));
             }
+            if let Some(twice) = turn.missing().filter(|missing| *missing < 0) {
+                let (name, count) = (contender.name(), twice.unsigned_abs());
+                let text = format!("{name} told {count} ends more than there were");
+                say(format!("bench: ERROR: {text}"));
+                report.error(text);
+            }
             turns.entry(*contender).or_default().push(turn);
         }
     }
@@ -65,7 +71,9 @@ fn tell(turns: &Turns, load: Load, name: &Name, report: &mut Report) {
         "load CPU, µs each",
         "agent CPU, s per million",
         "lost (counted)",
-        "missing",
+        "lines dropped",
+        "missing ends",
+        "share",
     ];
     let mut section = Section::new(name.title.clone(), &head);
     let mut document = Map::new();
@@ -77,6 +85,8 @@ fn tell(turns: &Turns, load: Load, name: &Name, report: &mut Report) {
             ("load_cpu_us", over(own, |turn| Some(turn.load_us(load)))),
             ("agent_cpu_s_per_million", over(own, agent)),
             ("lost", over(own, |turn| Some(turn.counted_lost()? as f64))),
+            ("lines_dropped", over(own, |turn| Some(turn.dropped_lines()? as f64))),
+            ("missing", over(own, |turn| Some(missing(*contender, turn, load)? as f64))),
             ("missing_share", over(own, |turn| missing_share(*contender, turn, load))),
         ];
         section.row(std::iter::once(contender.name().to_owned()).chain(figures.iter().map(
@@ -102,7 +112,8 @@ fn tell(turns: &Turns, load: Load, name: &Name, report: &mut Report) {
     }
     section.note(
         "Agent CPU is all that the contender used from ready to its end, its report included. \
-         Missing are ends of connections that it told neither by a line nor in a total.",
+         Missing are ends of connections that it told neither by a line nor in a total; less than \
+         none are ends that were told and not there, of tracer an error.",
     );
     report.section(&section);
     report.put(name.key, Value::Object(document));
@@ -120,16 +131,20 @@ pub(crate) fn relative(turns: &Turns, own: &[Turn], load: Load) -> Option<Spread
     Spread::of(own.iter().zip(alone).map(ratio))
 }
 
-/// Ends not told, by ends there were. Peers print a line for each.
+/// Ends not told. Peers print a line for each.
+fn missing(contender: Contender, turn: &Turn, load: Load) -> Option<i64> {
+    match contender {
+        _ if !matches!(load, Load::Churn { .. }) => None,
+        _ if contender.is_tracer() => turn.missing(),
+        // They tell of other connections of this host, too.
+        _ if contender.is_peer() => (2 * turn.done.connections).checked_signed_diff(turn.lines),
+        _ => None,
+    }
+}
+
 fn missing_share(contender: Contender, turn: &Turn, load: Load) -> Option<f64> {
     let ends = 2 * turn.done.connections;
-    let missing = match contender {
-        _ if !matches!(load, Load::Churn { .. }) => return None,
-        _ if contender.is_tracer() => turn.missing()?,
-        _ if contender.is_peer() => ends.saturating_sub(turn.lines),
-        _ => return None,
-    };
-    Some(missing as f64 / ends as f64)
+    Some(missing(contender, turn, load)? as f64 / ends as f64)
 }
 
 fn percent(share: Spread) -> String {
@@ -147,13 +162,19 @@ pub(crate) fn full_speed_targets(turns: &Turns, load: Load, report: &mut Report)
     report.measured(Goal::AgentLines, agent(Contender::TracerLines));
 }
 
-/// Target of a long churn at full speed.
-pub(crate) fn loss_target(turns: &Turns, report: &mut Report) {
-    let own = turns.get(&Contender::Tracer).map_or(&[][..], Vec::as_slice);
-    let lost = own.iter().map(|turn| Some(turn.counted_lost()?.max(turn.missing()?)));
-    let lost: Option<u64> = lost.sum();
-    let lost = lost.filter(|_| !own.is_empty());
-    report.measured(Goal::Lost, lost.map(|lost| lost as f64));
+/// Targets of a long churn at full speed: ends, of tracer with and without lines; and the lines.
+pub(crate) fn loss_targets(turns: &Turns, report: &mut Report) {
+    let own = |contender| turns.get(&contender).into_iter().flatten();
+    let sum = |figures: Vec<Option<u64>>| {
+        let sum = figures.iter().copied().sum::<Option<u64>>();
+        sum.filter(|_| !figures.is_empty()).map(|sum| sum as f64)
+    };
+    let all = own(Contender::Tracer).chain(own(Contender::TracerLines));
+    // An end that was told twice hides one that was not told.
+    let lost = |turn: &Turn| Some(turn.counted_lost()?.max(turn.missing()?.unsigned_abs()));
+    report.measured(Goal::Lost, sum(all.map(lost).collect()));
+    let dropped = own(Contender::TracerLines).map(Turn::dropped_lines);
+    report.measured(Goal::LinesDropped, sum(dropped.collect()));
 }
 
 #[cfg(test)]
@@ -198,11 +219,32 @@ mod tests {
     #[test]
     fn a_record_that_is_missing_counts_as_lost_though_no_counter_tells_of_it() {
         let told = Told { ends: 199, ..Told::default() };
-        let turns = Turns::from([(Contender::Tracer, vec![turn(100, 0, Some(told))])]);
+        assert_eq!(measured(Contender::Tracer, told.clone(), Goal::Lost), 1.0);
+        assert_eq!(measured(Contender::TracerLines, told, Goal::Lost), 1.0);
+    }
+
+    #[test]
+    fn an_end_too_many_is_no_better_than_one_too_few() {
+        let told = Told { ends: 203, ..Told::default() };
+        assert_eq!(turn(100, 0, Some(told.clone())).missing(), Some(-3));
+        assert_eq!(measured(Contender::Tracer, told, Goal::Lost), 3.0);
+    }
+
+    #[test]
+    fn lines_that_were_dropped_are_lines_and_not_ends() {
+        let lost = BTreeMap::from([("output".to_owned(), 5), ("ring_full".to_owned(), 2)]);
+        let told = Told { ends: 200, lost, evicted: 0 };
+        assert_eq!(measured(Contender::TracerLines, told.clone(), Goal::LinesDropped), 5.0);
+        assert_eq!(measured(Contender::TracerLines, told, Goal::Lost), 2.0);
+    }
+
+    /// What a turn of 100 connections is measured to have lost.
+    fn measured(contender: Contender, told: Told, goal: Goal) -> Value {
+        let turns = Turns::from([(contender, vec![turn(100, 0, Some(told))])]);
         let mut report = Report::default();
-        loss_target(&turns, &mut report);
+        loss_targets(&turns, &mut report);
         let targets = report.json()["targets"].clone();
-        let lost = targets.as_array().unwrap().iter().find(|one| one["what"] == Goal::Lost.what());
-        assert_eq!(lost.unwrap()["met"], false);
+        let target = targets.as_array().unwrap().iter().find(|one| one["what"] == goal.what());
+        target.unwrap()["measured"].clone()
     }
 }

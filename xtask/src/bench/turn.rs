@@ -14,6 +14,9 @@ use std::time::Duration;
 /// Tools that read on a timer have read by then.
 const AFTER: Duration = Duration::from_millis(500);
 
+/// The reason by which tracer counts lines that it dropped.
+const OUTPUT: &str = "output";
+
 /// What came of it.
 #[derive(Clone, Debug)]
 pub(crate) struct Turn {
@@ -75,14 +78,20 @@ impl Turn {
         Some(self.agent_seconds? * 1e6 / self.done.connections as f64)
     }
 
-    /// Ends of connections that no line and no total tells of.
-    pub(super) fn missing(&self) -> Option<u64> {
-        Some((2 * self.done.connections).saturating_sub(self.told.as_ref()?.ends))
+    /// Ends of connections that no total tells of; less than none, if more were told than there were.
+    pub(super) fn missing(&self) -> Option<i64> {
+        (2 * self.done.connections).checked_signed_diff(self.told.as_ref()?.ends)
     }
 
-    /// What tracer counted as lost or pushed out.
+    /// What tracer counted as lost or pushed out; lines it dropped aside, which no total lacks.
     pub(super) fn counted_lost(&self) -> Option<u64> {
-        self.told.as_ref().map(|told| told.lost.values().sum::<u64>() + told.evicted)
+        let told = self.told.as_ref()?;
+        Some(told.lost.values().sum::<u64>() - self.dropped_lines()? + told.evicted)
+    }
+
+    /// Lines that nobody took in time.
+    pub(super) fn dropped_lines(&self) -> Option<u64> {
+        self.told.as_ref().map(|told| told.lost.get(OUTPUT).copied().unwrap_or(0))
     }
 }
 

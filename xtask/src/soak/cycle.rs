@@ -1,5 +1,5 @@
-//! One cycle of the load: every kind of it at a time, then as fast as it goes for a moment. Counts
-//! what the load says it did. Servers have ports by which tracer is told to look at them only: what
+//! One cycle of the load: every kind of it at a time, then a burst, then nothing until its sockets
+//! are gone. Counts what the load says it did. Servers have ports by which tracer is told to look at them only: what
 //! else the host does must not hide what is lost of the load.
 
 use super::place::Place;
@@ -10,12 +10,15 @@ use std::collections::BTreeMap;
 use std::process::{Child, Command, Stdio};
 use std::time::Duration;
 
-/// Connections that are held during a cycle.
-const IDLE: &str = "5000";
-/// Seconds of the burst.
-const BURST: u64 = 1;
+/// Connections that are held during a cycle, and closed at once: two lines of 1.2 KB each, of which
+/// tracer's queue of output has room for some 7,000. None may be dropped on a host whose seconds are
+/// late, so all that may come in three of them is less.
+const IDLE: &str = "1000";
+/// Seconds of the burst, and connections per second, by the same bound. More of them: `overload.rs`.
+const BURST: u64 = 2;
+const BURST_RATE: &str = "1000";
 /// First ports of the servers of each load.
-const CHURN: &str = "20000";
+pub(super) const CHURN: &str = "20000";
 const EXCHANGE: &str = "20100";
 const IDLE_PORT: &str = "20200";
 const FAULTS: &str = "20300";
@@ -50,7 +53,7 @@ impl Ends {
     }
 
     /// Adds what a load printed.
-    fn hear(&mut self, line: &Value) -> Result<()> {
+    pub(super) fn hear(&mut self, line: &Value) -> Result<()> {
         let count = |value: &Value| value.as_u64().with_context(|| format!("no count in {line}"));
         let load = line["load"].as_str().context("a load without name")?;
         if load == "faults" {
@@ -101,11 +104,12 @@ pub(super) fn play(
     idle.let_go();
     ends.hear(&idle.finish()?)?;
     burst(place, BURST, samples, &mut ends)?;
+    samples.end_cycle(place)?;
     Ok(ends)
 }
 
-/// As many connections as the machine makes, before all cycles: what tracer keeps for the records of
-/// one interval then has its size.
+/// A long burst, before all cycles: what tracer keeps for the records of one interval then has its
+/// size.
 pub(super) fn warm_up(place: &Place, time: Duration, samples: &mut Samples) -> Result<Ends> {
     let mut ends = Ends::default();
     burst(place, time.as_secs(), samples, &mut ends)?;
@@ -114,7 +118,9 @@ pub(super) fn warm_up(place: &Place, time: Duration, samples: &mut Samples) -> R
 
 fn burst(place: &Place, seconds: u64, samples: &mut Samples, ends: &mut Ends) -> Result<()> {
     let seconds = seconds.to_string();
-    let mut load = Running::start(place, &["churn", "--port", CHURN, "--seconds", &seconds])?;
+    let rate = ["--rate", BURST_RATE];
+    let load = [&["churn", "--port", CHURN, "--seconds", &seconds][..], &rate].concat();
+    let mut load = Running::start(place, &load)?;
     while load.runs() {
         samples.take()?;
     }

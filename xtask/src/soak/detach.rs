@@ -2,7 +2,7 @@
 
 use super::cycle::Running;
 use super::kernel::Objects;
-use super::observer::Observer;
+use super::observer::{Mode, Observer};
 use super::place::Place;
 use anyhow::{Result, ensure};
 use rustix::process::Signal;
@@ -27,7 +27,7 @@ pub(super) struct End {
 /// Starts a tracer, ends it while there is load, and looks.
 pub(super) fn under_load(tracer: &Path, place: &Place, signal: Signal) -> Result<End> {
     let before = Objects::all()?;
-    let mut observer = Observer::start(tracer, place.number(), Duration::from_mins(1))?;
+    let mut observer = Observer::start(tracer, place.number(), Mode::Watch)?;
     let load =
         Running::start(place, &["churn", "--port", "20000", "--seconds", "3", "--rate", "2000"])?;
     thread::sleep(Duration::from_millis(1_500));

@@ -1,18 +1,12 @@
-//! What of BPF the kernel holds: programs, maps, links by number, pinned files by path; and the
-//! entries of tracer's table.
+//! What of BPF the kernel holds: programs, maps, links by number, pinned files by path.
 
-use anyhow::{Context as _, Result};
-use aya::maps::{Map, MapData, MapInfo, MapType};
+use anyhow::Result;
 use std::collections::BTreeSet;
 use std::fs;
-use std::mem::offset_of;
 use std::path::Path;
-use tracer_ebpf::Conn;
 
 /// Where pinned objects are, if it is mounted.
 const PINNED: &str = "/sys/fs/bpf";
-/// Name of tracer's map of open connections.
-const TABLE: &str = "CONNS";
 
 /// A set of objects, each as it is shown: `program 12`, `/sys/fs/bpf/a`.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
@@ -50,6 +44,11 @@ impl Objects {
             }
         }
         Ok(Self(held))
+    }
+
+    /// The numbers of the maps.
+    pub(super) fn maps(&self) -> impl Iterator<Item = u32> {
+        self.0.iter().filter_map(|object| object.strip_prefix("map ")?.parse().ok())
     }
 
     pub(super) fn len(&self) -> usize {
@@ -90,43 +89,6 @@ fn pinned(folder: &Path, into: &mut BTreeSet<String>) -> Result<()> {
         into.insert(path.display().to_string());
     }
     Ok(())
-}
-
-/// The table of open connections of a tracer.
-pub(super) struct Table {
-    map: aya::maps::HashMap<MapData, u64, [u8; Conn::SIZE]>,
-    size: usize,
-}
-
-impl Table {
-    /// Finds it among the maps that process `pid` holds.
-    pub(super) fn of(pid: u32) -> Result<Self> {
-        for object in Objects::held(Some(pid))?.0 {
-            let Some(id) = object.strip_prefix("map ").and_then(|id| id.parse().ok()) else {
-                continue;
-            };
-            let info = MapInfo::from_id(id)?;
-            if info.name_as_str() == Some(TABLE) && info.map_type()? == MapType::Hash {
-                let map = Map::from_map_data(MapData::from_id(id)?)?.try_into()?;
-                return Ok(Self { map, size: info.max_entries() as usize });
-            }
-        }
-        None.with_context(|| format!("tracer holds no map {TABLE}"))
-    }
-
-    /// Entries of connections in network namespace `number`.
-    pub(super) fn entries(&self, number: u32) -> Result<u64> {
-        let mut found = BTreeSet::new();
-        // The walk begins anew where its place was deleted.
-        for entry in self.map.iter().take(2 * self.size) {
-            let (key, bytes) = entry?;
-            let netns = bytes[offset_of!(Conn, netns)..].first_chunk();
-            if netns.is_some_and(|netns| u32::from_ne_bytes(*netns) == number) {
-                found.insert(key);
-            }
-        }
-        Ok(found.len() as u64)
-    }
 }
 
 #[cfg(test)]

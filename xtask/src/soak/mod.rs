@@ -1,27 +1,32 @@
 //! `cargo xtask soak`: the release `tracer` beside a mixed load with faults, for long. Afterwards its
 //! memory was flat, every socket end that the load counted was told or counted as lost, the kernel's
-//! table is empty again, and however tracer ends, nothing of it stays in the kernel.
+//! table is empty again, and however tracer ends, nothing of it stays in the kernel. Then more than
+//! can be printed, which must change no total (`overload.rs`).
 //!
 //! The load runs in a network namespace of its own, so that other traffic of the host is told apart.
 //! This file is the order of things; what must hold is in `rules.rs`.
 
 mod cycle;
 mod detach;
+mod heard;
 mod kernel;
 mod observer;
+mod overload;
 mod place;
 mod report;
 mod rules;
 mod samples;
+mod table;
 
 use crate::process::{cargo, is_root, run, say};
 use crate::workspace::Workspace;
 use anyhow::{Context as _, Result, bail};
-use observer::Observer;
+use observer::{Mode, Observer};
 use place::Place;
 use report::Report;
 use rustix::process::Signal;
 use samples::Samples;
+use std::fs;
 use std::path::PathBuf;
 use std::time::{Duration, Instant};
 
@@ -29,8 +34,10 @@ use std::time::{Duration, Instant};
 /// within one it goes up and down with the load.
 const CYCLES: u32 = 8;
 const LONGEST_CYCLE: Duration = Duration::from_secs(30);
-/// How far back findings look by default.
-const WINDOW: Duration = Duration::from_mins(1);
+/// Part of the time that the overload takes, and its bounds.
+const OVERLOAD: u32 = 8;
+const SHORTEST_OVERLOAD: Duration = Duration::from_secs(8);
+const LONGEST_OVERLOAD: Duration = Duration::from_mins(2);
 
 #[derive(clap::Args)]
 pub(crate) struct Options {
@@ -57,8 +64,7 @@ pub(crate) fn main(options: &Options) -> Result<()> {
     report.print();
     if let Some(path) = &options.json {
         let text = serde_json::to_string_pretty(&report.json())?;
-        std::fs::write(path, text + "\n")
-            .with_context(|| format!("cannot write {}", path.display()))?;
+        fs::write(path, text + "\n").with_context(|| format!("cannot write {}", path.display()))?;
     }
     let broken = report.broken();
     if broken > 0 {
@@ -67,18 +73,37 @@ pub(crate) fn main(options: &Options) -> Result<()> {
     Ok(())
 }
 
+/// Copies of the programs, removed in the end: a build beside a long soak must not change what runs.
+struct Programs(PathBuf);
+
+impl Programs {
+    fn copy(workspace: &Workspace, names: &[&str]) -> Result<Self> {
+        let all = Self(workspace.target().join(format!("soak-{}", std::process::id())));
+        fs::create_dir_all(&all.0)?;
+        for name in names {
+            let from = workspace.target().join("release").join(name);
+            let copied = fs::copy(&from, all.0.join(name));
+            copied.with_context(|| format!("cannot copy {}", from.display()))?;
+        }
+        Ok(all)
+    }
+}
+
+impl Drop for Programs {
+    fn drop(&mut self) {
+        let _gone = fs::remove_dir_all(&self.0);
+    }
+}
+
 fn soak(workspace: &Workspace, minutes: f64) -> Result<Report> {
     run(cargo().args(["build", "--locked", "--release", "-p", "tracer", "-p", "tracer-bench"]))?;
-    let release = workspace.target().join("release");
-    let (tracer, load) = (release.join("tracer"), release.join("load"));
+    let programs = Programs::copy(workspace, &["tracer", "load"])?;
+    let [tracer, load] = ["tracer", "load"].map(|name| programs.0.join(name));
     let place = Place::open(&load)?;
     let before = kernel::Objects::all()?;
     let time = Duration::from_secs_f64(minutes * 60.0);
     let cycle = (time / CYCLES).min(LONGEST_CYCLE);
-    // What is remembered for the default window of a minute grows for a minute: a short soak has a
-    // short one.
-    let window = (time / CYCLES).min(WINDOW);
-    let mut observer = Observer::start(&tracer, place.number(), window)?;
+    let mut observer = Observer::start(&tracer, place.number(), Mode::Watch)?;
 
     let mut samples = Samples::begin(&observer)?;
     let mut ends = cycle::warm_up(&place, cycle / 2, &mut samples)?;
@@ -96,16 +121,24 @@ fn soak(workspace: &Workspace, minutes: f64) -> Result<Report> {
         ));
         ends.add(&done);
     }
-    let left = samples.wait_until_empty()?;
+    samples.end();
     let end = detach::stop(&mut observer, Signal::INT, &before)?;
     let heard = observer.finish()?;
 
-    let mut report = Report::new(time, &samples, &ends, &heard);
-    report.rule("memory", rules::flat(&samples.cycle_medians()));
-    report.rule("accounted", rules::accounted(&ends, &heard));
+    say("soak: as many connections as can be made, and half of the time nobody reads");
+    let overload_time = (time / OVERLOAD).clamp(SHORTEST_OVERLOAD, LONGEST_OVERLOAD);
+    let overload = overload::play(&tracer, &load, overload_time)?;
+
+    let mut report = Report::new(time, &samples, &ends, heard.counts(), &overload);
     report.rule("load", rules::sound(&ends));
-    report.rule("table", rules::empty(samples.most_entries(), left));
+    report.rule("memory", rules::flat(&samples.cycle_medians(), time));
+    report.rule("accounted", rules::accounted(&ends, heard.counts(), &samples.left));
+    report.rule("table", rules::returned(samples.most_entries(), &samples.left));
+    report.rule("dead entries left", rules::no_dead(&samples.left));
+    report.rule("overload", rules::overloaded(&overload));
+    report.rule("overload, dead entries left", rules::no_dead(&[overload.left]));
     report.rule("SIGINT", rules::gone(Signal::INT, &end));
+    report.rule("SIGINT, overload", overload.end);
     for signal in [Signal::TERM, Signal::KILL] {
         let end = detach::under_load(&tracer, &place, signal)?;
         report.rule(

@@ -2,29 +2,67 @@
 
 use super::cycle::Ends;
 use super::detach::End;
-use super::observer::Heard;
+use super::heard::Counts;
+use super::overload::Overload;
+use super::samples::Left;
 use rustix::process::Signal;
 use std::os::unix::process::ExitStatusExt as _;
+use std::time::Duration;
 
 /// Growth of memory over half of the time that counts as none, MiB, or part of the memory.
 const NOISE_MIB: f64 = 1.0;
 const NOISE_SHARE: f64 = 0.05;
-/// Ends told without a network namespace cannot be counted as the load's or as others'.
-const NOWHERE: u64 = 0;
+/// A soak that is shorter tells nothing of memory: what tracer remembers for its window of a minute
+/// grows for some.
+const LONG: Duration = Duration::from_mins(10);
+
+/// Whether a rule holds.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Holds {
+    Yes,
+    No,
+    /// The soak was too short for it.
+    NotJudged,
+}
+
+impl Holds {
+    pub(super) const fn word(self) -> &'static str {
+        match self {
+            Self::Yes => "holds",
+            Self::No => "BROKEN",
+            Self::NotJudged => "not judged",
+        }
+    }
+
+    pub(super) const fn known(self) -> Option<bool> {
+        match self {
+            Self::Yes => Some(true),
+            Self::No => Some(false),
+            Self::NotJudged => None,
+        }
+    }
+}
+
+impl From<bool> for Holds {
+    fn from(holds: bool) -> Self {
+        if holds { Self::Yes } else { Self::No }
+    }
+}
 
 /// Whether a rule held, and what was seen.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(super) struct Verdict {
-    pub(super) holds: bool,
+    pub(super) holds: Holds,
     pub(super) seen: String,
 }
 
 /// RSS is flat: a line through the medians of the cycles of the second half rises by no more than
 /// [`NOISE_MIB`] or [`NOISE_SHARE`] of their mean, whichever is more, over that half.
-pub(super) fn flat(medians: &[f64]) -> Verdict {
+pub(super) fn flat(medians: &[f64], time: Duration) -> Verdict {
     let half = &medians[medians.len() / 2..];
     if half.len() < 2 {
-        return Verdict { holds: false, seen: "fewer than four cycles: nothing to compare".into() };
+        let seen = "fewer than four cycles: nothing to compare".into();
+        return Verdict { holds: Holds::NotJudged, seen };
     }
     let count = half.len() as f64;
     let mean = half.iter().sum::<f64>() / count;
@@ -34,34 +72,82 @@ pub(super) fn flat(medians: &[f64]) -> Verdict {
         / (0..half.len()).map(|n| at(n) * at(n)).sum::<f64>();
     let growth = slope * (count - 1.0);
     let noise = NOISE_MIB.max(NOISE_SHARE * mean);
+    let is_long = time >= LONG;
+    let why = if is_long { "" } else { "; too short to judge, which takes ten minutes" };
     Verdict {
-        holds: growth <= noise,
+        holds: if is_long { (growth <= noise).into() } else { Holds::NotJudged },
         seen: format!(
-            "RSS {:.1} MiB in the first cycle, {mean:.1} MiB in the second half, growing by \
-             {growth:+.2} MiB in it; {noise:.2} are noise",
-            medians[0]
+            "RSS {:.1} MiB in the first of {} cycles (median), {mean:.1} MiB in the second half of \
+             them, where a line through their medians rises by {growth:+.2} MiB; up to {noise:.2} \
+             is noise{why}",
+            medians[0],
+            medians.len()
         ),
     }
 }
 
-/// Each end that the load counted was told or is among the losses; none was told twice.
-pub(super) fn accounted(ends: &Ends, heard: &Heard) -> Verdict {
-    let (expected, lost) = (ends.expected(), heard.lost.values().sum::<u64>());
-    let missing = i128::from(expected) - i128::from(heard.told);
-    let is_whole = heard.nowhere == NOWHERE && heard.decode_errors == 0;
-    let reasons: Vec<_> = heard.lost.iter().map(|(why, count)| format!("{why} {count}")).collect();
+/// Each end that the load counted was told in a line, or is among the ends that tracer counted as
+/// lost, which are those of the whole host; none was told twice, no line was dropped.
+pub(super) fn accounted(ends: &Ends, told: &Counts, left: &[Left]) -> Verdict {
+    let (expected, lost) = (ends.expected(), told.lost_ends());
+    let missing = i128::from(expected) - i128::from(told.lines);
+    let is_whole = told.nowhere == 0 && told.decode_errors == 0 && told.dropped_lines() == 0;
+    let dead = left.last().map_or(0, Left::dead);
+    let holds = is_whole && expected > 0 && (0..=i128::from(lost)).contains(&missing);
     Verdict {
-        holds: is_whole && expected > 0 && (0..=i128::from(lost)).contains(&missing),
+        holds: holds.into(),
         seen: format!(
-            "{expected} ends by the load, {} told, {missing} missing; lost: {}; {} without a \
-             namespace, {} not decoded; {} of other traffic",
-            heard.told,
-            reasons.join(", "),
-            heard.nowhere,
-            heard.decode_errors,
-            heard.others
+            "{expected} ends by the load, {} lines of ends, {}; counted: {}; {} without a namespace, \
+             {} not decoded; {} lines of other traffic; {dead} dead entries in the table at the end",
+            told.lines,
+            difference(missing),
+            reasons(told),
+            told.nowhere,
+            told.decode_errors,
+            told.others
         ),
     }
+}
+
+/// Nobody read for a while, and more came than could be printed: the totals lack no end but those
+/// that tracer counted as lost, and the lines that are missing are those it counted as dropped.
+pub(super) fn overloaded(overload: &Overload) -> Verdict {
+    let (ends, told) = (&overload.ends, &overload.told);
+    let (expected, totals) = (ends.expected(), told.totals.unwrap_or(0));
+    let missing = i128::from(expected) - i128::from(totals);
+    // Of other lines only those of health can be dropped, of which there is one a second.
+    let health = i128::from(told.dropped_lines()) - (i128::from(totals) - i128::from(told.lines));
+    let seconds = i128::from(overload.time.as_secs()) + 2;
+    let holds = expected > 0
+        && ends.errors.is_empty()
+        && told.decode_errors == 0
+        && (0..=i128::from(told.lost_ends())).contains(&missing)
+        && told.dropped_lines() > 0
+        && (0..=seconds).contains(&health);
+    Verdict {
+        holds: holds.into(),
+        seen: format!(
+            "{expected} ends by the load in {:.0} s, {totals} in the totals, {}; counted: {}; {} lines \
+             of ends, so that {health} dropped lines were of health; {} not decoded; errors of the \
+             load: {}; RSS at most {:.1} MiB",
+            overload.time.as_secs_f64(),
+            difference(missing),
+            reasons(told),
+            told.lines,
+            told.decode_errors,
+            ends.errors.values().sum::<u64>(),
+            overload.peak_mib
+        ),
+    }
+}
+
+fn difference(missing: i128) -> String {
+    if missing < 0 { format!("{} TOLD TWICE", -missing) } else { format!("{missing} missing") }
+}
+
+fn reasons(told: &Counts) -> String {
+    let reasons: Vec<_> = told.lost.iter().map(|(why, count)| format!("{why} {count}")).collect();
+    reasons.join(", ")
 }
 
 /// The load did what it says without errors: else its counts are no measure.
@@ -72,7 +158,7 @@ pub(super) fn sound(ends: &Ends) -> Verdict {
         ends.faults.iter().map(|(name, count)| format!("{name} {count}")).collect();
     let is_mixed = ends.faults.values().all(|count| *count > 0) && !ends.faults.is_empty();
     Verdict {
-        holds: errors.is_empty() && is_mixed,
+        holds: (errors.is_empty() && is_mixed).into(),
         seen: format!(
             "{} dialled, {} accepted; errors: {}; faults: {}",
             ends.dialled,
@@ -83,12 +169,46 @@ pub(super) fn sound(ends: &Ends) -> Verdict {
     }
 }
 
-/// The table in the kernel had the load's connections, and has none of them any more.
-pub(super) fn empty(most: u64, left: u64) -> Verdict {
+/// The table in the kernel had the load's connections, and after each cycle none of its sockets;
+/// what belongs to no socket is told by [`no_dead`].
+pub(super) fn returned(most: u64, left: &[Left]) -> Verdict {
+    let kept: Vec<_> = left.iter().map(|left| left.entries - left.dead()).collect();
+    let sockets: u64 = left.iter().map(|left| left.sockets).sum();
     Verdict {
-        holds: most > 0 && left == 0,
-        seen: format!("{most} entries of the load at most, {left} after it"),
+        holds: (most > 0 && !left.is_empty() && sockets == 0).into(),
+        seen: format!(
+            "{most} entries of the load at most; entries of sockets after each of {} cycles: {}",
+            left.len(),
+            list(&kept)
+        ),
     }
+}
+
+/// No entry belongs to a socket that is gone: its end was shown to no program. It is told once tracer
+/// has seen that the socket is gone; until then it is neither told nor counted.
+pub(super) fn no_dead(left: &[Left]) -> Verdict {
+    let dead: Vec<_> = left.iter().map(Left::dead).collect();
+    let outlived: Vec<_> = left.iter().map(|left| left.outlived).collect();
+    let which: Vec<_> = left.iter().flat_map(|left| &left.which).map(String::as_str).collect();
+    let which = if which.is_empty() { String::new() } else { format!("; {}", which.join("; ")) };
+    Verdict {
+        holds: (!dead.is_empty() && dead.iter().all(|count| *count == 0)).into(),
+        seen: format!(
+            "after each load: {}; outlived their sockets at first: {}{which}",
+            list(&dead),
+            list(&outlived)
+        ),
+    }
+}
+
+/// Runs of the same number are told once.
+fn list(counts: &[u64]) -> String {
+    let runs = counts.chunk_by(|one, other| one == other);
+    let text = |run: &[u64]| match run {
+        [one] => one.to_string(),
+        _ => format!("{} ({} times)", run[0], run.len()),
+    };
+    runs.map(text).collect::<Vec<_>>().join(", ")
 }
 
 /// tracer ended as documented and left nothing.
@@ -100,7 +220,7 @@ pub(super) fn gone(signal: Signal, end: &End) -> Verdict {
     };
     let left: Vec<_> = end.left.iter().map(String::as_str).collect();
     Verdict {
-        holds: is_documented && end.left.is_empty(),
+        holds: (is_documented && end.left.is_empty()).into(),
         seen: format!(
             "ended with {}; of {} programs, maps and links, left: {}",
             end.status,
@@ -111,63 +231,4 @@ pub(super) fn gone(signal: Signal, end: &End) -> Verdict {
 }
 
 #[cfg(test)]
-mod tests {
-    use super::*;
-    use std::process::ExitStatus;
-
-    #[test]
-    fn memory_that_grows_in_the_second_half_is_not_flat() {
-        // The first half is for warming up.
-        assert!(flat(&[10.0, 20.0, 30.0, 30.2, 29.9, 30.1]).holds);
-        assert!(!flat(&[30.0, 30.0, 30.0, 30.0, 31.0, 32.0, 33.0, 34.0]).holds);
-        assert!(flat(&[30.0, 30.0, 30.0, 34.0, 33.0, 32.0]).holds, "shrinking is fine");
-        assert!(!flat(&[30.0, 30.0]).holds, "too short to tell");
-    }
-
-    fn heard(told: u64, lost: u64) -> Heard {
-        Heard { told, lost: [("ring_full".to_owned(), lost)].into(), ..Heard::default() }
-    }
-
-    #[test]
-    fn what_is_missing_must_be_among_the_losses() {
-        let ends = Ends { dialled: 60, accepted: 40, ..Ends::default() };
-        assert!(accounted(&ends, &heard(100, 0)).holds);
-        assert!(accounted(&ends, &heard(97, 3)).holds);
-        assert!(!accounted(&ends, &heard(96, 3)).holds, "one is missing");
-        assert!(!accounted(&ends, &heard(101, 0)).holds, "one is told twice");
-        assert!(!accounted(&ends, &Heard { nowhere: 1, ..heard(100, 0) }).holds);
-        assert!(!accounted(&Ends::default(), &heard(0, 0)).holds, "there was no load");
-    }
-
-    #[test]
-    fn a_load_with_errors_or_without_faults_is_no_measure() {
-        let played =
-            |count| Ends { faults: [("refused".to_owned(), count)].into(), ..Ends::default() };
-        assert!(sound(&played(1)).holds);
-        assert!(!sound(&played(0)).holds);
-        assert!(
-            !sound(&Ends { errors: [("churn EMFILE".to_owned(), 1)].into(), ..played(1) }).holds
-        );
-    }
-
-    #[test]
-    fn a_table_that_never_filled_or_never_emptied_breaks_the_rule() {
-        assert!(empty(5, 0).holds);
-        assert!(!empty(5, 1).holds);
-        assert!(!empty(0, 0).holds);
-    }
-
-    #[test]
-    fn an_undocumented_status_or_anything_left_breaks_the_rule() {
-        let end = |raw, left: &[&str]| End {
-            status: ExitStatus::from_raw(raw),
-            held: 9,
-            left: left.iter().map(ToString::to_string).collect(),
-        };
-        assert!(gone(Signal::INT, &end(0, &[])).holds);
-        assert!(gone(Signal::KILL, &end(9, &[])).holds);
-        assert!(!gone(Signal::INT, &end(2, &[])).holds, "killed by the signal itself");
-        assert!(!gone(Signal::KILL, &end(0, &[])).holds);
-        assert!(!gone(Signal::TERM, &end(0, &["link 4"])).holds);
-    }
-}
+mod tests;

@@ -1,16 +1,25 @@
-//! What is looked at every few seconds: memory of tracer, entries of the load in the kernel's table.
+//! What is looked at every few seconds: memory of tracer, entries of the load in the kernel's table;
+//! and what is left of these when the load has no socket any more.
 
-use super::kernel::Table;
 use super::observer::Observer;
+use super::place::Place;
+use super::table::{Entry, Table};
 use anyhow::{Context as _, Result};
 use std::fs;
 use std::thread;
 use std::time::{Duration, Instant};
 
 const EVERY: Duration = Duration::from_millis(1_500);
-/// How long the last records may take: closed sockets that wait for their peer are a second or two
-/// from their end.
-const PATIENCE: Duration = Duration::from_secs(20);
+/// How long the last sockets may take: closed ones that wait for their peer are a second or two from
+/// their end.
+const PATIENCE: Duration = Duration::from_secs(30);
+/// An entry that is there so long after the last socket is gone has outlived its own: the kernel
+/// frees a socket soon after it has ceased to count it.
+const OUTLIVED: Duration = Duration::from_secs(2);
+/// By then tracer should have seen that: it takes some snapshots, which a busy host delays.
+const AFTER_LAST: Duration = Duration::from_secs(20);
+/// So many dead entries are described.
+const DESCRIBED: usize = 4;
 
 /// One look.
 #[derive(Clone, Copy, Debug, PartialEq)]
@@ -23,6 +32,53 @@ pub(super) struct Sample {
     pub(super) entries: u64,
 }
 
+/// What there is when the load has ended.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub(super) struct Left {
+    /// Its sockets that the kernel still has.
+    pub(super) sockets: u64,
+    /// Its entries in the table. Beyond the sockets they are dead: of sockets whose end was shown to
+    /// no program.
+    pub(super) entries: u64,
+    /// Entries that outlived their sockets, though tracer may have taken them since.
+    pub(super) outlived: u64,
+    /// Some of them, described.
+    pub(super) which: Vec<String>,
+}
+
+impl Left {
+    pub(super) fn dead(&self) -> u64 {
+        // A socket need not have an entry: a listening one has none.
+        self.entries.saturating_sub(self.sockets)
+    }
+
+    /// Waits until nothing is left, or in vain.
+    pub(super) fn wait(
+        place: &Place,
+        mut entries: impl FnMut() -> Result<Vec<Entry>>,
+    ) -> Result<Self> {
+        let began = Instant::now();
+        let (mut gone_at, mut outlived, mut which) = (None, 0, Vec::new());
+        loop {
+            let (sockets, found) = (place.sockets()?, entries()?);
+            if sockets == 0 {
+                let at: Instant = *gone_at.get_or_insert_with(Instant::now);
+                if outlived == 0 && at.elapsed() > OUTLIVED {
+                    outlived = found.len() as u64;
+                    which = found.iter().take(DESCRIBED).map(Entry::to_string).collect();
+                }
+            }
+            let is_over = gone_at.is_some_and(|at| at.elapsed() > AFTER_LAST);
+            let is_empty = sockets == 0 && found.is_empty();
+            if is_empty || is_over || began.elapsed() > PATIENCE {
+                let entries = found.len() as u64;
+                return Ok(Self { sockets, entries, outlived, which });
+            }
+            thread::sleep(Duration::from_millis(200));
+        }
+    }
+}
+
 /// All of them.
 pub(super) struct Samples {
     pid: u32,
@@ -32,6 +88,8 @@ pub(super) struct Samples {
     began: Instant,
     cycle: usize,
     pub(super) all: Vec<Sample>,
+    /// After each cycle.
+    pub(super) left: Vec<Left>,
 }
 
 impl Samples {
@@ -44,6 +102,7 @@ impl Samples {
             began: Instant::now(),
             cycle: 0,
             all: Vec::new(),
+            left: Vec::new(),
         };
         samples.look()?;
         Ok(samples)
@@ -60,17 +119,16 @@ impl Samples {
         Ok(())
     }
 
-    /// The last look: waits until the load has no entry any more, and gives how many it still has.
-    pub(super) fn wait_until_empty(&mut self) -> Result<u64> {
-        let began = Instant::now();
-        loop {
-            let entries = self.look()?;
-            if entries == 0 || began.elapsed() > PATIENCE {
-                self.table = None;
-                return Ok(entries);
-            }
-            thread::sleep(Duration::from_millis(200));
-        }
+    /// Waits until nothing of the load is left, and notes what is.
+    pub(super) fn end_cycle(&mut self, place: &Place) -> Result<()> {
+        let left = Left::wait(place, || self.look())?;
+        self.left.push(left);
+        Ok(())
+    }
+
+    /// No look any more: lets go of tracer's map, which must be free afterwards.
+    pub(super) fn end(&mut self) {
+        self.table = None;
     }
 
     pub(super) fn last_rss_mib(&self) -> f64 {
@@ -92,13 +150,14 @@ impl Samples {
         (1..=self.cycle).filter_map(of_cycle).collect()
     }
 
-    fn look(&mut self) -> Result<u64> {
+    fn look(&mut self) -> Result<Vec<Entry>> {
         let table = self.table.as_ref().context("the soak is over")?;
-        let entries = table.entries(self.netns)?;
+        let found = table.entries(self.netns)?;
+        let entries = found.len() as u64;
         let rss_kib = rss_kib(self.pid)?;
         let seconds = self.began.elapsed().as_secs_f64();
         self.all.push(Sample { seconds, cycle: self.cycle, rss_kib, entries });
-        Ok(entries)
+        Ok(found)
     }
 }
 
@@ -106,9 +165,18 @@ pub(super) fn mib(kib: u64) -> f64 {
     kib as f64 / 1024.0
 }
 
+/// Its highest so far.
+pub(super) fn peak_mib(pid: u32) -> Result<f64> {
+    status_kib(pid, "VmHWM:").map(mib)
+}
+
 fn rss_kib(pid: u32) -> Result<u64> {
+    status_kib(pid, "VmRSS:")
+}
+
+fn status_kib(pid: u32, key: &str) -> Result<u64> {
     let text = fs::read_to_string(format!("/proc/{pid}/status"))?;
-    let line = text.lines().find_map(|line| line.strip_prefix("VmRSS:"));
+    let line = text.lines().find_map(|line| line.strip_prefix(key));
     let number = line.and_then(|line| line.split_whitespace().next()?.parse().ok());
     // What has ended and was not waited for has no memory.
     number.context("tracer ended while it was observing: see what it said, or who sent it a signal")

@@ -83,8 +83,13 @@ fn is_foreground() -> bool {
 
 /// As shells give it: 128 + N where signal N ended it.
 pub(super) fn exit_code(status: ExitStatus) -> u8 {
-    let code = status.code().or_else(|| status.signal().map(|signal| 128 + signal));
-    code.and_then(|code| u8::try_from(code).ok()).unwrap_or(u8::MAX)
+    let code = status.code().map(|code| u8::try_from(code).unwrap_or(u8::MAX));
+    code.or_else(|| status.signal().map(code_of)).unwrap_or(u8::MAX)
+}
+
+/// The same, of an end by this signal.
+pub(super) fn code_of(signal: i32) -> u8 {
+    u8::try_from(128 + signal).unwrap_or(u8::MAX)
 }
 
 #[cfg(test)]

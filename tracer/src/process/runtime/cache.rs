@@ -6,12 +6,13 @@ use std::os::unix::fs::MetadataExt as _;
 use std::path::Path;
 
 use super::{Runtime, recognise};
+use crate::process::budget::Budget;
 
 /// Most executables remembered; then all are forgotten. Some 150 bytes each.
 const CAPACITY: usize = 4_096;
-/// Most looks into new executables in one tick; each reads at most a few megabytes, most of them
+/// Most looks into new executables in a second; each reads at most a few megabytes, most of them
 /// some kilobytes. Processes of further ones keep an unknown runtime.
-const LOOKS_PER_TICK: usize = 100;
+const LOOKS_PER_S: u32 = 100;
 
 /// Which file, and which state of it: inode numbers are given again.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
@@ -35,19 +36,20 @@ impl FileId {
 
 /// What is known of executables. A program that becomes Python or PHP only by what it loads is told
 /// by the first process of it that was met.
-#[derive(Debug, Default)]
+#[derive(Debug)]
 pub(in crate::process) struct Cache {
     known: HashMap<FileId, Option<Runtime>>,
-    looks: usize,
+    budget: Budget,
     passed_over: u64,
 }
 
-impl Cache {
-    /// Allows looks for another tick.
-    pub(in crate::process) const fn next_tick(&mut self) {
-        self.looks = 0;
+impl Default for Cache {
+    fn default() -> Self {
+        Self { known: HashMap::new(), budget: Budget::new(LOOKS_PER_S), passed_over: 0 }
     }
+}
 
+impl Cache {
     /// Executables that were not looked into because too many were new.
     pub(in crate::process) const fn passed_over(&self) -> u64 {
         self.passed_over
@@ -60,11 +62,10 @@ impl Cache {
         if let Some(known) = self.known.get(&id) {
             return known.clone();
         }
-        if self.looks == LOOKS_PER_TICK {
+        if !self.budget.take() {
             self.passed_over += 1;
             return None;
         }
-        self.looks += 1;
         if self.known.len() == CAPACITY {
             self.known.clear();
         }
@@ -84,14 +85,15 @@ mod tests {
     fn an_executable_is_looked_at_once() {
         let mut cache = Cache::default();
         assert_eq!((own(&mut cache), own(&mut cache)), (None, None));
-        assert_eq!((cache.looks, cache.known.len()), (1, 1));
+        assert_eq!(cache.known.len(), 1);
     }
 
     #[test]
-    fn what_is_over_the_bound_of_a_tick_is_looked_at_in_the_next() {
-        let mut cache = Cache { looks: LOOKS_PER_TICK, ..Cache::default() };
+    fn what_is_over_the_bound_of_a_second_is_looked_at_later() {
+        let mut cache = Cache { budget: Budget::new(1), ..Cache::default() };
+        assert!(cache.budget.take());
         assert_eq!((own(&mut cache), cache.known.len(), cache.passed_over()), (None, 0, 1));
-        cache.next_tick();
+        cache.budget = Budget::new(1);
         own(&mut cache);
         assert_eq!(cache.known.len(), 1);
     }

@@ -1,50 +1,77 @@
 //! `tracer.connection.closed`: one ended connection or failed dial.
 
+use std::net::SocketAddr;
+
 use super::about;
-use super::line::Line;
-use crate::clock::Clock;
-use crate::connection::{Reset, Role};
+use super::line::{Key, Line, key};
+use super::owners::Owners;
 use crate::sink::Ended;
 
-pub(super) fn put(line: &mut Line, ended: &Ended<'_>, clock: &Clock) {
+/// What follows the keys that all lines begin with.
+pub(super) fn put(
+    line: &mut Line,
+    ended: &Ended<'_>,
+    owners: &mut Owners,
+) -> serde_json::Result<()> {
     let Ended { connection, close, identity } = ended;
     if let Some(owner) = connection.owner {
-        about::process(line, owner, &connection.owner_comm, *identity, clock);
+        line.part(owners.part(owner, &connection.owner_comm, *identity)?);
     }
     about::netns(line, connection.netns);
-    line.put("network.transport", "tcp");
-    line.put("network.type", if connection.peer.is_ipv4() { "ipv4" } else { "ipv6" });
-    about::endpoint(line, ["network.local.address", "network.local.port"], connection.local);
-    about::endpoint(line, ["network.peer.address", "network.peer.port"], connection.peer);
-    line.known("tracer.role", connection.role.map(Role::name));
-    about::server(line, connection.destination());
+    line.word(key!("network.transport"), "tcp");
+    let is_v4 = connection.peer.is_ipv4();
+    line.word(key!("network.type"), if is_v4 { "ipv4" } else { "ipv6" });
+    let local = [key!("network.local.address"), key!("network.local.port")];
+    let peer = [key!("network.peer.address"), key!("network.peer.port")];
+    endpoint(line, local, connection.local);
+    endpoint(line, peer, connection.peer);
+    if let Some(role) = connection.role {
+        line.word(key!("tracer.role"), role.name());
+    }
+    let server = [key!("server.address"), key!("server.port")];
+    endpoint(line, server, connection.destination());
 
-    line.put("tracer.open.cause", connection.open_cause.name());
-    line.put("tracer.close.cause", close.cause.name());
-    line.known("tracer.close.how", close.how.as_deref());
-    line.put("tracer.close.initiator", close.initiator.name());
-    line.known("tracer.close.pid", close.closer.map(|closer| closer.pid));
-    line.known("tracer.close.rst", close.rst.map(Reset::name));
-    line.known("tracer.close.rst_reason", close.rst_reason.as_deref());
-    line.known("tracer.close.errno", close.errno);
-    line.put("tracer.close.after_peer_fin", close.after_peer_fin);
-    line.put("tracer.close.late_peer_data", close.late_peer_data);
+    line.word(key!("tracer.open.cause"), connection.open_cause.name());
+    line.word(key!("tracer.close.cause"), close.cause.name());
+    if let Some(how) = &close.how {
+        line.string(key!("tracer.close.how"), how);
+    }
+    line.word(key!("tracer.close.initiator"), close.initiator.name());
+    line.known_count(key!("tracer.close.pid"), close.closer.map(|closer| closer.pid));
+    if let Some(rst) = close.rst {
+        line.word(key!("tracer.close.rst"), rst.name());
+    }
+    if let Some(reason) = &close.rst_reason {
+        line.string(key!("tracer.close.rst_reason"), reason);
+    }
+    line.known_count(key!("tracer.close.errno"), close.errno);
+    line.truth(key!("tracer.close.after_peer_fin"), close.after_peer_fin);
+    line.truth(key!("tracer.close.late_peer_data"), close.late_peer_data);
 
-    line.known("tracer.unread_bytes", close.unread_bytes);
-    line.known("tracer.unacked_bytes", close.unacked_bytes);
-    line.known("tracer.bytes_sent_after_peer_fin", close.sent_after_peer_fin);
-    line.known("tracer.bytes_sent", connection.bytes_sent);
-    line.known("tracer.bytes_received", connection.bytes_received);
-    line.put("tracer.exchanges", connection.exchanges);
-    line.put("tracer.exchanges_basis", connection.exchanges_basis.name());
-    line.put("tracer.unanswered", connection.unanswered);
-    line.number("tracer.connect_s", connection.connect_s());
-    line.number("tracer.duration_s", connection.duration_s());
-    line.number("tracer.idle_before_close_s", close.idle_s);
-    line.number("tracer.srtt_s", connection.srtt_s);
-    line.known("tracer.retransmits", connection.retransmits);
-    line.known("tracer.socket_cookie", connection.cookie);
-    line.put("tracer.start_known", connection.start_known());
+    line.known_count(key!("tracer.unread_bytes"), close.unread_bytes);
+    line.known_count(key!("tracer.unacked_bytes"), close.unacked_bytes);
+    line.known_count(key!("tracer.bytes_sent_after_peer_fin"), close.sent_after_peer_fin);
+    line.known_count(key!("tracer.bytes_sent"), connection.bytes_sent);
+    line.known_count(key!("tracer.bytes_received"), connection.bytes_received);
+    line.count(key!("tracer.exchanges"), connection.exchanges);
+    line.word(key!("tracer.exchanges_basis"), connection.exchanges_basis.name());
+    line.truth(key!("tracer.unanswered"), connection.unanswered);
+    line.real(key!("tracer.connect_s"), connection.connect_s());
+    line.real(key!("tracer.duration_s"), connection.duration_s());
+    line.real(key!("tracer.idle_before_close_s"), close.idle_s);
+    line.real(key!("tracer.srtt_s"), connection.srtt_s);
+    line.known_count(key!("tracer.retransmits"), connection.retransmits);
+    line.known_count(key!("tracer.socket_cookie"), connection.cookie);
+    line.truth(key!("tracer.start_known"), connection.start_known());
+    Ok(())
+}
+
+/// As [`about::endpoint`].
+fn endpoint(line: &mut Line, [address, port]: [Key; 2], of: SocketAddr) {
+    if !of.ip().is_unspecified() {
+        line.address(address, of.ip());
+    }
+    line.known_count(port, (of.port() != 0).then_some(of.port()));
 }
 
 #[cfg(test)]

@@ -10,6 +10,7 @@ pub(super) fn put(line: &mut Line, health: &Health) {
     let output = ("output", &health.unwritten);
     line.object("tracer.lost", pairs(&health.lost).chain([output]));
     line.number("tracer.seen_share", health.seen_share);
+    line.number("tracer.interval_s", health.interval_s);
     if !health.lost_of.is_empty() {
         line.objects("tracer.lost_of", &health.lost_of, |line, of| {
             line.known("process.pid", of.pid);

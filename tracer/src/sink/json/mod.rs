@@ -9,6 +9,7 @@ mod finding;
 mod health;
 mod line;
 mod not_enough;
+mod owners;
 mod peer;
 #[cfg(test)]
 mod schema;
@@ -16,8 +17,10 @@ mod summary;
 
 use std::io;
 
-use super::{Item, Origin, Sink};
+use super::{Ended, Item, Origin, Sink};
+use crate::clock::Stamps;
 use line::Line;
+use owners::Owners;
 
 /// Version of the contract; raised only if a key changes its meaning or goes away.
 pub const SCHEMA_VERSION: u32 = 1;
@@ -28,18 +31,24 @@ pub struct Json<W> {
     out: W,
     origin: Origin,
     buffer: Vec<u8>,
+    connections: Connections,
 }
 
 impl<W: io::Write> Json<W> {
     /// Of everything observed at `origin`.
-    pub const fn new(out: W, origin: Origin) -> Self {
-        Self { out, origin, buffer: Vec::new() }
+    pub fn new(out: W, origin: Origin) -> Self {
+        let connections = Connections::of(&origin);
+        Self { out, origin, buffer: Vec::new(), connections }
     }
 }
 
 impl<W: io::Write> Sink for Json<W> {
     fn write(&mut self, item: &Item<'_>) -> io::Result<()> {
-        self.buffer = line_of(item, &self.origin, std::mem::take(&mut self.buffer))?;
+        let text = std::mem::take(&mut self.buffer);
+        self.buffer = match item {
+            Item::Connection(ended) => self.connections.line_of(ended, text)?,
+            _ => line_of(item, &self.origin, text)?,
+        };
         self.out.write_all(&self.buffer)
     }
 
@@ -48,11 +57,49 @@ impl<W: io::Write> Sink for Json<W> {
     }
 }
 
+/// The lines of ended connections, which are many: keeps of them what the next one says again.
+#[derive(Debug)]
+struct Connections {
+    stamps: Stamps,
+    /// The common keys behind the time.
+    common: Vec<u8>,
+    owners: Owners,
+}
+
+impl Connections {
+    fn of(origin: &Origin) -> Self {
+        let mut common = Line::of_part();
+        put_common(&mut common, "tracer.connection.closed", origin);
+        Self {
+            stamps: origin.clock.stamps(),
+            // Numbers and text, of which JSON has all.
+            common: common.into_part().unwrap_or_default(),
+            owners: Owners::new(origin.clock),
+        }
+    }
+
+    /// As [`line_of`].
+    fn line_of(&mut self, ended: &Ended<'_>, text: Vec<u8>) -> serde_json::Result<Vec<u8>> {
+        let mut line = Line::on(text);
+        line.stamp("timestamp", &mut self.stamps, ended.close.at_ns);
+        line.part(&self.common);
+        connection::put(&mut line, ended, &mut self.owners)?;
+        line.finish()
+    }
+}
+
+/// What every line says behind its time.
+fn put_common(line: &mut Line, event: &'static str, origin: &Origin) {
+    line.put("schema_version", SCHEMA_VERSION);
+    line.put("event.name", event);
+    line.put("host.name", origin.host.as_str());
+}
+
 /// The line of an item, in place of what `text` held.
 fn line_of(item: &Item<'_>, origin: &Origin, text: Vec<u8>) -> serde_json::Result<Vec<u8>> {
     let (event, at_ns) = match item {
+        Item::Connection(ended) => return Connections::of(origin).line_of(ended, text),
         Item::Health(health) => ("tracer.health", health.at_ns),
-        Item::Connection(ended) => ("tracer.connection.closed", ended.close.at_ns),
         Item::Summary(summary) => ("tracer.summary", summary.at_ns),
         Item::Peer(summary) => ("tracer.peer", summary.at_ns),
         Item::Finding(verdict) => ("tracer.finding", verdict.at_ns),
@@ -60,12 +107,10 @@ fn line_of(item: &Item<'_>, origin: &Origin, text: Vec<u8>) -> serde_json::Resul
     };
     let mut line = Line::on(text);
     line.put("timestamp", origin.clock.timestamp(at_ns));
-    line.put("schema_version", SCHEMA_VERSION);
-    line.put("event.name", event);
-    line.put("host.name", origin.host.as_str());
+    put_common(&mut line, event, origin);
     match item {
+        Item::Connection(_) => {}
         Item::Health(health) => health::put(&mut line, health),
-        Item::Connection(ended) => connection::put(&mut line, ended, &origin.clock),
         Item::Summary(summary) => summary::put(&mut line, summary, &origin.clock),
         Item::Peer(summary) => peer::put(&mut line, summary),
         Item::Finding(verdict) => finding::put(&mut line, verdict, &origin.clock),

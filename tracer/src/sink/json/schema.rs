@@ -176,6 +176,7 @@ fn health_lines() -> Vec<Value> {
     let mut broken = Health {
         decode_errors: vec![("short".into(), 3)],
         seen_share: Some(0.81),
+        interval_s: Some(1.5),
         lost_of: vec![LostConnections { pid: Some(7), comm: Some("api".into()), connections: 9 }],
         ..testing::health()
     };

@@ -4,8 +4,12 @@ use super::escape::escape;
 use super::human;
 use super::layout::{DIM, Paint, RED, hang};
 use super::seen::Seen;
+use crate::detect::MOST_BETWEEN_LOOKS_S;
 use crate::sink::{Health, LostConnections, Origin};
 use tracer_ebpf::Loss;
+
+/// Kind of what cannot be read because a recording ends before its end.
+pub const CUT_OFF: &str = "recording_cut_off";
 
 /// Host, kernel, hooks; length and end of the observation; connections seen.
 pub(super) fn observed(
@@ -44,15 +48,7 @@ fn connections(seen: &Seen) -> String {
 
 /// One line for each way in which the counts are too low; nothing if they are whole.
 pub(super) fn missing(health: &Health, width: usize, paint: Paint) -> String {
-    let reasons = |counts: &[(String, u64)]| {
-        let counts = counts.iter().filter(|(_, count)| *count > 0);
-        let words = counts.map(|(name, count)| {
-            let bound = if name == Loss::Missed.name() { " at most" } else { "" };
-            format!("{name}{bound} {}", human::count(*count))
-        });
-        words.collect::<Vec<_>>().join(", ")
-    };
-    let (lost, mangled) = (health.lost_total(), health.decode_errors_total());
+    let lost = health.lost_total();
     let mut text = String::new();
     let mut line = |label: &str, sentence: String| {
         text += &hang(label, &sentence, width).replacen(label, &paint.paint(RED, label), 1);
@@ -89,32 +85,59 @@ pub(super) fn missing(health: &Health, width: usize, paint: Paint) -> String {
         let things = human::counted(count, what.noun());
         line(label, format!("{things} ({} full): {}.", what.name(), what.consequence()));
     }
-    if mangled > 0 {
-        let records = human::counted(mangled, "record");
-        let why = reasons(&health.decode_errors);
+    let (cut, mangled): (Vec<_>, Vec<_>) =
+        health.decode_errors.iter().cloned().partition(|(kind, _)| kind == CUT_OFF);
+    let count = mangled.iter().map(|(_, count)| count).sum();
+    if count > 0 {
+        let (records, why) = (human::counted(count, "record"), reasons(&mangled));
         line("UNREADABLE ", format!("{records} ({why}): not counted."));
+    }
+    if !cut.is_empty() {
+        // How much that is cannot be known.
+        let sentence = "the rest of the recording, which is cut off or damaged: what comes before is \
+                        counted. Record again to have all.";
+        line("UNREADABLE ", sentence.into());
     }
     text
 }
 
-/// Whose totals are too low.
-fn whose(lost_of: &[LostConnections]) -> String {
-    if lost_of.is_empty() {
-        return String::new();
-    }
-    let each = lost_of.iter().map(|of| {
-        let who = match (&of.comm, of.pid) {
-            (Some(comm), Some(pid)) => format!("{} (pid {pid})", escape(comm)),
-            (None, Some(pid)) => format!("pid {pid}"),
-            (_, None) => "nobody known".to_owned(),
-        };
-        format!("{who} {}", human::count(of.connections))
+/// `table_full 1,202, missed at most 3`, of those that there are.
+#[must_use]
+pub fn reasons(counts: &[(String, u64)]) -> String {
+    let counts = counts.iter().filter(|(_, count)| *count > 0);
+    let words = counts.map(|(name, count)| {
+        let bound = if name == Loss::Missed.name() { " at most" } else { "" };
+        format!("{name}{bound} {}", human::count(*count))
     });
-    format!(" Most were of {}.", each.collect::<Vec<_>>().join(", "))
+    words.collect::<Vec<_>>().join(", ")
 }
 
-/// What to do about losses.
-fn helps(lost: &[(String, u64)]) -> String {
+/// Whose totals are too low.
+fn whose(lost_of: &[LostConnections]) -> String {
+    let of_known = lost_of.iter().filter_map(|of| {
+        let pid = of.pid?;
+        let who = match &of.comm {
+            Some(comm) => format!("{} (pid {pid})", escape(comm)),
+            None => format!("pid {pid} (name not known)"),
+        };
+        Some(format!("{who} {}", human::count(of.connections)))
+    });
+    let of_known: Vec<_> = of_known.collect();
+    let of_nobody = lost_of.iter().find(|of| of.pid.is_none());
+    let of_nobody = of_nobody.map(|of| human::count(of.connections));
+    match (of_known.is_empty(), of_nobody) {
+        (true, None) => String::new(),
+        (true, Some(lost)) => format!(" Whose {lost} of them were is not known."),
+        (false, None) => format!(" Most were of {}.", of_known.join(", ")),
+        (false, Some(lost)) => {
+            format!(" Most were of {}; whose {lost} were is not known.", of_known.join(", "))
+        }
+    }
+}
+
+/// What to do about losses: a sentence, with a blank before it; nothing if nothing helps.
+#[must_use]
+pub fn helps(lost: &[(String, u64)]) -> String {
     let options = [
         ("a larger --max-connections", ["table_full", "table_full"]),
         // A larger table would need more of what there is too little of.
@@ -141,6 +164,18 @@ pub(super) fn reader(health: &Health, width: usize, paint: Paint) -> String {
         escape(why)
     );
     paint.paint(DIM, hang("Reader: ", &text, width).trim_end()) + "\n"
+}
+
+/// That what is open was looked at seldom; nothing if it was looked at often enough.
+pub(super) fn looks(health: &Health, width: usize, paint: Paint) -> String {
+    let seldom = health.interval_s.filter(|longest| *longest > MOST_BETWEEN_LOOKS_S);
+    let Some(longest) = seldom else { return String::new() };
+    let text = format!(
+        "up to {} apart (very many connections, or a host that is busy): findings that rest on what lies \
+         idle need several looks, and may be missing; observe for longer.",
+        human::duration(longest)
+    );
+    paint.paint(DIM, hang("Looks at what is open: ", &text, width).trim_end()) + "\n"
 }
 
 /// Hooks this kernel lacks or refuses; nothing if all are there.

@@ -17,6 +17,7 @@ mod totals;
 mod watch;
 mod whom;
 
+pub use header::{CUT_OFF, helps, reasons};
 pub use report::Table;
 pub use watch::Watch;
 

@@ -84,6 +84,7 @@ impl<W: io::Write> Table<W> {
             text += &header::missing(health, self.look.width, paint);
             text += &header::not_attached(health, self.look.width, paint);
             text += &header::reader(health, self.look.width, paint);
+            text += &header::looks(health, self.look.width, paint);
         }
         text.push('\n');
         if self.findings.is_empty() {

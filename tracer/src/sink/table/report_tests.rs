@@ -161,6 +161,16 @@ fn lost_records_are_loud_and_forbid_an_all_clear() {
 }
 
 #[test]
+fn looks_that_were_far_apart_are_told() {
+    let told = |interval_s| {
+        let health = Health { interval_s: Some(interval_s), ..testing::health() };
+        report(&Told { health, rows: Vec::new(), findings: Vec::new() }, WIDE)
+    };
+    assert!(!told(1.2).contains("Looks at"));
+    assert!(told(12.0).contains("\nLooks at what is open: up to 12.0 s apart"), "{}", told(12.0));
+}
+
+#[test]
 fn nothing_observed_is_not_called_healthy() {
     let told = Told { health: testing::health(), rows: Vec::new(), findings: Vec::new() };
     assert_eq!(report(&told, WIDE), include_str!("expected/nothing.txt"));
