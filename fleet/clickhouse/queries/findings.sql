@@ -19,7 +19,8 @@
 --
 -- Only lines that have a state count: a live view tells a finding as begun, again at least once a minute
 -- while it is ongoing, and as ended. It is open if its newest line does not say ended and is at most
--- three minutes old: of a tracer that was stopped no end is told. The report at the end of `diagnose`
+-- three minutes old: of a tracer that was stopped no end is told, and one that looks once a minute only
+-- (tracer.interval_s) may take two to tell it again. The report at the end of `diagnose`
 -- has no state, and is about a run that is over.
 WITH
     newest AS
