@@ -28,7 +28,13 @@ fn command_lines(text: &str) -> Vec<String> {
 #[test]
 fn every_command_line_of_the_documents_parses() {
     let mut lines = Vec::new();
-    for name in ["README.md", "docs/findings.md", "docs/output.md", "tests/fixtures/README.md"] {
+    for name in [
+        "README.md",
+        "docs/findings.md",
+        "docs/fleet.md",
+        "docs/output.md",
+        "tests/fixtures/README.md",
+    ] {
         let document = Document::open(name);
         let shell = document.blocks().into_iter().filter(|block| block.language == "sh");
         lines.extend(shell.flat_map(|block| command_lines(&block.text)));
@@ -163,6 +169,7 @@ fn links_within_the_project_lead_somewhere() {
     for (folder, name) in [
         ("", "README.md"),
         ("docs/", "docs/findings.md"),
+        ("docs/", "docs/fleet.md"),
         ("docs/", "docs/architecture.md"),
         ("docs/", "docs/output.md"),
         ("docs/", "docs/advice.md"),

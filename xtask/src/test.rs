@@ -12,6 +12,8 @@ use anyhow::{Result, bail};
 const TARGETS: [&str; 3] = ["live", "cli", "replay"];
 /// The one whose cases are played live and judged again from their recordings.
 const CORPUS: &str = "corpus";
+/// The one that asks the engines that fleets are kept in. It needs no root, only them.
+const FLEET: &str = "fleet";
 /// What the BPF programs cost, in figures that a busy machine does not change.
 const COST: &str = "cost";
 
@@ -41,7 +43,8 @@ struct Part {
 pub(crate) fn main(options: &Options) -> Result<()> {
     let workspace = Workspace::open()?;
     let mut report = Report::default();
-    if let Err(error) = test_packages::ensure().and_then(|()| test_python::ensure(&workspace)) {
+    let installed = test_packages::ensure().and_then(|()| test_python::ensure(&workspace));
+    if let Err(error) = &installed {
         // Each part that needs one says so itself; tests fail on a missing tool, they do not skip.
         report.add("packages", unless_root(format!("{error:#}")), Tally::default());
     }
@@ -50,6 +53,11 @@ pub(crate) fn main(options: &Options) -> Result<()> {
         report.add(&format!("target {target}"), Outcome::Failed(reason), Tally::default());
     }
     report.cargo_test("workspace", &["--workspace", "--no-fail-fast"], &[])?;
+    if installed.is_ok() {
+        report.cargo_test(FLEET, &["-p", "tracer", "--test", FLEET], &["--ignored"])?;
+    } else {
+        report.add(FLEET, unless_root("packages are missing".to_owned()), Tally::default());
+    }
     if is_root() {
         let arguments = ["--include-ignored", "--test-threads=1"];
         let suites = TARGETS.map(|target| ["--test", target]).concat();
@@ -91,7 +99,12 @@ fn missing_targets(workspace: &Workspace) -> Vec<&'static str> {
             package.targets.iter().any(|target| target.is_test() && target.name == name)
         })
     };
-    TARGETS.into_iter().chain([CORPUS]).chain(vm::targets()).filter(|name| !exists(name)).collect()
+    TARGETS
+        .into_iter()
+        .chain([CORPUS, FLEET])
+        .chain(vm::targets())
+        .filter(|name| !exists(name))
+        .collect()
 }
 
 impl Part {

@@ -1,4 +1,4 @@
-//! Debian packages that the tests use: real servers, clients, languages and an emulator. Installs
+//! Debian packages that the tests use: real servers, clients, languages, an emulator, `promtool`. Installs
 //! nothing that is already there, and starts no service.
 
 use crate::process::{is_root, probe, run, say};
@@ -9,7 +9,7 @@ use std::os::unix::fs::PermissionsExt as _;
 use std::path::Path;
 use std::process::Command;
 
-const PACKAGES: [&str; 21] = [
+const PACKAGES: [&str; 22] = [
     "nginx-light",
     "haproxy",
     "postgresql",
@@ -27,6 +27,7 @@ const PACKAGES: [&str; 21] = [
     "curl",
     "util-linux",
     "strace",
+    "prometheus",
     "qemu-system-x86",
     "busybox-static",
     "cpio",

@@ -1,5 +1,6 @@
-//! The Python libraries that the corpus judges, in an environment of their own below `target`.
-//! Installs nothing that is already there, and nothing outside that folder.
+//! The Python libraries that tests use, each suite's in an environment of its own below `target`: those
+//! that the corpus judges, and the engine that the queries of the fleet are asked of. Installs nothing
+//! that is already there, and nothing outside of these folders.
 
 use crate::process::{probe, run, say};
 use crate::workspace::Workspace;
@@ -8,28 +9,31 @@ use std::fs;
 use std::path::Path;
 use std::process::Command;
 
-/// Pins every library, below the root of the workspace.
-const REQUIREMENTS: &str = "tests/corpus/requirements.txt";
-/// The environment, below the target folder; the corpus looks for it there.
-const ENVIRONMENT: &str = "corpus/python";
+/// Suites with libraries. `tests/SUITE/requirements.txt` pins every one; the environment is at
+/// `SUITE/python` below the target folder, where the suite looks for it.
+const SUITES: [&str; 2] = ["corpus", "fleet"];
 /// Written last, below the environment: what it was made from.
 const STAMP: &str = "made-from";
 
-/// Makes the environment what the requirements say, from scratch if it is anything else.
+/// Makes each environment what its requirements say, from scratch if it is anything else.
 pub(crate) fn ensure(workspace: &Workspace) -> Result<()> {
-    let requirements = workspace.root().join(REQUIREMENTS);
+    SUITES.iter().try_for_each(|suite| ensure_for(workspace, suite))
+}
+
+fn ensure_for(workspace: &Workspace, suite: &str) -> Result<()> {
+    let requirements = workspace.root().join("tests").join(suite).join("requirements.txt");
     let pinned = fs::read_to_string(&requirements)
         .with_context(|| format!("cannot read {}", requirements.display()))?;
     // An environment is tied to the interpreter it was made by.
     let version = probe(Command::new("python3").arg("-VV")).context("there is no python3")?;
     let wanted = format!("{version}{pinned}");
-    let environment = workspace.target().join(ENVIRONMENT);
+    let environment = workspace.target().join(suite).join("python");
     if fs::read_to_string(environment.join(STAMP)).is_ok_and(|made_from| made_from == wanted) {
-        say("test libraries of Python: all installed");
+        say(format!("test libraries of Python for {suite}: all installed"));
         return Ok(());
     }
     make(&environment, &requirements)
-        .context("cannot install the Python libraries of the tests")?;
+        .with_context(|| format!("cannot install the Python libraries of {suite}"))?;
     fs::write(environment.join(STAMP), wanted)?;
     Ok(())
 }
