@@ -11,7 +11,7 @@ use std::time::Duration;
 
 use clap::{Args, Parser, Subcommand, ValueEnum};
 
-pub use agent::{Agent, Listen};
+pub use agent::{Agent, Destination, Listen, Schema};
 pub use exec::Exec;
 pub use fail_on::FailOn;
 pub use report::Report;

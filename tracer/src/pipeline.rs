@@ -128,8 +128,8 @@ pub struct Pipeline {
     lost: Lost,
     lost_of: LostOfEach,
     dropped: Dropped,
-    /// Lines of output that were dropped.
-    unwritten: Arc<AtomicU64>,
+    /// Lines that were dropped, of each output.
+    unwritten: Vec<Arc<AtomicU64>>,
     tracked: u64,
     /// Ended connections whose records could be read.
     seen: u64,
@@ -182,7 +182,7 @@ impl Pipeline {
             lost: Lost::default(),
             lost_of: LostOfEach::default(),
             dropped: Dropped::default(),
-            unwritten: Arc::default(),
+            unwritten: Vec::new(),
             tracked: 0,
             seen: 0,
         }
@@ -201,15 +201,16 @@ impl Pipeline {
         self.peers = Some(Peers::new(self.setting.start_ns, MOST_PEERS));
     }
 
-    /// Tells with the health how many lines of output were dropped, as whoever writes them counts.
+    /// Tells with the health how many lines of one more output were dropped, as whoever writes them
+    /// counts.
     pub fn count_unwritten(&mut self, lines: Arc<AtomicU64>) {
-        self.unwritten = lines;
+        self.unwritten.push(lines);
     }
 
     /// Lines of output that were dropped so far: no loss to what is counted and judged.
     #[must_use]
     pub fn unwritten(&self) -> u64 {
-        self.unwritten.load(Ordering::Relaxed)
+        self.unwritten.iter().map(|lines| lines.load(Ordering::Relaxed)).sum()
     }
 
     /// Judges something short that is over as if it went on, for the whole life of a command.

@@ -1,10 +1,11 @@
 //! The arguments of `agent`.
 
 use std::net::SocketAddr;
+use std::path::PathBuf;
 use std::str::FromStr;
 use std::time::Duration;
 
-use clap::Args;
+use clap::{Args, ValueEnum};
 
 use super::value::duration;
 use super::{Filter, Tracing};
@@ -15,13 +16,27 @@ pub struct Agent {
     /// Which connections.
     #[command(flatten)]
     pub filter: Filter,
+    /// Where lines go: stdout, journald, otlp, or a file, whose path has a slash; repeatable
+    #[arg(short, long = "output", value_name = "OUTPUT", default_value = "stdout")]
+    pub outputs: Vec<Destination>,
+    /// Keys of the lines on stdout and in files: our own, or those of the Elastic Common Schema
+    #[arg(long, value_enum, value_name = "SCHEMA", default_value_t = Schema::Tracer)]
+    pub schema: Schema,
+    /// How large a file may become before it is renamed and a new one begun, MiB
+    #[arg(long, value_name = "MIB", default_value_t = 64,
+          value_parser = clap::value_parser!(u32).range(1..=1_048_576))]
+    pub rotate_mib: u32,
+    /// How many renamed files are kept; 0 never renames one, as logrotate does
+    #[arg(long, value_name = "N", default_value_t = 5,
+          value_parser = clap::value_parser!(u32).range(0..=1_000))]
+    pub rotate_keep: u32,
     /// How often totals and health are told: 60s, 5m
     #[arg(long, value_parser = duration, default_value = "60s", value_name = "TIME")]
     pub interval: Duration,
     /// How far findings look back at most: 60s, 10m
     #[arg(long, value_parser = duration, default_value = "60s", value_name = "TIME")]
     pub window: Duration,
-    /// Also print each ended connection
+    /// Also a line for each ended connection
     #[arg(long)]
     pub connections: bool,
     /// Where Prometheus scrapes: address:port, or off
@@ -33,6 +48,46 @@ pub struct Agent {
     /// How to trace.
     #[command(flatten)]
     pub tracing: Tracing,
+}
+
+/// Where lines go.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Destination {
+    /// Our standard output.
+    Stdout,
+    /// The journal of systemd.
+    Journald,
+    /// A collector of OpenTelemetry.
+    Otlp,
+    /// A file.
+    File(PathBuf),
+}
+
+impl FromStr for Destination {
+    type Err = String;
+
+    fn from_str(text: &str) -> Result<Self, String> {
+        Ok(match text {
+            "stdout" => Self::Stdout,
+            "journald" => Self::Journald,
+            "otlp" => Self::Otlp,
+            path if path.contains('/') && !path.ends_with('/') => Self::File(path.into()),
+            other => {
+                return Err(format!(
+                    "write stdout, journald, otlp, or a path: a file is ./{other}"
+                ));
+            }
+        })
+    }
+}
+
+/// Names of the keys of a line.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
+pub enum Schema {
+    /// Those of docs/output.md.
+    Tracer,
+    /// Those of the Elastic Common Schema, as far as it has some.
+    Ecs,
 }
 
 /// Where to listen, if anywhere.

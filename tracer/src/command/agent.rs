@@ -4,69 +4,92 @@
 //! are cumulative. Both come from the same judged intervals.
 
 mod interval;
+mod outputs;
 mod scrape;
 
 use std::io;
 use std::sync::{Arc, Mutex, PoisonError};
 
 use self::interval::Interval;
-use super::news::News;
+use self::outputs::Outputs;
 use super::observe::{Observation, Progress};
 use super::outbox::Outbox;
 use super::{Error, Outcome, diagnose, report, terminal};
-use crate::cli::Agent as Args;
+use crate::cli::{Agent as Args, Destination};
 use crate::clock::Clock;
+use crate::connection::Tick;
 use crate::detect::Thresholds;
 use crate::metrics::Metrics;
-use crate::sink::Sink;
-use crate::sink::json::Json;
+use crate::pipeline::Pipeline;
+use crate::sink::{Origin, Sink as _};
 
 /// Runs until a signal.
 pub(super) fn run(args: &Args) -> Result<Outcome, Error> {
     let selection = diagnose::selection(&args.filter)?;
-    let mut observation = Observation::start(&args.tracing, selection, Thresholds::default())?
-        .looking_back(args.window);
+    let mut observation =
+        Observation::start(&args.tracing, selection, Thresholds::default(), args.duration)?
+            .looking_back(args.window);
     let setting = observation.pipeline.setting();
-    let out = report::own(&io::stdout()).map(Outbox::new)?.map_err(Error::Output)?;
-    let (outlook, origin) = (out.outlook(), setting.origin.clone());
-    let mut interval = Interval::new(setting.start_ns, args.interval);
-    let mut sink: Box<dyn Sink> = Box::new(Json::new(out, origin));
-    observation.pipeline.count_unwritten(outlook.dropped());
-    let metrics = Arc::new(Mutex::new(Metrics::since(setting_start(&observation))));
+    let start_ns = setting.start_ns;
+    let mut outputs = outputs(args, setting.origin.clone())?;
+    let outlooks = outputs.outlooks();
+    for outlook in &outlooks {
+        observation.pipeline.count_unwritten(outlook.dropped());
+    }
+    let metrics = Arc::new(Mutex::new(Metrics::since(start_ns)));
     if let Some(at) = args.metrics_listen.0 {
         let at = scrape::start(at, Arc::clone(&metrics))?;
         terminal::say(&format!("metrics at http://{at}/metrics"));
     }
-    let (mut news, mut told, mut at_ns) = (News::new(&outlook), 0, 0);
-    let observed = report::health(&mut *sink, &observation.pipeline, Clock::monotonic_ns())
+    let mut interval = Interval::new(start_ns, args.interval);
+    let (mut told, mut at_ns) = (0, 0);
+    let observed = report::health(&mut outputs, &observation.pipeline, Clock::monotonic_ns())
         .and_then(|()| {
             observation.run(args.duration, &mut |pipeline, progress| {
                 let Progress::Tick(tick) = progress else { return Ok(()) };
                 at_ns = tick.now_ns;
-                report::losses(&mut *sink, pipeline, at_ns, &mut told)?;
+                report::losses(&mut outputs, pipeline, at_ns, &mut told)?;
                 if args.connections {
-                    report::ended(&mut *sink, pipeline, tick)?;
+                    report::ended(&mut outputs, pipeline, tick)?;
                 }
-                news.tell(&mut *sink, pipeline, at_ns)?;
-                interval.take(&mut *sink, pipeline, tick)?;
-                let mut metrics = metrics.lock().unwrap_or_else(PoisonError::into_inner);
-                metrics.fold(tick, pipeline);
-                metrics.set_findings(&pipeline.judge().findings());
-                metrics.set_health(pipeline.health(at_ns));
+                outputs.tell_news(pipeline, at_ns)?;
+                interval.take(&mut outputs, pipeline, tick)?;
+                count(&metrics, pipeline, tick);
                 Ok(())
             })
         });
-    let pipeline = observation.end(&outlook);
+    let pipeline = observation.end(&outlooks);
     let closed = observed.and_then(|()| {
-        news.catch_up(&mut *sink, &pipeline, at_ns)?;
-        interval.end(&mut *sink, &pipeline)?;
-        report::health(&mut *sink, &pipeline, Clock::monotonic_ns())?;
-        sink.finish().map_err(Error::Output)?;
+        outputs.catch_up(&pipeline, at_ns)?;
+        interval.end(&mut outputs, &pipeline)?;
+        report::health(&mut outputs, &pipeline, Clock::monotonic_ns())?;
+        outputs.finish().map_err(Error::Output)?;
         Ok(Outcome::Fine)
     });
     report::end(closed, &pipeline, false)
 }
 
-fn setting_start(observation: &Observation) -> u64 {
-    observation.pipeline.setting().start_ns
+/// Opens what lines go to.
+fn outputs(args: &Args, origin: Origin) -> Result<Outputs, Error> {
+    let mut outputs = Outputs::new(origin);
+    for destination in &args.outputs {
+        match destination {
+            Destination::Stdout => {
+                let out = report::own(&io::stdout()).map(Outbox::new)?.map_err(Error::Output)?;
+                outputs.add("the output", out);
+            }
+            Destination::Journald | Destination::Otlp | Destination::File(_) => {
+                return Err(Error::Usage(format!("{destination:?} is not there yet")));
+            }
+        }
+    }
+    Ok(outputs)
+}
+
+/// Takes an interval, and how well the observation goes, into what is scraped.
+fn count(metrics: &Mutex<Metrics>, pipeline: &Pipeline, tick: &Tick) {
+    let mut metrics = metrics.lock().unwrap_or_else(PoisonError::into_inner);
+    metrics.fold(tick, pipeline);
+    metrics.set_findings(&pipeline.judge().findings());
+    metrics.set_health(pipeline.health(tick.now_ns));
 }

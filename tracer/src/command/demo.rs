@@ -3,6 +3,7 @@
 use std::io::{self, BufRead as _, BufReader, Read as _, Write as _};
 use std::net::{Ipv4Addr, TcpListener, TcpStream};
 use std::process::{Child, ChildStdin, Command, Stdio};
+use std::slice;
 use std::time::Duration;
 
 use super::observe::{Observation, Progress};
@@ -64,7 +65,7 @@ pub(super) fn run(args: &Demo) -> Result<Outcome, Error> {
             }
             Ok(())
         })?;
-        let pipeline = observation.end(&outlook);
+        let pipeline = observation.end(slice::from_ref(&outlook));
         report::close(&mut *sink, &pipeline, at_ns, &report, Explain::Never)
     })())
 }

@@ -39,7 +39,7 @@ pub(super) fn run(args: &Diagnose) -> Result<Outcome, Error> {
                 Ok(())
             })
         });
-    let pipeline = observation.end(&outlook);
+    let pipeline = observation.end(std::slice::from_ref(&outlook));
     let closed =
         observed.and_then(|()| report::close(&mut *sink, &pipeline, at_ns, &args.report, explain));
     report::end(closed, &pipeline, args.report.strict)

@@ -7,6 +7,7 @@ mod running;
 use std::fs::File;
 use std::io;
 use std::process::ExitStatus;
+use std::slice;
 use std::time::Duration;
 
 pub(super) use group::Group;
@@ -60,7 +61,7 @@ pub(super) fn run(args: &Exec) -> Result<Outcome, Error> {
     let (status, result) = observe(&mut observation, running, &group, &mut *sink, args)?;
     tell_left(&group, args);
     let explain = report::explain(&args.report, &[]);
-    let pipeline = observation.end(&outlook);
+    let pipeline = observation.end(slice::from_ref(&outlook));
     let close = |at_ns| report::close(&mut *sink, &pipeline, at_ns, &args.report, explain);
     end(status, report::end(result.and_then(close), &pipeline, args.report.strict))
 }

@@ -8,16 +8,16 @@ use crate::pipeline::Pipeline;
 use crate::sink::{Item, Sink, Verdict};
 
 /// What the reader knows.
-pub(super) struct News<'a> {
-    outlook: &'a Outlook,
+pub(super) struct News {
+    outlook: Outlook,
     ledger: Ledger,
     /// Some of it was not told.
     is_behind: bool,
 }
 
-impl<'a> News<'a> {
+impl News {
     /// Nothing yet, of an output that is doing so.
-    pub(super) fn new(outlook: &'a Outlook) -> Self {
+    pub(super) fn new(outlook: Outlook) -> Self {
         Self { outlook, ledger: Ledger::default(), is_behind: false }
     }
 
@@ -100,7 +100,7 @@ mod tests {
             writeln!(out, "{:1000}", "{}").and_then(|()| out.flush()).unwrap();
         }
         let mut sink = Json::new(out, origin);
-        let (mut news, mut at_ns) = (News::new(&outlook), 0);
+        let (mut news, mut at_ns) = (News::new(outlook.clone()), 0);
         while let Some(input) = recording.next().unwrap() {
             if let Fed::Tick(tick) = pipeline.feed(input) {
                 at_ns = tick.now_ns;

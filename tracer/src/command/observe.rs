@@ -108,23 +108,26 @@ impl Observation {
         runtime.block_on(Loop { kernel, pipeline, group }.until(stop(signals), on))
     }
 
-    /// Ends it: detaches, so that nothing is stalled any more, and lets the output wait for its reader,
+    /// Ends it: detaches, so that nothing is stalled any more, and lets each output wait for its reader,
     /// until a signal says not to: then only as long as it reads. Where SIGTERM has ended it, it ends the wait too, after a while: a
     /// service manager has nobody to read on, as whoever pressed Ctrl-C may.
-    pub(super) fn end(self, outlook: &Outlook) -> Pipeline {
+    pub(super) fn end(self, outlooks: &[Outlook]) -> Pipeline {
         let Self { runtime, mut signals, kernel, pipeline } = self;
         drop(kernel);
-        if signals.heard() == Some(SignalKind::terminate()) {
-            outlook.be_patient_for(AFTER_SIGNAL);
-        } else {
-            outlook.be_patient();
+        let is_terminated = signals.heard() == Some(SignalKind::terminate());
+        for outlook in outlooks {
+            if is_terminated {
+                outlook.be_patient_for(AFTER_SIGNAL);
+            } else {
+                outlook.be_patient();
+            }
         }
-        let outlook = outlook.clone();
+        let outlooks = outlooks.to_vec();
         let waiter = thread::Builder::new().name("tracer-signals".into()).spawn(move || {
             runtime.block_on(signals.next());
-            outlook.hurry();
+            outlooks.iter().for_each(Outlook::hurry);
             runtime.block_on(signals.next());
-            outlook.give_up();
+            outlooks.iter().for_each(Outlook::give_up);
         });
         if let Err(error) = waiter {
             tracing::warn!(%error, "signals are not heard while the report is written");

@@ -8,6 +8,7 @@
 //! stderr, once, and how to give it up. However the end comes about, what is queued is written first,
 //! if its reader takes it within seconds.
 
+mod destination;
 mod patience;
 mod writer;
 
@@ -20,6 +21,7 @@ use std::thread;
 use std::time::{Duration, Instant};
 
 use super::terminal;
+pub(super) use destination::Destination;
 use patience::Patience;
 
 /// Most bytes of lines that wait: more than ten thousand connections.
@@ -84,14 +86,14 @@ impl Queue {
         }
     }
 
-    /// That its reader takes nothing, and how long that goes on.
-    fn stalled(&self) -> String {
+    /// That the reader of `name` takes nothing, and how long that goes on.
+    fn stalled(&self, name: &str) -> String {
         let how = match self.limit.map(|limit| limit.saturating_sub(SILENCE).as_secs()) {
             Some(left) => format!("they are given up in {left} s, or now with"),
             None => "to give them up, press".to_owned(),
         };
         format!(
-            "the output is not being read, {} wait for that: {how} Ctrl-C (SIGINT, SIGTERM)",
+            "{name} is not being read, {} wait for that: {how} Ctrl-C (SIGINT, SIGTERM)",
             counted(self.lines)
         )
     }
@@ -106,6 +108,7 @@ impl Queue {
 
 #[derive(Debug, Default)]
 struct Shared {
+    name: &'static str,
     queue: Mutex<Queue>,
     changed: Condvar,
     dropped: Arc<AtomicU64>,
@@ -136,7 +139,7 @@ impl Shared {
                 continue;
             }
             if waited >= SILENCE && !std::mem::replace(&mut queue.is_told, true) {
-                let text = queue.stalled();
+                let text = queue.stalled(self.name);
                 drop(queue);
                 terminal::say(&text);
                 queue = self.queue();
@@ -215,10 +218,18 @@ impl Outbox {
     /// # Errors
     /// If no thread can be started.
     pub(super) fn new(out: File) -> io::Result<Self> {
-        let shared = Arc::<Shared>::default();
+        Self::to("the output", out)
+    }
+
+    /// The same for a destination with this `name`: as the subject of a sentence.
+    ///
+    /// # Errors
+    /// If no thread can be started.
+    pub(super) fn to(name: &'static str, mut out: impl Destination + 'static) -> io::Result<Self> {
+        let shared = Arc::new(Shared { name, ..Shared::default() });
         let of_thread = Arc::clone(&shared);
         let builder = thread::Builder::new().name("tracer-writer".into());
-        builder.spawn(move || writer::run(&of_thread, out))?;
+        builder.spawn(move || writer::run(&of_thread, &mut out))?;
         Ok(Self { shared, begun: Vec::new(), patience: Patience::new() })
     }
 
@@ -299,7 +310,8 @@ impl Drop for Outbox {
         if lost > 0 {
             let lines = counted(lost);
             terminal::say(&format!(
-                "{lines} of output were not written: they were not read in time"
+                "{lines} for {} were not written: they were not read in time",
+                self.shared.name
             ));
         }
         self.shared.change(|queue| queue.is_over = true);

@@ -1,6 +1,7 @@
 //! `tracer watch`: a line per ended connection, and findings as they begin, change and end, live.
 
 use std::io;
+use std::slice;
 
 use super::news::News;
 use super::observe::{Observation, Progress};
@@ -27,7 +28,7 @@ pub(super) fn run(args: &Args) -> Result<Outcome, Error> {
         Output::Json => Box::new(Json::new(out, origin)),
     };
     observation.pipeline.count_unwritten(outlook.dropped());
-    let (mut news, mut told, mut at_ns) = (News::new(&outlook), 0, 0);
+    let (mut news, mut told, mut at_ns) = (News::new(outlook.clone()), 0, 0);
     let observed = report::health(&mut *sink, &observation.pipeline, Clock::monotonic_ns())
         .and_then(|()| {
             observation.run(args.duration, &mut |pipeline, progress| {
@@ -42,7 +43,7 @@ pub(super) fn run(args: &Args) -> Result<Outcome, Error> {
                 Ok(())
             })
         });
-    let pipeline = observation.end(&outlook);
+    let pipeline = observation.end(slice::from_ref(&outlook));
     let closed = observed.and_then(|()| {
         news.catch_up(&mut *sink, &pipeline, at_ns)?;
         report::health(&mut *sink, &pipeline, Clock::monotonic_ns())?;

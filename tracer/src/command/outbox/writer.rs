@@ -1,11 +1,10 @@
 //! The thread that writes. What passes (a full disk, a pipe that would block) it waits for; what does
 //! not (a closed pipe) it tells, and ends.
 
-use std::fs::File;
-use std::io::{self, Seek as _, Write as _};
+use std::io;
 use std::time::Duration;
 
-use super::{Queue, Shared, count};
+use super::{Destination, Queue, Shared, count};
 
 /// How long to wait before a full disk is tried again.
 const RETRY: Duration = Duration::from_millis(100);
@@ -16,22 +15,22 @@ const LAST_TRIES: u32 = 10;
 const PIECE: usize = 16 << 10;
 const WAITED_FOR: usize = 4 << 10;
 
-pub(super) fn run(shared: &Shared, mut out: File) {
+pub(super) fn run(shared: &Shared, out: &mut dyn Destination) {
     loop {
         let is_due = |queue: &Queue| !queue.blocks.is_empty() || queue.is_over;
         let Some(block) = shared.wait_until(is_due).blocks.pop_front() else { return };
-        if let Err(error) = write(shared, &mut out, &block) {
+        if let Err(error) = write(shared, out, &block) {
             shared.change(|queue| queue.failed = Some(error));
             return;
         }
     }
 }
 
-fn write(shared: &Shared, out: &mut File, block: &[u8]) -> io::Result<()> {
+fn write(shared: &Shared, out: &mut dyn Destination, block: &[u8]) -> io::Result<()> {
     let (mut at, mut tries) = (0, 0);
     while let Some(rest) = block.get(at..).filter(|rest| !rest.is_empty()) {
         let most = if shared.queue().is_patient { WAITED_FOR } else { PIECE };
-        match out.write(&rest[..most.min(rest.len())]) {
+        match out.take(rest, most) {
             Ok(0) => return Err(io::ErrorKind::WriteZero.into()),
             Ok(written) => {
                 (at, tries) = (at + written, 0);
@@ -43,7 +42,7 @@ fn write(shared: &Shared, out: &mut File, block: &[u8]) -> io::Result<()> {
             }
             Err(error) => match error.kind() {
                 io::ErrorKind::Interrupted => {}
-                // Whoever shares the pipe has made it so.
+                // Whoever shares the pipe has made it so, or nobody is there now.
                 io::ErrorKind::WouldBlock => std::thread::sleep(RETRY),
                 io::ErrorKind::StorageFull | io::ErrorKind::QuotaExceeded if tries < LAST_TRIES => {
                     tries += u32::from(shared.queue().is_patient);
@@ -52,24 +51,11 @@ fn write(shared: &Shared, out: &mut File, block: &[u8]) -> io::Result<()> {
                 _ => {
                     let begun = &block[..at];
                     let whole = begun.iter().rposition(|byte| *byte == b'\n');
-                    take_back(out, at - whole.map_or(0, |last| last + 1));
+                    out.take_back(at - whole.map_or(0, |last| last + 1));
                     return Err(error);
                 }
             },
         }
     }
     Ok(())
-}
-
-/// Takes the beginning of a line back that cannot be finished, where that is possible: from a file
-/// that ends with it.
-fn take_back(out: &mut File, len: usize) {
-    let is_file = out.metadata().ok().filter(|about| about.is_file() && len > 0);
-    if let (Some(about), Ok(at)) = (is_file, out.stream_position())
-        && about.len() == at
-    {
-        let before = at.saturating_sub(len as u64);
-        // A line is cut then, as it is where it cannot be taken back.
-        let _cut = out.set_len(before).and_then(|()| out.seek(io::SeekFrom::Start(before)));
-    }
 }

@@ -40,6 +40,11 @@ impl<W: io::Write> Json<W> {
         let connections = Connections::of(&origin);
         Self { out, origin, buffer: Vec::new(), connections }
     }
+
+    /// What it writes to.
+    pub fn out(&mut self) -> &mut W {
+        &mut self.out
+    }
 }
 
 impl<W: io::Write> Sink for Json<W> {

@@ -1,0 +1,106 @@
+//! Everything the agent writes lines to. Each line is made once, and is the same for all; each output has
+//! its own bounded queue and its own thread, so that one that is slow, blocked or gone takes nothing
+//! from the others. What does not take lines as they are makes them into what it takes.
+
+use std::io;
+
+use super::super::news::News;
+use super::super::outbox::{Outbox, Outlook};
+use super::super::{Error, terminal};
+use crate::pipeline::Pipeline;
+use crate::sink::json::Json;
+use crate::sink::{Item, Origin, Sink};
+
+/// One of them.
+struct Output {
+    name: &'static str,
+    queue: Outbox,
+    /// None while it is told.
+    news: Option<News>,
+    has_ended: bool,
+}
+
+/// All of them.
+pub(super) struct Outputs {
+    line: Json<Vec<u8>>,
+    all: Vec<Output>,
+    /// Whom lines are for now, if not for all.
+    only: Option<usize>,
+}
+
+impl Outputs {
+    /// Lines of what is observed at `origin`, for nobody yet.
+    pub(super) fn new(origin: Origin) -> Self {
+        Self { line: Json::new(Vec::new(), origin), all: Vec::new(), only: None }
+    }
+
+    /// One more; `name` is the subject of a sentence.
+    pub(super) fn add(&mut self, name: &'static str, queue: Outbox) {
+        let news = Some(News::new(queue.outlook()));
+        self.all.push(Output { name, queue, news, has_ended: false });
+    }
+
+    /// How each of them does.
+    pub(super) fn outlooks(&self) -> Vec<Outlook> {
+        self.all.iter().map(|output| output.queue.outlook()).collect()
+    }
+
+    /// Tells each of them the findings with news since it took them the last time.
+    pub(super) fn tell_news(&mut self, pipeline: &Pipeline, at_ns: u64) -> Result<(), Error> {
+        self.each(|news, sink| news.tell(sink, pipeline, at_ns))
+    }
+
+    /// The same once the observation is over, and lines wait for room.
+    pub(super) fn catch_up(&mut self, pipeline: &Pipeline, at_ns: u64) -> Result<(), Error> {
+        self.each(|news, sink| news.catch_up(sink, pipeline, at_ns))
+    }
+
+    fn each(
+        &mut self,
+        mut tell: impl FnMut(&mut News, &mut dyn Sink) -> Result<(), Error>,
+    ) -> Result<(), Error> {
+        for number in 0..self.all.len() {
+            let output = &mut self.all[number];
+            // It writes by way of us.
+            let Some(mut news) = output.news.take().filter(|_| !output.has_ended) else { continue };
+            self.only = Some(number);
+            let told = tell(&mut news, self);
+            self.only = None;
+            self.all[number].news = Some(news);
+            told?;
+        }
+        Ok(())
+    }
+
+    /// Has lines or their end taken by those whom they are for. One that fails is told of and left out
+    /// from then on: the others go on.
+    ///
+    /// # Errors
+    /// That of the last one.
+    fn give(&mut self, take: impl Fn(&mut Outbox, &[u8]) -> io::Result<()>) -> io::Result<()> {
+        let (lines, mut last) = (self.line.out(), Ok(()));
+        for (number, output) in self.all.iter_mut().enumerate() {
+            if output.has_ended || self.only.is_some_and(|only| only != number) {
+                continue;
+            }
+            if let Err(error) = take(&mut output.queue, lines) {
+                output.has_ended = true;
+                terminal::say(&format!("{} takes no more lines: {error}", output.name));
+                last = Err(error);
+            }
+        }
+        if self.all.iter().all(|output| output.has_ended) { last } else { Ok(()) }
+    }
+}
+
+impl Sink for Outputs {
+    fn write(&mut self, item: &Item<'_>) -> io::Result<()> {
+        self.line.out().clear();
+        self.line.write(item)?;
+        self.give(|queue, lines| io::Write::write_all(queue, lines))
+    }
+
+    fn flush(&mut self) -> io::Result<()> {
+        self.give(|queue, _| io::Write::flush(queue))
+    }
+}
