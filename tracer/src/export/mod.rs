@@ -4,5 +4,6 @@
 //! Pure: it reads no clock, does no IO and counts nothing. Who sends it on is in `command/agent`.
 
 pub mod message;
+pub mod otlp;
 #[cfg(test)]
 pub(crate) mod testing;
