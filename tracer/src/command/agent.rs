@@ -4,6 +4,7 @@
 //! are cumulative. Both come from the same judged intervals.
 
 mod interval;
+mod otlp;
 mod outputs;
 mod scrape;
 
@@ -11,6 +12,7 @@ use std::io;
 use std::sync::{Arc, Mutex, PoisonError};
 
 use self::interval::Interval;
+use self::otlp::Otlp;
 use self::outputs::Outputs;
 use super::observe::{Observation, Progress};
 use super::outbox::Outbox;
@@ -26,12 +28,16 @@ use crate::sink::{Origin, Sink as _};
 /// Runs until a signal.
 pub(super) fn run(args: &Args) -> Result<Outcome, Error> {
     let selection = diagnose::selection(&args.filter)?;
+    let is_otlp = args.outputs.contains(&Destination::Otlp);
+    let plan = is_otlp.then(otlp::Plan::read).transpose()?;
     let mut observation =
         Observation::start(&args.tracing, selection, Thresholds::default(), args.duration)?
             .looking_back(args.window);
     let setting = observation.pipeline.setting();
     let start_ns = setting.start_ns;
-    let mut outputs = outputs(args, setting.origin.clone())?;
+    let origin = setting.origin.clone();
+    let mut otlp = plan.map(|plan| Otlp::open(plan, &origin.host)).transpose()?;
+    let mut outputs = outputs(args, origin.clone(), otlp.as_mut())?;
     let outlooks = outputs.outlooks();
     for outlook in &outlooks {
         observation.pipeline.count_unwritten(outlook.dropped());
@@ -40,6 +46,10 @@ pub(super) fn run(args: &Args) -> Result<Outcome, Error> {
     if let Some(at) = args.metrics_listen.0 {
         let at = scrape::start(at, Arc::clone(&metrics))?;
         terminal::say(&format!("metrics at http://{at}/metrics"));
+    }
+    if let Some(otlp) = &mut otlp {
+        observation.pipeline.count_unwritten(otlp.refused());
+        otlp.export(&metrics, &origin, start_ns);
     }
     let mut interval = Interval::new(start_ns, args.interval);
     let (mut told, mut at_ns) = (0, 0);
@@ -59,18 +69,23 @@ pub(super) fn run(args: &Args) -> Result<Outcome, Error> {
             })
         });
     let pipeline = observation.end(&outlooks);
-    let closed = observed.and_then(|()| {
+    let close = || {
+        observed?;
         outputs.catch_up(&pipeline, at_ns)?;
         interval.end(&mut outputs, &pipeline)?;
         report::health(&mut outputs, &pipeline, Clock::monotonic_ns())?;
         outputs.finish().map_err(Error::Output)?;
         Ok(Outcome::Fine)
-    });
+    };
+    let closed = match &mut otlp {
+        Some(otlp) => otlp.end(close),
+        None => close(),
+    };
     report::end(closed, &pipeline, false)
 }
 
 /// Opens what lines go to.
-fn outputs(args: &Args, origin: Origin) -> Result<Outputs, Error> {
+fn outputs(args: &Args, origin: Origin, mut otlp: Option<&mut Otlp>) -> Result<Outputs, Error> {
     let mut outputs = Outputs::new(origin);
     for destination in &args.outputs {
         match destination {
@@ -78,7 +93,13 @@ fn outputs(args: &Args, origin: Origin) -> Result<Outputs, Error> {
                 let out = report::own(&io::stdout()).map(Outbox::new)?.map_err(Error::Output)?;
                 outputs.add("the output", out);
             }
-            Destination::Journald | Destination::Otlp | Destination::File(_) => {
+            Destination::Otlp => {
+                // Taken once, however often it is named.
+                if let Some(logs) = otlp.as_mut().map(|otlp| otlp.logs()).transpose()?.flatten() {
+                    outputs.add(otlp::NAME, logs);
+                }
+            }
+            Destination::Journald | Destination::File(_) => {
                 return Err(Error::Usage(format!("{destination:?} is not there yet")));
             }
         }
