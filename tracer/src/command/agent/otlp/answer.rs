@@ -11,7 +11,7 @@ use tonic::{Code, Status};
 use tonic_types::StatusExt as _;
 
 /// Longest that a collector may keep us off: one that asks for more is asked again sooner.
-const LONGEST: Duration = Duration::from_secs(600);
+const LONGEST: Duration = Duration::from_mins(10);
 /// Most characters of what a collector says.
 const MOST: usize = 200;
 
@@ -77,12 +77,11 @@ impl Answer {
 /// Seconds, or a date.
 fn retry_after(headers: &HeaderMap, now: SystemTime) -> Option<Duration> {
     let text = headers.get(RETRY_AFTER)?.to_str().ok()?.trim();
-    let after = match text.parse() {
-        Ok(seconds) => Duration::from_secs(seconds),
-        Err(_) => {
-            let date = rfc2822::parse(text).ok()?.timestamp();
-            SystemTime::from(date).duration_since(now).unwrap_or_default()
-        }
+    let after = if let Ok(seconds) = text.parse() {
+        Duration::from_secs(seconds)
+    } else {
+        let date = rfc2822::parse(text).ok()?.timestamp();
+        SystemTime::from(date).duration_since(now).unwrap_or_default()
     };
     Some(after.min(LONGEST))
 }

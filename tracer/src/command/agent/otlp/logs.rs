@@ -98,12 +98,10 @@ fn whole(lines: &[u8], at_once: usize) -> &[u8] {
 fn records(lines: &[u8], observed_unix_ns: u64) -> (Vec<otlp::Record>, u64) {
     let mut unreadable = 0;
     let lines = lines.split(|byte| *byte == b'\n').filter(|line| !line.is_empty());
-    let records = lines.filter_map(|line| match serde_json::from_slice(line) {
-        Ok(fields) => Some(otlp::of_line(&fields, observed_unix_ns)),
-        Err(_) => {
-            unreadable += 1;
-            None
-        }
+    let records = lines.filter_map(|line| {
+        let fields = serde_json::from_slice(line).ok();
+        unreadable += u64::from(fields.is_none());
+        Some(otlp::of_line(&fields?, observed_unix_ns))
     });
     (records.collect(), unreadable)
 }

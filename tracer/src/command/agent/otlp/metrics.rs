@@ -24,7 +24,7 @@ const LOST: &str = "the next export has them again";
 pub(super) fn interval(variables: Variables<'_>) -> Result<Duration, String> {
     let key = "OTEL_METRIC_EXPORT_INTERVAL";
     let set = variables(key).map(|value| (key.to_owned(), value));
-    set.map_or(Ok(Duration::from_secs(60)), |set| milliseconds(&set))
+    set.map_or(Ok(Duration::from_mins(1)), |set| milliseconds(&set))
 }
 
 /// A collector of metrics.

@@ -6,7 +6,7 @@ use std::time::Duration;
 
 use hyper::Uri;
 use hyper::header::{HeaderMap, HeaderName, HeaderValue};
-use hyper::http::uri::{PathAndQuery, Scheme};
+use hyper::http::uri::{Authority, PathAndQuery, Scheme};
 use percent_encoding::percent_decode_str;
 
 /// Reads a variable; those that are empty are not set.
@@ -114,7 +114,7 @@ impl Settings {
     /// The collector as sentences have it: no path, which may hold a token.
     pub(super) fn collector(&self) -> String {
         let [scheme, at] =
-            [self.endpoint.scheme_str(), self.endpoint.authority().map(|at| at.as_str())]
+            [self.endpoint.scheme_str(), self.endpoint.authority().map(Authority::as_str)]
                 .map(Option::unwrap_or_default);
         format!("{scheme}://{at}")
     }
