@@ -3,18 +3,23 @@
 //! Lines tell of findings as they come and go, of each interval's totals and of its own health; metrics
 //! are cumulative. Both come from the same judged intervals.
 
+mod hangup;
 mod interval;
 mod outputs;
+mod reload;
 mod scrape;
 
-use std::io;
+use std::io::{self, Write as _};
 use std::sync::{Arc, Mutex, PoisonError};
 
+use self::hangup::Hangups;
 use self::interval::Interval;
 use self::outputs::Outputs;
+use self::reload::Reload;
 use super::observe::{Observation, Progress};
 use super::outbox::Outbox;
-use super::{Error, Outcome, diagnose, report, terminal};
+use super::{Error, Outcome, diagnose, report, terminal, written};
+use crate::cli::settings::{self, Setting};
 use crate::cli::{Agent as Args, Destination};
 use crate::clock::Clock;
 use crate::connection::Tick;
@@ -23,12 +28,20 @@ use crate::metrics::Metrics;
 use crate::pipeline::Pipeline;
 use crate::sink::{Origin, Sink as _};
 
-/// Runs until a signal.
-pub(super) fn run(args: &Args) -> Result<Outcome, Error> {
+/// Runs until a signal; `settings` is what `args` were made of.
+pub(super) fn run(args: &Args, settings: Vec<Setting>) -> Result<Outcome, Error> {
+    if args.check_config {
+        let printed = io::stdout().write_all(settings::as_file(&settings).as_bytes());
+        return written(printed.map(|()| Outcome::Fine).map_err(Error::Output));
+    }
+    let mut reload = Reload::new(Hangups::listen().map_err(Error::Runtime)?, settings);
     let selection = diagnose::selection(&args.filter)?;
     let mut observation =
         Observation::start(&args.tracing, selection, Thresholds::default(), args.duration)?
             .looking_back(args.window);
+    if args.redact_addresses {
+        observation.pipeline.redact_addresses();
+    }
     let setting = observation.pipeline.setting();
     let start_ns = setting.start_ns;
     let mut outputs = outputs(args, setting.origin.clone())?;
@@ -42,6 +55,7 @@ pub(super) fn run(args: &Args) -> Result<Outcome, Error> {
         terminal::say(&format!("metrics at http://{at}/metrics"));
     }
     let mut interval = Interval::new(start_ns, args.interval);
+    let mut tells_connections = args.connections;
     let (mut told, mut at_ns) = (0, 0);
     let observed = report::health(&mut outputs, &observation.pipeline, Clock::monotonic_ns())
         .and_then(|()| {
@@ -49,7 +63,11 @@ pub(super) fn run(args: &Args) -> Result<Outcome, Error> {
                 let Progress::Tick(tick) = progress else { return Ok(()) };
                 at_ns = tick.now_ns;
                 report::losses(&mut outputs, pipeline, at_ns, &mut told)?;
-                if args.connections {
+                if let Some(args) = reload.due() {
+                    interval.set_length(args.interval);
+                    tells_connections = args.connections;
+                }
+                if tells_connections {
                     report::ended(&mut outputs, pipeline, tick)?;
                 }
                 outputs.tell_news(pipeline, at_ns)?;
