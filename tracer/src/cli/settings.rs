@@ -113,8 +113,7 @@ fn with(line: &[OsString], command: &Command, found: &[Setting]) -> Result<ArgMa
     let (before, after) = line.split_at(verb_at);
     let mut flags: Vec<OsString> = Vec::new();
     for setting in found {
-        let own = flags_of(command, setting)
-            .map_err(|why| refusal(setting, &why))?;
+        let own = flags_of(command, setting).map_err(|why| refusal(setting, &why))?;
         let alone = before.iter().cloned().chain(own.iter().cloned());
         if let Err(error) = Cli::command().try_get_matches_from(alone) {
             return Err(refusal(setting, &first_sentence(&error)));
@@ -173,6 +172,9 @@ fn names(command: &Command) -> impl Iterator<Item = &str> {
 fn known(command: &Command, name: &str, what: &str) -> Result<(), String> {
     if names(command).any(|known| known == name) {
         return Ok(());
+    }
+    if NOT_SETTINGS.contains(&name) {
+        return Err(format!("`{name}` is a flag only: give --{name} where tracer is started"));
     }
     let likeness = |candidate: &str| strsim::jaro_winkler(name, candidate);
     let like = names(command)

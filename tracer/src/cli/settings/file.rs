@@ -31,7 +31,9 @@ fn of(text: &str) -> Result<Vec<(String, Vec<String>)>, String> {
                 other => single(&other).map(|value| vec![value]),
             };
             let wrong = || {
-                format!("`{name}`: it is a text, a number, true, false, or a list of texts or numbers")
+                format!(
+                    "`{name}`: it is a text, a number, true, false, or a list of texts or numbers"
+                )
             };
             let values = values.ok_or_else(wrong)?;
             Ok((name, values))
@@ -62,6 +64,7 @@ pub(super) fn line(setting: &Setting) -> String {
         [one] => text(one),
         many => format!("[{}]", many.iter().map(text).collect::<Vec<_>>().join(", ")),
     };
-    let origin = if *origin == Origin::Default { String::new() } else { format!("  # {}", origin.told()) };
+    let origin =
+        if *origin == Origin::Default { String::new() } else { format!("  # {}", origin.told()) };
     format!("{name} = {value}{origin}")
 }

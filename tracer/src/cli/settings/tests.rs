@@ -39,9 +39,8 @@ fn a_flag_goes_before_a_variable_and_that_before_the_file() {
     let seconds = [agent.interval, agent.window].map(|time| time.as_secs());
     assert_eq!((seconds, agent.rotate_keep), ([30, 50], 3));
     assert_eq!(agent.filter.ports, [80, 443]);
-    let origin = |name: &str| {
-        settings.iter().find(|setting| setting.name == name).unwrap().origin.told()
-    };
+    let origin =
+        |name: &str| settings.iter().find(|setting| setting.name == name).unwrap().origin.told();
     assert_eq!(origin("window"), "flag");
     assert_eq!(origin("interval"), "TRACER_ARG_INTERVAL");
     assert!(origin("rotate-keep").starts_with('/'));
@@ -66,16 +65,28 @@ fn switches_are_true_or_false() {
 #[test]
 fn a_mistake_is_told_with_its_place_and_what_was_meant() {
     for (text, told) in [
-        ("metrics_listen = \"off\"", "there is no setting `metrics_listen`: did you mean `metrics-listen`?"),
+        (
+            "metrics_listen = \"off\"",
+            "there is no setting `metrics_listen`: did you mean `metrics-listen`?",
+        ),
         ("rotate-mb = 3", "there is no setting `rotate-mb`: did you mean `rotate-mib`?"),
-        ("config = \"x\"", "there is no setting `config`: did you mean `connections`?"),
+        ("config = \"x\"", "`config` is a flag only: give --config where tracer is started"),
         ("qqq = 1", "there is no setting `qqq`: `tracer agent --help` lists them"),
         ("interval = 1\ninterval = 2", "line 2: duplicate key"),
         ("interval = ", "line 1: string values must be quoted"),
-        ("interval = 1979-05-27", "`interval`: it is a text, a number, true, false, or a list of texts or numbers"),
+        (
+            "interval = 1979-05-27",
+            "`interval`: it is a text, a number, true, false, or a list of texts or numbers",
+        ),
         ("[agent]\ninterval = 1", "`agent`: it is a text, a number"),
-        ("interval = \"soon\"", "`interval`: invalid value 'soon' for '--interval <TIME>': write it like 15s"),
-        ("interval = [1, 2]", "`interval`: the argument '--interval <TIME>' cannot be used multiple times"),
+        (
+            "interval = \"soon\"",
+            "`interval`: invalid value 'soon' for '--interval <TIME>': write it like 15s",
+        ),
+        (
+            "interval = [1, 2]",
+            "`interval`: the argument '--interval <TIME>' cannot be used multiple times",
+        ),
         ("rotate-mib = -1", "`rotate-mib`: invalid value '-1'"),
     ] {
         let error = parsed(text, &[], &[]).unwrap_err();
@@ -118,13 +129,16 @@ fn other_verbs_have_no_settings() {
 
 #[test]
 fn what_is_printed_can_be_read_and_says_the_same() {
-    let text = "output = [\"stdout\", \"/var/log/a b\"]\nconnections = true\nmetrics-listen = \"off\"\n";
+    let text =
+        "output = [\"stdout\", \"/var/log/a b\"]\nconnections = true\nmetrics-listen = \"off\"\n";
     let (_, settings) = parsed(text, &["--max-connections=5000", "--pid=7"], &[]).unwrap();
     let (agent, again) = parsed(&as_file(&settings), &[], &[]).unwrap();
     assert_eq!(agent.outputs.len(), 2);
     assert!(agent.connections);
     assert_eq!(agent.metrics_listen, Listen(None));
     assert_eq!((agent.tracing.max_connections, agent.filter.pids), (Some(5000), vec![7]));
-    let values = |all: &[Setting]| all.iter().map(|one| (one.name.clone(), one.values.clone())).collect::<Vec<_>>();
+    let values = |all: &[Setting]| {
+        all.iter().map(|one| (one.name.clone(), one.values.clone())).collect::<Vec<_>>()
+    };
     assert_eq!(values(&again), values(&settings));
 }

@@ -75,7 +75,8 @@ mod tests {
 
     #[test]
     fn what_needs_a_restart_is_told_apart_from_what_has_changed() {
-        let settings = |interval, output| [setting("interval", interval), setting("output", output)];
+        let settings =
+            |interval, output| [setting("interval", interval), setting("output", output)];
         let before = settings("60s", "stdout");
         let told = |now: &[Setting]| told(&before, now);
         assert_eq!(told(&before), "settings were read again");
