@@ -210,7 +210,7 @@ mod tests {
 
     #[test]
     fn a_share_is_no_count_even_if_it_is_whole_and_what_is_empty_is_left_out() {
-        let mut told = Metrics::default();
+        let mut told = Metrics::since(0, crate::probe::Ports::default());
         told.set_health(crate::sink::Health { seen_share: Some(1.0), ..testing::health() });
         let metrics = metrics(&told.families());
         assert!(metrics.iter().all(|metric| metric.name != "tracer_tcp_redials"));

@@ -123,21 +123,21 @@ mod tests {
         Answer::of_response(&response, UNIX_EPOCH + Duration::from_secs(946_684_790))
     }
 
-    fn after(answer: Answer) -> Option<Duration> {
+    fn after(answer: &Answer) -> Option<Duration> {
         let Answer::Later { after, .. } = answer else { unreachable!("{answer:?}") };
-        after
+        *after
     }
 
     #[test]
     fn http_says_when_to_come_again_in_seconds_or_by_a_date() {
-        assert_eq!(after(response(503, None)), None);
-        assert_eq!(after(response(429, Some("7"))), Some(Duration::from_secs(7)));
+        assert_eq!(after(&response(503, None)), None);
+        assert_eq!(after(&response(429, Some("7"))), Some(Duration::from_secs(7)));
         let date = "Fri, 31 Dec 1999 23:59:59 GMT";
-        assert_eq!(after(response(503, Some(date))), Some(Duration::from_secs(9)));
-        assert_eq!(after(response(503, Some("soon"))), None);
-        assert_eq!(after(response(503, Some("99999"))), Some(LONGEST));
+        assert_eq!(after(&response(503, Some(date))), Some(Duration::from_secs(9)));
+        assert_eq!(after(&response(503, Some("soon"))), None);
+        assert_eq!(after(&response(503, Some("99999"))), Some(LONGEST));
         for status in [502, 504] {
-            assert_eq!(after(response(status, None)), None);
+            assert_eq!(after(&response(status, None)), None);
         }
         for status in [301, 400, 401, 404, 413, 500] {
             assert!(matches!(response(status, None), Answer::Refused(_)), "{status}");
@@ -148,7 +148,7 @@ mod tests {
     fn grpc_codes_are_those_of_the_specification() {
         let later = [Code::Unavailable, Code::Aborted, Code::DeadlineExceeded, Code::DataLoss];
         for code in later {
-            assert_eq!(after(Answer::of_status(&Status::new(code, "x"))), None);
+            assert_eq!(after(&Answer::of_status(&Status::new(code, "x"))), None);
         }
         for code in [Code::InvalidArgument, Code::Unauthenticated, Code::Internal, Code::Unknown] {
             let answer = Answer::of_status(&Status::new(code, "no\n"));
@@ -158,7 +158,7 @@ mod tests {
         assert!(matches!(Answer::of_status(&full), Answer::Refused(_)), "it does not say when");
         let details = ErrorDetails::with_retry_info(Some(Duration::from_secs(3)));
         let full = Status::with_error_details(Code::ResourceExhausted, "full", details);
-        assert_eq!(after(Answer::of_status(&full)), Some(Duration::from_secs(3)));
+        assert_eq!(after(&Answer::of_status(&full)), Some(Duration::from_secs(3)));
     }
 
     #[test]
