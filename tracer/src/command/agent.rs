@@ -3,6 +3,7 @@
 //! Lines tell of findings as they come and go, of each interval's totals and of its own health; metrics
 //! are cumulative. Both come from the same judged intervals.
 
+mod file;
 mod interval;
 mod outputs;
 mod scrape;
@@ -10,6 +11,7 @@ mod scrape;
 use std::io;
 use std::sync::{Arc, Mutex, PoisonError};
 
+use self::file::{LogFile, Reopen, Rotation};
 use self::interval::Interval;
 use self::outputs::Outputs;
 use super::observe::{Observation, Progress};
@@ -31,7 +33,8 @@ pub(super) fn run(args: &Args) -> Result<Outcome, Error> {
             .looking_back(args.window);
     let setting = observation.pipeline.setting();
     let start_ns = setting.start_ns;
-    let mut outputs = outputs(args, setting.origin.clone())?;
+    let reopen = Reopen::default();
+    let mut outputs = outputs(args, setting.origin.clone(), &reopen)?;
     let outlooks = outputs.outlooks();
     for outlook in &outlooks {
         observation.pipeline.count_unwritten(outlook.dropped());
@@ -70,7 +73,7 @@ pub(super) fn run(args: &Args) -> Result<Outcome, Error> {
 }
 
 /// Opens what lines go to.
-fn outputs(args: &Args, origin: Origin) -> Result<Outputs, Error> {
+fn outputs(args: &Args, origin: Origin, reopen: &Reopen) -> Result<Outputs, Error> {
     let mut outputs = Outputs::new(origin);
     for destination in &args.outputs {
         match destination {
@@ -78,7 +81,15 @@ fn outputs(args: &Args, origin: Origin) -> Result<Outputs, Error> {
                 let out = report::own(&io::stdout()).map(Outbox::new)?.map_err(Error::Output)?;
                 outputs.add("the output", out);
             }
-            Destination::Journald | Destination::Otlp | Destination::File(_) => {
+            Destination::File(path) => {
+                let most_bytes = u64::from(args.rotate_mib) << 20;
+                let rotation = Rotation { most_bytes, keep: args.rotate_keep };
+                let file = LogFile::open(path, rotation, reopen.clone())?;
+                // Said as long as the agent runs.
+                let name: &'static str = path.display().to_string().leak();
+                outputs.add(name, Outbox::to(name, file).map_err(Error::Output)?);
+            }
+            Destination::Journald | Destination::Otlp => {
                 return Err(Error::Usage(format!("{destination:?} is not there yet")));
             }
         }
