@@ -5,6 +5,7 @@
 
 mod file;
 mod interval;
+mod journald;
 mod outputs;
 mod scrape;
 
@@ -13,6 +14,7 @@ use std::sync::{Arc, Mutex, PoisonError};
 
 use self::file::{LogFile, Reopen, Rotation};
 use self::interval::Interval;
+use self::journald::Journal;
 use self::outputs::Outputs;
 use super::observe::{Observation, Progress};
 use super::outbox::Outbox;
@@ -89,7 +91,11 @@ fn outputs(args: &Args, origin: Origin, reopen: &Reopen) -> Result<Outputs, Erro
                 let name: &'static str = path.display().to_string().leak();
                 outputs.add(name, Outbox::to(name, file).map_err(Error::Output)?);
             }
-            Destination::Journald | Destination::Otlp => {
+            Destination::Journald => {
+                let out = Outbox::to("the journal", Journal::default()).map_err(Error::Output)?;
+                outputs.add("the journal", out);
+            }
+            Destination::Otlp => {
                 return Err(Error::Usage(format!("{destination:?} is not there yet")));
             }
         }
