@@ -3,6 +3,7 @@
 //! Lines tell of findings as they come and go, of each interval's totals and of its own health; metrics
 //! are cumulative. Both come from the same judged intervals.
 
+mod ecs;
 mod file;
 mod interval;
 mod journald;
@@ -12,14 +13,15 @@ mod scrape;
 use std::io;
 use std::sync::{Arc, Mutex, PoisonError};
 
+use self::ecs::Ecs;
 use self::file::{LogFile, Reopen, Rotation};
 use self::interval::Interval;
 use self::journald::Journal;
 use self::outputs::Outputs;
 use super::observe::{Observation, Progress};
-use super::outbox::Outbox;
+use super::outbox::{self, Outbox};
 use super::{Error, Outcome, diagnose, report, terminal};
-use crate::cli::{Agent as Args, Destination};
+use crate::cli::{Agent as Args, Destination, Schema};
 use crate::clock::Clock;
 use crate::connection::Tick;
 use crate::detect::Thresholds;
@@ -80,8 +82,8 @@ fn outputs(args: &Args, origin: Origin, reopen: &Reopen) -> Result<Outputs, Erro
     for destination in &args.outputs {
         match destination {
             Destination::Stdout => {
-                let out = report::own(&io::stdout()).map(Outbox::new)?.map_err(Error::Output)?;
-                outputs.add("the output", out);
+                let name = "the output";
+                outputs.add(name, lines_to(name, report::own(&io::stdout())?, args.schema)?);
             }
             Destination::File(path) => {
                 let most_bytes = u64::from(args.rotate_mib) << 20;
@@ -89,7 +91,7 @@ fn outputs(args: &Args, origin: Origin, reopen: &Reopen) -> Result<Outputs, Erro
                 let file = LogFile::open(path, rotation, reopen.clone())?;
                 // Said as long as the agent runs.
                 let name: &'static str = path.display().to_string().leak();
-                outputs.add(name, Outbox::to(name, file).map_err(Error::Output)?);
+                outputs.add(name, lines_to(name, file, args.schema)?);
             }
             Destination::Journald => {
                 let out = Outbox::to("the journal", Journal::default()).map_err(Error::Output)?;
@@ -101,6 +103,19 @@ fn outputs(args: &Args, origin: Origin, reopen: &Reopen) -> Result<Outputs, Erro
         }
     }
     Ok(outputs)
+}
+
+/// What takes lines by the names of a schema.
+fn lines_to(
+    name: &'static str,
+    out: impl outbox::Destination + 'static,
+    schema: Schema,
+) -> Result<Outbox, Error> {
+    let queue = match schema {
+        Schema::Tracer => Outbox::to(name, out),
+        Schema::Ecs => Outbox::to(name, Ecs::new(out)),
+    };
+    queue.map_err(Error::Output)
 }
 
 /// Takes an interval, and how well the observation goes, into what is scraped.

@@ -147,7 +147,7 @@ impl Destination for LogFile {
 }
 
 /// Length of the whole lines within so many bytes; else of the first one.
-fn whole(lines: &[u8], at_once: usize) -> usize {
+pub(super) fn whole(lines: &[u8], at_once: usize) -> usize {
     let last = memchr::memrchr(b'\n', &lines[..lines.len().min(at_once)]);
     last.or_else(|| memchr::memchr(b'\n', lines)).map_or(lines.len(), |end| end + 1)
 }
