@@ -5,22 +5,27 @@
 
 mod ecs;
 mod file;
+mod hangup;
 mod interval;
 mod journald;
 mod outputs;
+mod reload;
 mod scrape;
 
-use std::io;
+use std::io::{self, Write as _};
 use std::sync::{Arc, Mutex, PoisonError};
 
 use self::ecs::Ecs;
-use self::file::{LogFile, Reopen, Rotation};
+use self::file::{LogFile, Rotation};
+use self::hangup::Hangups;
 use self::interval::Interval;
 use self::journald::Journal;
 use self::outputs::Outputs;
+use self::reload::Reload;
 use super::observe::{Observation, Progress};
 use super::outbox::{self, Outbox};
-use super::{Error, Outcome, diagnose, report, terminal};
+use super::{Error, Outcome, diagnose, report, terminal, written};
+use crate::cli::settings::{self, Setting};
 use crate::cli::{Agent as Args, Destination, Schema};
 use crate::clock::Clock;
 use crate::connection::Tick;
@@ -29,16 +34,24 @@ use crate::metrics::Metrics;
 use crate::pipeline::Pipeline;
 use crate::sink::{Origin, Sink as _};
 
-/// Runs until a signal.
-pub(super) fn run(args: &Args) -> Result<Outcome, Error> {
+/// Runs until a signal; `settings` is what `args` were made of.
+pub(super) fn run(args: &Args, settings: Vec<Setting>) -> Result<Outcome, Error> {
+    if args.check_config {
+        let printed = io::stdout().write_all(settings::as_file(&settings).as_bytes());
+        return written(printed.map(|()| Outcome::Fine).map_err(Error::Output));
+    }
+    let hangups = Hangups::listen().map_err(Error::Runtime)?;
+    let mut reload = Reload::new(hangups.clone(), settings);
     let selection = diagnose::selection(&args.filter)?;
     let mut observation =
         Observation::start(&args.tracing, selection, Thresholds::default(), args.duration)?
             .looking_back(args.window);
+    if args.redact_addresses {
+        observation.pipeline.redact_addresses();
+    }
     let setting = observation.pipeline.setting();
     let start_ns = setting.start_ns;
-    let reopen = Reopen::default();
-    let mut outputs = outputs(args, setting.origin.clone(), &reopen)?;
+    let mut outputs = outputs(args, setting.origin.clone(), &hangups)?;
     let outlooks = outputs.outlooks();
     for outlook in &outlooks {
         observation.pipeline.count_unwritten(outlook.dropped());
@@ -49,6 +62,7 @@ pub(super) fn run(args: &Args) -> Result<Outcome, Error> {
         terminal::say(&format!("metrics at http://{at}/metrics"));
     }
     let mut interval = Interval::new(start_ns, args.interval);
+    let mut tells_connections = args.connections;
     let (mut told, mut at_ns) = (0, 0);
     let observed = report::health(&mut outputs, &observation.pipeline, Clock::monotonic_ns())
         .and_then(|()| {
@@ -56,7 +70,11 @@ pub(super) fn run(args: &Args) -> Result<Outcome, Error> {
                 let Progress::Tick(tick) = progress else { return Ok(()) };
                 at_ns = tick.now_ns;
                 report::losses(&mut outputs, pipeline, at_ns, &mut told)?;
-                if args.connections {
+                if let Some(args) = reload.due() {
+                    interval.set_length(args.interval);
+                    tells_connections = args.connections;
+                }
+                if tells_connections {
                     report::ended(&mut outputs, pipeline, tick)?;
                 }
                 outputs.tell_news(pipeline, at_ns)?;
@@ -77,7 +95,7 @@ pub(super) fn run(args: &Args) -> Result<Outcome, Error> {
 }
 
 /// Opens what lines go to.
-fn outputs(args: &Args, origin: Origin, reopen: &Reopen) -> Result<Outputs, Error> {
+fn outputs(args: &Args, origin: Origin, hangups: &Hangups) -> Result<Outputs, Error> {
     let mut outputs = Outputs::new(origin);
     for destination in &args.outputs {
         match destination {
@@ -88,7 +106,7 @@ fn outputs(args: &Args, origin: Origin, reopen: &Reopen) -> Result<Outputs, Erro
             Destination::File(path) => {
                 let most_bytes = u64::from(args.rotate_mib) << 20;
                 let rotation = Rotation { most_bytes, keep: args.rotate_keep };
-                let file = LogFile::open(path, rotation, reopen.clone())?;
+                let file = LogFile::open(path, rotation, hangups.clone())?;
                 // Said as long as the agent runs.
                 let name: &'static str = path.display().to_string().leak();
                 outputs.add(name, lines_to(name, file, args.schema)?);

@@ -10,33 +10,16 @@ mod tests;
 
 use std::io::{self, Write as _};
 use std::path::{Path, PathBuf};
-use std::sync::Arc;
-use std::sync::atomic::{AtomicU64, Ordering};
 use std::time::{Duration, Instant};
 
 use super::super::outbox::Destination;
 use super::super::{Error, terminal};
+use super::hangup::Hangups;
 use opened::Opened;
 pub(super) use rotation::Rotation;
 
 /// After renaming or opening failed, it is tried again so much later.
 const RETRY: Duration = Duration::from_secs(10);
-
-/// Asks for files to be opened anew at their next line: they were moved away, by logrotate for example.
-#[derive(Clone, Debug, Default)]
-pub(super) struct Reopen(Arc<AtomicU64>);
-
-impl Reopen {
-    /// Asks all files that were opened with this one, or a clone of it.
-    #[cfg_attr(not(test), expect(dead_code, reason = "the signal is not heard yet"))]
-    pub(super) fn ask(&self) {
-        self.0.fetch_add(1, Ordering::Relaxed);
-    }
-
-    fn asked(&self) -> u64 {
-        self.0.load(Ordering::Relaxed)
-    }
-}
 
 /// A file that takes lines.
 #[derive(Debug)]
@@ -44,9 +27,9 @@ pub(super) struct LogFile {
     path: PathBuf,
     out: Opened,
     rotation: Rotation,
-    reopen: Reopen,
-    /// How often it was opened anew, as far as that was asked.
-    reopened: u64,
+    /// Each asks for it to be opened anew: it was moved away, by logrotate for example.
+    hangups: Hangups,
+    heard: u64,
     /// Its last line was begun, and not ended.
     is_within: bool,
     /// Renaming or opening anew failed; when it is tried again.
@@ -58,23 +41,23 @@ impl LogFile {
     ///
     /// # Errors
     /// What to do next, if it cannot be written, is written by another tracer, or ends within a line that is none of ours.
-    pub(super) fn open(path: &Path, rotation: Rotation, reopen: Reopen) -> Result<Self, Error> {
+    pub(super) fn open(path: &Path, rotation: Rotation, hangups: Hangups) -> Result<Self, Error> {
         let out = Opened::at(path).map_err(|error| Error::Usage(error.next(path)))?;
         out.tell(path);
-        let (path, reopened) = (path.to_owned(), reopen.asked());
-        Ok(Self { path, out, rotation, reopen, reopened, is_within: false, again_at: None })
+        let (path, heard) = (path.to_owned(), hangups.count());
+        Ok(Self { path, out, rotation, hangups, heard, is_within: false, again_at: None })
     }
 
     /// Opens it anew or renames it where that is due before `next` bytes.
     fn turn(&mut self, next: usize) {
-        let asked = self.reopen.asked();
-        let is_due = asked != self.reopened || self.is_full(next);
+        let count = self.hangups.count();
+        let is_due = count != self.heard || self.is_full(next);
         if !is_due || self.again_at.is_some_and(|at| Instant::now() < at) {
             return;
         }
-        let reopened = if asked == self.reopened { Ok(()) } else { self.reopen_now() };
-        let done = reopened.and_then(|()| {
-            self.reopened = asked;
+        let opened = if count == self.heard { Ok(()) } else { self.reopen_now() };
+        let done = opened.and_then(|()| {
+            self.heard = count;
             if self.is_full(next) { self.rotate() } else { Ok(()) }
         });
         match done {

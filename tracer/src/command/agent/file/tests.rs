@@ -22,11 +22,11 @@ fn lines(numbers: std::ops::Range<usize>) -> String {
 }
 
 fn open(path: &Path, rotation: Rotation) -> LogFile {
-    LogFile::open(path, rotation, Reopen::default()).unwrap()
+    LogFile::open(path, rotation, Hangups::default()).unwrap()
 }
 
 fn sentence(path: &Path) -> String {
-    LogFile::open(path, NEVER, Reopen::default()).unwrap_err().to_string()
+    LogFile::open(path, NEVER, Hangups::default()).unwrap_err().to_string()
 }
 
 /// Has it take all of it, as the writer does.
@@ -91,9 +91,9 @@ fn as_many_renamed_files_are_kept_as_asked_for_and_the_oldest_goes() {
 fn a_line_that_was_begun_is_ended_in_its_file() {
     let (_dir, path) = place();
     let mut out = open(&path, Rotation { most_bytes: 10, keep: 2 });
-    let reopen = out.reopen.clone();
+    let reopen = out.hangups.clone();
     put(&mut out, "begun, and longer than");
-    reopen.ask();
+    reopen.hear();
     put(&mut out, " a file may be\nnext\n");
     assert_eq!(
         fs::read_to_string(numbered(&path, 1)).unwrap(),
@@ -113,14 +113,14 @@ fn each_write_is_of_whole_lines() {
 #[test]
 fn a_file_that_was_moved_away_is_left_for_a_new_one_when_asked_and_no_line_is_lost() {
     let (_dir, path) = place();
-    let reopen = Reopen::default();
+    let reopen = Hangups::default();
     let mut out = LogFile::open(&path, NEVER, reopen.clone()).unwrap();
     let mut all = 0;
     for round in 1..=5 {
         put(&mut out, &lines(all..all + 10));
         fs::rename(&path, numbered(&path, round)).unwrap();
         put(&mut out, &lines(all + 10..all + 15));
-        reopen.ask();
+        reopen.hear();
         all += 15;
     }
     put(&mut out, &lines(all..all + 1));
@@ -138,7 +138,7 @@ fn asked_about_a_file_that_was_truncated_it_goes_on_at_its_begin() {
     let mut out = open(&path, Rotation { most_bytes: 30, keep: 1 });
     put(&mut out, "twenty-four bytes it is\n");
     fs::File::create(&path).unwrap();
-    out.reopen.ask();
+    out.hangups.hear();
     put(&mut out, "again as many of them..\n");
     assert_eq!(fs::read_to_string(&path).unwrap(), "again as many of them..\n");
     assert!(!numbered(&path, 1).exists(), "it was not full any more");
@@ -151,7 +151,7 @@ fn where_no_new_file_can_be_made_lines_go_on_into_the_one_that_is_open() {
     put(&mut out, "before all that\n");
     let (moved, away) = (dir.path().join("x"), dir.path().with_extension("away"));
     fs::rename(dir.path(), &away).unwrap();
-    out.reopen.ask();
+    out.hangups.hear();
     put(&mut out, "meanwhile\nand still\n");
     assert!(out.again_at.is_some(), "it is tried again later");
     fs::rename(&away, dir.path()).unwrap();
@@ -226,7 +226,7 @@ fn what_is_no_regular_file_is_just_written() {
     // It neither waits for a reader nor ends without one.
     let mut out = open(&fifo, Rotation { most_bytes: 1, keep: 5 });
     put(&mut out, "first\n");
-    out.reopen.ask();
+    out.hangups.hear();
     let mut reader = BufReader::new(fs::File::open(&fifo).unwrap()).lines();
     assert_eq!(reader.next().unwrap().unwrap(), "first");
     drop(reader);
