@@ -88,7 +88,7 @@ fn assert_same(entry: &Map<String, Value>, line: &Value) {
         match value {
             Value::String(text) => assert_eq!(told, text),
             other => {
-                assert_eq!(&serde_json::from_str::<Value>(told).expect("JSON"), other, "{key}")
+                assert_eq!(&serde_json::from_str::<Value>(told).expect("JSON"), other, "{key}");
             }
         }
     }
@@ -116,7 +116,7 @@ fn assert_all(journal: &mut Journal, file: &Path, said: &str) {
     let expected =
         ["tracer.connection.closed", "tracer.finding", "tracer.health", "tracer.summary"];
     assert_eq!(events, expected.into());
-    let lost = lines.iter().filter_map(|line| line.get("tracer.lost")).last().expect("health");
+    let lost = lines.iter().rev().find_map(|line| line.get("tracer.lost")).expect("health");
     assert_eq!(lost["output"], 0);
 }
 

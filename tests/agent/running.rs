@@ -34,13 +34,11 @@ impl Agent {
     }
 
     /// Waits until a file has its first line: the hooks are attached then.
-    pub(crate) fn attached(self, file: &Path) -> Self {
+    pub(crate) fn attached(mut self, file: &Path) -> Self {
         wait::until("the first line", || {
-            let text = fs::read_to_string(file).unwrap_or_default();
-            if !text.ends_with('\n') && !kill_process(self.pid(), Signal::CONT).is_ok() {
-                panic!("it ended: {}", self.said());
-            }
-            text.ends_with('\n').then_some(())
+            let ended = self.child.try_wait().expect("wait");
+            assert!(ended.is_none(), "it ended: {}", self.said());
+            fs::read(file).is_ok_and(|text| text.ends_with(b"\n")).then_some(())
         });
         self
     }

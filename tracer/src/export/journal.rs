@@ -68,10 +68,13 @@ fn plain(value: &Value) -> String {
     }
 }
 
-/// The service of a control group as systemd names it: the first that is no slice.
+/// The service of a control group as systemd names it: the first unit that is no slice.
 fn unit(cgroup: &str) -> Option<&str> {
+    fn kind(part: &str) -> Option<&str> {
+        part.rsplit_once('.').map(|(_, kind)| kind)
+    }
     let mut parts = cgroup.split('/').filter(|part| !part.is_empty());
-    parts.find(|part| !part.ends_with(".slice")).filter(|part| part.ends_with(".service"))
+    parts.find(|part| kind(part) != Some("slice")).filter(|part| kind(part) == Some("service"))
 }
 
 #[cfg(test)]
