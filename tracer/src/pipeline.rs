@@ -295,8 +295,10 @@ impl Pipeline {
 
     fn meet(&mut self, conn: &mut Conn) -> Fed {
         self.setting.served.adopt(conn);
-        let met = connection::owner(conn)
-            .and_then(|id| self.processes.observe(id, || connection::owner_comm(conn).into()));
+        let met = connection::owner(conn).and_then(|id| {
+            let cgroup = Some(conn.owner_cgroup).filter(|number| *number != 0);
+            self.processes.observe(id, cgroup, || connection::owner_comm(conn).into())
+        });
         met.map_or(Fed::Taken, |identity| Fed::Met(identity.clone()))
     }
 

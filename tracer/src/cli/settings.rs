@@ -173,6 +173,9 @@ fn known(command: &Command, name: &str, what: &str) -> Result<(), String> {
     if names(command).any(|known| known == name) {
         return Ok(());
     }
+    if NOT_SETTINGS.contains(&name) {
+        return Err(format!("`{name}` is a flag only: give --{name} where tracer is started"));
+    }
     let likeness = |candidate: &str| strsim::jaro_winkler(name, candidate);
     let like = names(command)
         .map(|candidate| (likeness(candidate), candidate))

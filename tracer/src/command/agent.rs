@@ -29,7 +29,7 @@ use crate::cli::settings::{self, Setting};
 use crate::cli::{Agent as Args, Destination, Schema};
 use crate::clock::Clock;
 use crate::connection::Tick;
-use crate::detect::Thresholds;
+use crate::detect::{Finding, Thresholds};
 use crate::metrics::Metrics;
 use crate::pipeline::Pipeline;
 use crate::sink::{Origin, Sink as _};
@@ -50,13 +50,13 @@ pub(super) fn run(args: &Args, settings: Vec<Setting>) -> Result<Outcome, Error>
         observation.pipeline.redact_addresses();
     }
     let setting = observation.pipeline.setting();
-    let start_ns = setting.start_ns;
+    let (start_ns, ports) = (setting.start_ns, setting.ports);
     let mut outputs = outputs(args, setting.origin.clone(), &hangups)?;
     let outlooks = outputs.outlooks();
     for outlook in &outlooks {
         observation.pipeline.count_unwritten(outlook.dropped());
     }
-    let metrics = Arc::new(Mutex::new(Metrics::since(start_ns)));
+    let metrics = Arc::new(Mutex::new(Metrics::since(start_ns, ports)));
     if let Some(at) = args.metrics_listen.0 {
         let at = scrape::start(at, Arc::clone(&metrics))?;
         terminal::say(&format!("metrics at http://{at}/metrics"));
@@ -77,15 +77,16 @@ pub(super) fn run(args: &Args, settings: Vec<Setting>) -> Result<Outcome, Error>
                 if tells_connections {
                     report::ended(&mut outputs, pipeline, tick)?;
                 }
-                outputs.tell_news(pipeline, at_ns)?;
+                let findings = pipeline.judge().findings();
+                outputs.tell_news(pipeline, &findings, at_ns)?;
                 interval.take(&mut outputs, pipeline, tick)?;
-                count(&metrics, pipeline, tick);
+                count(&metrics, pipeline, tick, &findings);
                 Ok(())
             })
         });
     let pipeline = observation.end(&outlooks);
     let closed = observed.and_then(|()| {
-        outputs.catch_up(&pipeline, at_ns)?;
+        outputs.catch_up(&pipeline, &pipeline.judge().findings(), at_ns)?;
         interval.end(&mut outputs, &pipeline)?;
         report::health(&mut outputs, &pipeline, Clock::monotonic_ns())?;
         outputs.finish().map_err(Error::Output)?;
@@ -137,9 +138,9 @@ fn lines_to(
 }
 
 /// Takes an interval, and how well the observation goes, into what is scraped.
-fn count(metrics: &Mutex<Metrics>, pipeline: &Pipeline, tick: &Tick) {
+fn count(metrics: &Mutex<Metrics>, pipeline: &Pipeline, tick: &Tick, findings: &[Finding]) {
     let mut metrics = metrics.lock().unwrap_or_else(PoisonError::into_inner);
     metrics.fold(tick, pipeline);
-    metrics.set_findings(&pipeline.judge().findings());
+    metrics.set_findings(findings);
     metrics.set_health(pipeline.health(tick.now_ns));
 }

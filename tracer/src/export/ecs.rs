@@ -21,7 +21,7 @@ use ends::Ends;
 pub const VERSION: &str = "8.11.0";
 
 /// Keys of ours that the schema has other names for, or the same.
-const RENAMED: [(&str, &str); 11] = [
+const RENAMED: [(&str, &str); 16] = [
     ("event.name", "event.dataset"),
     ("host.name", "host.name"),
     ("process.pid", "process.pid"),
@@ -31,6 +31,11 @@ const RENAMED: [(&str, &str); 11] = [
     ("process.executable.path", "process.executable"),
     ("process.command", "process.command_line"),
     ("container.id", "container.id"),
+    ("container.runtime", "container.runtime"),
+    ("k8s.container.name", "container.name"),
+    ("k8s.namespace.name", "orchestrator.namespace"),
+    ("k8s.pod.name", "orchestrator.resource.name"),
+    ("k8s.pod.uid", "orchestrator.resource.id"),
     ("network.transport", "network.transport"),
     ("network.type", "network.type"),
 ];
@@ -94,6 +99,10 @@ fn describe(document: &mut Document, line: &Fields) {
         document.put("event.type", kinds);
     }
     document.put("event.action", action.into());
+    if line.contains_key("k8s.pod.uid") {
+        document.put("orchestrator.type", "kubernetes".into());
+        document.put("orchestrator.resource.type", "pod".into());
+    }
     let [host, pid, started] =
         ["host.name", "process.pid", "process.creation.time"].map(|key| line.get(key));
     if let (Some(host), Some(pid), Some(started)) = (host, pid, started) {

@@ -70,7 +70,7 @@ fn a_mistake_is_told_with_its_place_and_what_was_meant() {
             "there is no setting `metrics_listen`: did you mean `metrics-listen`?",
         ),
         ("rotate-mb = 3", "there is no setting `rotate-mb`: did you mean `rotate-mib`?"),
-        ("config = \"x\"", "there is no setting `config`: did you mean `connections`?"),
+        ("config = \"x\"", "`config` is a flag only: give --config where tracer is started"),
         ("qqq = 1", "there is no setting `qqq`: `tracer agent --help` lists them"),
         ("interval = 1\ninterval = 2", "line 2: duplicate key"),
         ("interval = ", "line 1: string values must be quoted"),
