@@ -13,6 +13,7 @@
 //! | [`aggregate`] | intervals → totals per process × role × destination |
 //! | [`detect`] | totals and connections → findings |
 //! | [`sink`] | all of it → table, JSON lines |
+//! | [`export`] | JSON lines, metrics → what collectors take |
 //!
 //! `pipeline` joins them, `command` holds one file per verb, `cli` the arguments.
 #![forbid(unsafe_code)]
@@ -25,6 +26,7 @@ pub mod command;
 pub mod connection;
 pub mod decode;
 pub mod detect;
+pub mod export;
 mod hash;
 pub mod metrics;
 pub mod pipeline;

@@ -18,6 +18,7 @@ mod soak;
 mod source_hash;
 mod tally;
 mod test;
+mod test_node;
 mod test_packages;
 mod test_python;
 mod tidy;

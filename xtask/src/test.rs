@@ -5,11 +5,11 @@ use crate::outcome::Outcome;
 use crate::process::{cargo, is_root, print_line, say, watch};
 use crate::tally::Tally;
 use crate::workspace::Workspace;
-use crate::{bench, test_packages, test_python, vm};
+use crate::{bench, test_node, test_packages, test_python, vm};
 use anyhow::{Result, bail};
 
 /// Test targets of `tracer` that run on this host.
-const TARGETS: [&str; 3] = ["live", "cli", "replay"];
+const TARGETS: [&str; 4] = ["live", "cli", "replay", "agent"];
 /// The one whose cases are played live and judged again from their recordings.
 const CORPUS: &str = "corpus";
 /// The one that asks the engines that fleets are kept in. It needs no root, only them.
@@ -43,7 +43,9 @@ struct Part {
 pub(crate) fn main(options: &Options) -> Result<()> {
     let workspace = Workspace::open()?;
     let mut report = Report::default();
-    let installed = test_packages::ensure().and_then(|()| test_python::ensure(&workspace));
+    let installed = test_packages::ensure()
+        .and_then(|()| test_python::ensure(&workspace))
+        .and_then(|()| test_node::ensure(&workspace));
     if let Err(error) = &installed {
         // Each part that needs one says so itself; tests fail on a missing tool, they do not skip.
         report.add("packages", unless_root(format!("{error:#}")), Tally::default());

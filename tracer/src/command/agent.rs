@@ -3,8 +3,11 @@
 //! Lines tell of findings as they come and go, of each interval's totals and of its own health; metrics
 //! are cumulative. Both come from the same judged intervals.
 
+mod ecs;
+mod file;
 mod hangup;
 mod interval;
+mod journald;
 mod outputs;
 mod reload;
 mod scrape;
@@ -12,15 +15,18 @@ mod scrape;
 use std::io::{self, Write as _};
 use std::sync::{Arc, Mutex, PoisonError};
 
+use self::ecs::Ecs;
+use self::file::{LogFile, Rotation};
 use self::hangup::Hangups;
 use self::interval::Interval;
+use self::journald::Journal;
 use self::outputs::Outputs;
 use self::reload::Reload;
 use super::observe::{Observation, Progress};
-use super::outbox::Outbox;
+use super::outbox::{self, Outbox};
 use super::{Error, Outcome, diagnose, report, terminal, written};
 use crate::cli::settings::{self, Setting};
-use crate::cli::{Agent as Args, Destination};
+use crate::cli::{Agent as Args, Destination, Schema};
 use crate::clock::Clock;
 use crate::connection::Tick;
 use crate::detect::{Finding, Thresholds};
@@ -34,7 +40,8 @@ pub(super) fn run(args: &Args, settings: Vec<Setting>) -> Result<Outcome, Error>
         let printed = io::stdout().write_all(settings::as_file(&settings).as_bytes());
         return written(printed.map(|()| Outcome::Fine).map_err(Error::Output));
     }
-    let mut reload = Reload::new(Hangups::listen().map_err(Error::Runtime)?, settings);
+    let hangups = Hangups::listen().map_err(Error::Runtime)?;
+    let mut reload = Reload::new(hangups.clone(), settings);
     let selection = diagnose::selection(&args.filter)?;
     let mut observation =
         Observation::start(&args.tracing, selection, Thresholds::default(), args.duration)?
@@ -44,7 +51,7 @@ pub(super) fn run(args: &Args, settings: Vec<Setting>) -> Result<Outcome, Error>
     }
     let setting = observation.pipeline.setting();
     let (start_ns, ports) = (setting.start_ns, setting.ports);
-    let mut outputs = outputs(args, setting.origin.clone())?;
+    let mut outputs = outputs(args, setting.origin.clone(), &hangups)?;
     let outlooks = outputs.outlooks();
     for outlook in &outlooks {
         observation.pipeline.count_unwritten(Some(outlook.name()), outlook.dropped());
@@ -89,20 +96,45 @@ pub(super) fn run(args: &Args, settings: Vec<Setting>) -> Result<Outcome, Error>
 }
 
 /// Opens what lines go to.
-fn outputs(args: &Args, origin: Origin) -> Result<Outputs, Error> {
+fn outputs(args: &Args, origin: Origin, hangups: &Hangups) -> Result<Outputs, Error> {
     let mut outputs = Outputs::new(origin);
     for destination in &args.outputs {
         match destination {
             Destination::Stdout => {
-                let out = report::own(&io::stdout()).map(Outbox::new)?.map_err(Error::Output)?;
-                outputs.add("the output", out);
+                let name = "the output";
+                outputs.add(name, lines_to(name, report::own(&io::stdout())?, args.schema)?);
             }
-            Destination::Journald | Destination::Otlp | Destination::File(_) => {
+            Destination::File(path) => {
+                let most_bytes = u64::from(args.rotate_mib) << 20;
+                let rotation = Rotation { most_bytes, keep: args.rotate_keep };
+                let file = LogFile::open(path, rotation, hangups.clone())?;
+                // Said as long as the agent runs.
+                let name: &'static str = path.display().to_string().leak();
+                outputs.add(name, lines_to(name, file, args.schema)?);
+            }
+            Destination::Journald => {
+                let out = Outbox::to("the journal", Journal::default()).map_err(Error::Output)?;
+                outputs.add("the journal", out);
+            }
+            Destination::Otlp => {
                 return Err(Error::Usage(format!("{destination:?} is not there yet")));
             }
         }
     }
     Ok(outputs)
+}
+
+/// What takes lines by the names of a schema.
+fn lines_to(
+    name: &'static str,
+    out: impl outbox::Destination + 'static,
+    schema: Schema,
+) -> Result<Outbox, Error> {
+    let queue = match schema {
+        Schema::Tracer => Outbox::to(name, out),
+        Schema::Ecs => Outbox::to(name, Ecs::new(out)),
+    };
+    queue.map_err(Error::Output)
 }
 
 /// Takes an interval, and how well the observation goes, into what is scraped.

@@ -34,6 +34,12 @@ impl Hangups {
         Ok(hangups)
     }
 
+    /// One more.
+    #[cfg(test)]
+    pub(super) fn hear(&self) {
+        self.0.fetch_add(1, Ordering::Relaxed);
+    }
+
     /// As of now.
     pub(super) fn count(&self) -> u64 {
         self.0.load(Ordering::Relaxed)

@@ -196,7 +196,8 @@ fn health_lines() -> Vec<Value> {
     lines_of(&[Item::Health(&testing::health()), Item::Health(&broken)])
 }
 
-fn all_lines() -> Vec<Value> {
+/// Lines of every event, which have every key between them.
+pub(crate) fn all_lines() -> Vec<Value> {
     [
         connection_lines(),
         summary_lines(),

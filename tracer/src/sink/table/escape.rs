@@ -1,7 +1,7 @@
 //! Keeps what traced processes chose (`comm`, paths) from acting on the terminal.
 
 /// Control characters and those that reorder or hide text, as `\u{1b}`; all else as it is.
-pub(super) fn escape(text: &str) -> String {
+pub(crate) fn escape(text: &str) -> String {
     let mut safe = String::with_capacity(text.len());
     for c in text.chars() {
         if c.is_control() || is_deceptive(c) {

@@ -1,7 +1,7 @@
 //! Numbers as people read them. Pure; each keeps two or three telling digits and its unit.
 
 /// `340 µs`, `1.2 ms`, `15.0 s`, `2 m 05 s`, `1 h 02 m`, `3 d 04 h`; `?` if it is not a time.
-pub(super) fn duration(seconds: f64) -> String {
+pub(crate) fn duration(seconds: f64) -> String {
     if !seconds.is_finite() || seconds < 0.0 {
         return "?".to_owned();
     }
@@ -52,7 +52,7 @@ pub(super) fn bytes(bytes: u64) -> String {
 }
 
 /// `1,204`.
-pub(super) fn count(count: u64) -> String {
+pub(crate) fn count(count: u64) -> String {
     let digits = count.to_string();
     let mut text = String::new();
     for (index, digit) in digits.chars().enumerate() {
@@ -65,7 +65,7 @@ pub(super) fn count(count: u64) -> String {
 }
 
 /// `1 connection`, `1,204 connections`.
-pub(super) fn counted(number: u64, noun: &str) -> String {
+pub(crate) fn counted(number: u64, noun: &str) -> String {
     let plural = match (number, noun.strip_suffix("ss")) {
         (1, _) => "",
         (_, Some(_)) => "es",

@@ -8,7 +8,7 @@ mod checked;
 mod escape;
 mod findings;
 mod header;
-mod human;
+pub(crate) mod human;
 mod layout;
 mod peers;
 mod report;
@@ -17,6 +17,7 @@ mod totals;
 mod watch;
 mod whom;
 
+pub(crate) use escape::escape;
 pub use header::{CUT_OFF, helps, reasons};
 pub use report::Table;
 pub use watch::Watch;
