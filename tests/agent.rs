@@ -9,6 +9,7 @@
 #[expect(dead_code, reason = "the live suite asks more of the same modules")]
 #[path = "support"]
 mod support {
+    pub(crate) mod port;
     pub(crate) mod report;
     pub(crate) mod tool;
     pub(crate) mod tracer;
@@ -23,5 +24,11 @@ mod ecs;
 mod journald;
 #[path = "agent/logrotate.rs"]
 mod logrotate;
+#[path = "agent/prometheus.rs"]
+mod prometheus;
+#[path = "agent/redaction.rs"]
+mod redaction;
 #[path = "agent/running.rs"]
 mod running;
+#[path = "agent/settings.rs"]
+mod settings;

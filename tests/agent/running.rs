@@ -22,9 +22,20 @@ pub(crate) struct Agent {
 impl Agent {
     /// Starts it; `command` runs the binary.
     pub(crate) fn start(command: &mut Command) -> Self {
+        Self::start_told(command.args([
+            "--connections",
+            "--interval",
+            "1s",
+            "--metrics-listen",
+            "off",
+        ]))
+    }
+
+    /// Starts it with the settings of `command` only.
+    pub(crate) fn start_told(command: &mut Command) -> Self {
         let stderr = tempfile::tempfile().expect("a temporary file");
         let child = command
-            .args(["--connections", "--interval", "1s", "--metrics-listen", "off", "-d", "600s"])
+            .args(["-d", "600s"])
             .stdin(Stdio::null())
             .stdout(Stdio::null())
             .stderr(stderr.try_clone().expect("a second handle"))
@@ -41,6 +52,15 @@ impl Agent {
             fs::read(file).is_ok_and(|text| text.ends_with(b"\n")).then_some(())
         });
         self
+    }
+
+    /// Where it says that metrics are.
+    pub(crate) fn metrics(&self) -> String {
+        wait::until("metrics", || {
+            let said = self.said();
+            let at = said.split_once("metrics at http://")?.1;
+            Some(at.split_once("/metrics\n")?.0.to_owned())
+        })
     }
 
     /// Of the process that was started: it is that of the agent where that was executed in its place.
@@ -82,8 +102,8 @@ impl Drop for Agent {
     }
 }
 
-/// Makes connections on loopback, one exchange each.
-pub(crate) fn traffic(connections: usize) {
+/// Makes connections on loopback, one exchange each: the port of the server.
+pub(crate) fn traffic(connections: usize) -> u16 {
     let listener = TcpListener::bind("127.0.0.1:0").expect("a port");
     let at = listener.local_addr().expect("its address");
     let server = thread::spawn(move || {
@@ -103,6 +123,7 @@ pub(crate) fn traffic(connections: usize) {
         thread::sleep(Duration::from_millis(20));
     }
     server.join().expect("the server ends");
+    at.port()
 }
 
 /// The lines of a file, each whole.
