@@ -123,6 +123,7 @@ CREATE TABLE IF NOT EXISTS tracer.lines
     `tracer.lost` String CODEC(ZSTD(3)),
     `tracer.seen_share` Nullable(Float64),
     `tracer.lost_of` String CODEC(ZSTD(3)),
+    `tracer.lost_by_output` String CODEC(ZSTD(3)),
     `tracer.evicted` UInt64,
     `tracer.evicted_by_table` String CODEC(ZSTD(3)),
     `tracer.decode_errors` UInt64,

@@ -54,7 +54,7 @@ pub(super) fn run(args: &Args, settings: Vec<Setting>) -> Result<Outcome, Error>
     let mut outputs = outputs(args, setting.origin.clone(), &hangups)?;
     let outlooks = outputs.outlooks();
     for outlook in &outlooks {
-        observation.pipeline.count_unwritten(outlook.dropped());
+        observation.pipeline.count_unwritten(Some(outlook.name()), outlook.dropped());
     }
     let metrics = Arc::new(Mutex::new(Metrics::since(start_ns, ports)));
     if let Some(at) = args.metrics_listen.0 {

@@ -164,6 +164,11 @@ impl Shared {
 pub(super) struct Outlook(Arc<Shared>);
 
 impl Outlook {
+    /// What it is called.
+    pub(super) fn name(&self) -> &str {
+        self.0.name
+    }
+
     /// Lines that were dropped so far.
     pub(super) fn dropped(&self) -> Arc<AtomicU64> {
         Arc::clone(&self.0.dropped)

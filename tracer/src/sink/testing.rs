@@ -41,6 +41,7 @@ pub(crate) fn health() -> Health {
         seen_share: None,
         interval_s: None,
         unwritten: 0,
+        unwritten_by_output: Vec::new(),
         lost: lost.collect(),
         lost_of: Vec::new(),
         evicted: Evictions::default(),

@@ -185,6 +185,8 @@ fn health_lines() -> Vec<Value> {
         decode_errors: vec![("short".into(), 3)],
         seen_share: Some(0.81),
         interval_s: Some(1.5),
+        unwritten: 3,
+        unwritten_by_output: vec![("stdout".into(), 3), ("otlp".into(), 0)],
         lost_of: vec![LostConnections { pid: Some(7), comm: Some("api".into()), connections: 9 }],
         ..testing::health()
     };
