@@ -1,13 +1,15 @@
-//! Files of agents that were killed, and of those that cannot write any.
+//! Files of agents that were killed, of those whose disk is full, and of those that cannot write any.
 
 use std::fs::{self, OpenOptions};
 use std::io::Write as _;
+use std::path::{Path, PathBuf};
 use std::process::Command;
 use std::thread;
 use std::time::Duration;
 
 use crate::running::{Agent, lines, traffic};
 use crate::support::tracer::{binary, run};
+use crate::support::{tool, wait};
 
 #[test]
 #[ignore = "needs root"]
@@ -57,4 +59,35 @@ fn a_file_that_cannot_be_written_is_told_at_the_start_and_exits_2() {
         assert!(said.contains(next) && said.trim().lines().count() == 1, "{said}");
     }
     assert_eq!(fs::read_to_string(&foreign).expect("it is there"), "root:x:0:0");
+}
+
+/// In a mount namespace of its own: a disk at `/mnt` that is nearly full.
+const NEARLY_FULL: &str = "mount -t tmpfs -o size=1m none /mnt &&
+    head -c 960K /dev/zero >/mnt/filled && exec \"$0\" \"$@\"";
+
+#[test]
+#[ignore = "needs root"]
+fn lines_wait_for_a_disk_that_is_full_and_none_is_cut_or_lost_once_there_is_room() {
+    let dir = tempfile::tempdir().expect("a folder");
+    let other = dir.path().join("all");
+    let mut command = Command::new(tool::path("unshare"));
+    command.args(["--mount", "sh", "-c", NEARLY_FULL]).arg(binary());
+    command.args(["agent", "--output", "/mnt/lines", "--output"]).arg(&other);
+    let agent = Agent::start(&mut command).attached(&other);
+    let disk = PathBuf::from(format!("/proc/{}/root/mnt", agent.pid().as_raw_nonzero()));
+    let (file, kept) = (disk.join("lines"), dir.path().join("lines"));
+    traffic(100);
+    let is_full = |path: &Path| fs::metadata(path).is_ok_and(|about| about.len() > 40 << 10);
+    wait::until("a full disk", || is_full(&file).then_some(()));
+    fs::remove_file(disk.join("filled")).expect("some room");
+    let all = || fs::metadata(&other).map_or(0, |about| about.len());
+    wait::until("what has waited", || {
+        fs::metadata(&file).is_ok_and(|about| about.len() >= all()).then_some(())
+    });
+    // The disk goes with the agent.
+    let handle = fs::File::open(&file).expect("the file");
+    let said = agent.end();
+    std::io::copy(&mut &handle, &mut fs::File::create(&kept).expect("a file")).expect("a copy");
+    assert!(lines(&kept) == lines(&other), "{said}");
+    assert!(lines(&other).len() >= 200, "both ends of each connection");
 }

@@ -85,7 +85,8 @@ fn assert_valid(document: &Map<String, Value>) {
 #[ignore = "needs the definitions of the schema: cargo xtask setup --tests"]
 fn documents_of_recorded_lines_are_valid_by_the_official_definitions() {
     let mut events = BTreeSet::new();
-    for recording in ["python-refused", "curl-loop", "go-hoard", "go-unread-large", "python-new"] {
+    for recording in ["python-refused", "curl-loop", "go-hoard", "go-unread-large", "go-few-resets"]
+    {
         let recording = root().join(format!("tests/fixtures/{recording}.trace"));
         let mut command = Command::new(binary());
         command.args(["replay", "--output", "json", "--connections", "--peers", "--explain"]);
