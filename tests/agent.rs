@@ -9,6 +9,7 @@
 #[expect(dead_code, reason = "the live suite asks more of the same modules")]
 #[path = "support"]
 mod support {
+    pub(crate) mod peer;
     pub(crate) mod port;
     pub(crate) mod report;
     pub(crate) mod tool;
@@ -24,6 +25,8 @@ mod ecs;
 mod journald;
 #[path = "agent/logrotate.rs"]
 mod logrotate;
+#[path = "agent/otlp.rs"]
+mod otlp;
 #[path = "agent/prometheus.rs"]
 mod prometheus;
 #[path = "agent/redaction.rs"]

@@ -217,6 +217,20 @@ impl Pipeline {
         self.unwritten.push((output.map(str::to_owned), lines));
     }
 
+    /// The same by output, for those that have a name; what is counted twice for one adds up.
+    fn unwritten_by_output(&self) -> Vec<(String, u64)> {
+        let mut by_output: Vec<(String, u64)> = Vec::new();
+        for (name, lines) in &self.unwritten {
+            let Some(name) = name else { continue };
+            let lines = lines.load(Ordering::Relaxed);
+            match by_output.iter_mut().find(|(known, _)| known == name) {
+                Some((_, known)) => *known += lines,
+                None => by_output.push((name.clone(), lines)),
+            }
+        }
+        by_output
+    }
+
     /// Lines of output that were dropped so far: no loss to what is counted and judged.
     #[must_use]
     pub fn unwritten(&self) -> u64 {
@@ -390,11 +404,7 @@ impl Pipeline {
                 .collect(),
             seen_share: self.coverage().seen_share(),
             unwritten: self.unwritten(),
-            unwritten_by_output: self
-                .unwritten
-                .iter()
-                .filter_map(|(name, lines)| Some((name.clone()?, lines.load(Ordering::Relaxed))))
-                .collect(),
+            unwritten_by_output: self.unwritten_by_output(),
             interval_s: Some(self.judge.longest_interval_s()).filter(|longest| *longest > 0.0),
             lost_of: self.lost_of.most(&self.processes),
             evicted: self.evicted(),

@@ -8,6 +8,7 @@ mod file;
 mod hangup;
 mod interval;
 mod journald;
+mod otlp;
 mod outputs;
 mod reload;
 mod scrape;
@@ -20,6 +21,7 @@ use self::file::{LogFile, Rotation};
 use self::hangup::Hangups;
 use self::interval::Interval;
 use self::journald::Journal;
+use self::otlp::Otlp;
 use self::outputs::Outputs;
 use self::reload::Reload;
 use super::observe::{Observation, Progress};
@@ -34,8 +36,14 @@ use crate::metrics::Metrics;
 use crate::pipeline::Pipeline;
 use crate::sink::{Origin, Sink as _};
 
+/// What the outputs are called that have no path.
+const STDOUT: &str = "stdout";
+const JOURNALD: &str = "journald";
+
 /// Runs until a signal; `settings` is what `args` were made of.
 pub(super) fn run(args: &Args, settings: Vec<Setting>) -> Result<Outcome, Error> {
+    let is_otlp = args.outputs.contains(&Destination::Otlp);
+    let plan = is_otlp.then(otlp::Plan::read).transpose()?;
     if args.check_config {
         let printed = io::stdout().write_all(settings::as_file(&settings).as_bytes());
         return written(printed.map(|()| Outcome::Fine).map_err(Error::Output));
@@ -51,7 +59,9 @@ pub(super) fn run(args: &Args, settings: Vec<Setting>) -> Result<Outcome, Error>
     }
     let setting = observation.pipeline.setting();
     let (start_ns, ports) = (setting.start_ns, setting.ports);
-    let mut outputs = outputs(args, setting.origin.clone(), &hangups)?;
+    let origin = setting.origin.clone();
+    let mut otlp = plan.map(|plan| Otlp::open(plan, &origin.host)).transpose()?;
+    let mut outputs = outputs(args, origin.clone(), &hangups, otlp.as_mut())?;
     let outlooks = outputs.outlooks();
     for outlook in &outlooks {
         observation.pipeline.count_unwritten(Some(outlook.name()), outlook.dropped());
@@ -60,6 +70,10 @@ pub(super) fn run(args: &Args, settings: Vec<Setting>) -> Result<Outcome, Error>
     if let Some(at) = args.metrics_listen.0 {
         let at = scrape::start(at, Arc::clone(&metrics))?;
         terminal::say(&format!("metrics at http://{at}/metrics"));
+    }
+    if let Some(otlp) = &mut otlp {
+        observation.pipeline.count_unwritten(Some(otlp::NAME), otlp.refused());
+        otlp.export(&metrics, &origin, start_ns);
     }
     let mut interval = Interval::new(start_ns, args.interval);
     let mut tells_connections = args.connections;
@@ -85,23 +99,33 @@ pub(super) fn run(args: &Args, settings: Vec<Setting>) -> Result<Outcome, Error>
             })
         });
     let pipeline = observation.end(&outlooks);
-    let closed = observed.and_then(|()| {
+    let close = || {
+        observed?;
         outputs.catch_up(&pipeline, &pipeline.judge().findings(), at_ns)?;
         interval.end(&mut outputs, &pipeline)?;
         report::health(&mut outputs, &pipeline, Clock::monotonic_ns())?;
         outputs.finish().map_err(Error::Output)?;
         Ok(Outcome::Fine)
-    });
+    };
+    let closed = match &mut otlp {
+        Some(otlp) => otlp.end(close),
+        None => close(),
+    };
     report::end(closed, &pipeline, false)
 }
 
 /// Opens what lines go to.
-fn outputs(args: &Args, origin: Origin, hangups: &Hangups) -> Result<Outputs, Error> {
+fn outputs(
+    args: &Args,
+    origin: Origin,
+    hangups: &Hangups,
+    mut otlp: Option<&mut Otlp>,
+) -> Result<Outputs, Error> {
     let mut outputs = Outputs::new(origin);
     for destination in &args.outputs {
         match destination {
             Destination::Stdout => {
-                let name = "the output";
+                let name = STDOUT;
                 outputs.add(name, lines_to(name, report::own(&io::stdout())?, args.schema)?);
             }
             Destination::File(path) => {
@@ -113,11 +137,14 @@ fn outputs(args: &Args, origin: Origin, hangups: &Hangups) -> Result<Outputs, Er
                 outputs.add(name, lines_to(name, file, args.schema)?);
             }
             Destination::Journald => {
-                let out = Outbox::to("the journal", Journal::default()).map_err(Error::Output)?;
-                outputs.add("the journal", out);
+                let out = Outbox::to(JOURNALD, Journal::default()).map_err(Error::Output)?;
+                outputs.add(JOURNALD, out);
             }
             Destination::Otlp => {
-                return Err(Error::Usage(format!("{destination:?} is not there yet")));
+                // Taken once, however often it is named.
+                if let Some(logs) = otlp.as_mut().map(|otlp| otlp.logs()).transpose()?.flatten() {
+                    outputs.add(otlp::NAME, logs);
+                }
             }
         }
     }

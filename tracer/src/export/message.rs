@@ -46,32 +46,31 @@ fn connection(line: &Fields) -> String {
     let [local, peer] = ["network.local", "network.peer"].map(|end| endpoint(line, end));
     let cause = text(line, "tracer.close.cause").unwrap_or("unknown");
     let by = text(line, "tracer.close.initiator").unwrap_or("unknown");
-    let mut sentence = format!("{}: ", who(line));
-    match text(line, "tracer.role") {
-        Some("client") => sentence += &format!("{local} to {peer}"),
-        Some("server") => sentence += &format!("{local} from {peer}"),
-        _ => sentence += &format!("{local} with {peer}"),
-    }
-    sentence += &format!(" ended by {cause} ({by})");
-    if let Some(duration) = seconds(line, "tracer.duration_s") {
-        sentence += &format!(" after {duration}");
-    }
-    format!("{sentence}, {}", exchanges(line))
+    let toward = match text(line, "tracer.role") {
+        Some("client") => "to",
+        Some("server") => "from",
+        _ => "with",
+    };
+    let duration = seconds(line, "tracer.duration_s");
+    let after = duration.map_or_else(String::new, |duration| format!(" after {duration}"));
+    format!(
+        "{}: {local} {toward} {peer} ended by {cause} ({by}){after}, {}",
+        who(line),
+        exchanges(line)
+    )
 }
 
 fn summary(line: &Fields) -> String {
-    let mut sentence = who(line);
-    if let Some(role) = text(line, "tracer.role") {
-        sentence += &format!(" as {role}");
-    }
-    if let Some(server) = known_endpoint(line, "server") {
-        sentence += &format!(" at {server}");
-    }
+    let role = text(line, "tracer.role");
+    let role = role.map_or_else(String::new, |role| format!(" as {role}"));
+    let server = known_endpoint(line, "server");
+    let server = server.map_or_else(String::new, |server| format!(" at {server}"));
     let failed = match count(line, "tracer.connections_failed") {
         Some(0) | None => String::new(),
         Some(failed) => format!("{} failed, ", human::count(failed)),
     };
-    format!("{sentence}: {}, {failed}{}{}", totals(line), redials(line), window(line))
+    let (who, totals) = (who(line), totals(line));
+    format!("{who}{role}{server}: {totals}, {failed}{}{}", redials(line), window(line))
 }
 
 fn peer(line: &Fields) -> String {

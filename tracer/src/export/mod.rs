@@ -6,5 +6,6 @@
 pub mod ecs;
 pub mod journal;
 pub mod message;
+pub mod otlp;
 #[cfg(test)]
 pub(crate) mod testing;

@@ -1,0 +1,78 @@
+//! Metrics to a collector, each interval and at the end. All of them are cumulative: an export that fails
+//! loses nothing, the next one has it.
+
+use std::sync::{Arc, Mutex, PoisonError};
+use std::time::{Duration, Instant};
+
+use opentelemetry_proto::tonic::resource::v1::Resource;
+use tokio::sync::oneshot;
+use tokio::time::{MissedTickBehavior, interval_at};
+
+use super::answer::Answer;
+use super::logs::unix_ns;
+use super::outage::Outage;
+use super::settings::{Variables, milliseconds};
+use super::transport::Transport;
+use crate::export::otlp;
+use crate::metrics::Metrics;
+
+/// What becomes of metrics that are not taken.
+const KEPT: &str = "the next export has all of them, for they are cumulative";
+const LOST: &str = "the next export has them again";
+
+/// How often they are exported.
+pub(super) fn interval(variables: Variables<'_>) -> Result<Duration, String> {
+    let key = "OTEL_METRIC_EXPORT_INTERVAL";
+    let set = variables(key).map(|value| (key.to_owned(), value));
+    set.map_or(Ok(Duration::from_mins(1)), |set| milliseconds(&set))
+}
+
+/// A collector of metrics.
+#[derive(Debug)]
+pub(super) struct Exporter {
+    pub(super) transport: Transport,
+    pub(super) resource: Resource,
+    pub(super) outage: Outage,
+    pub(super) metrics: Arc<Mutex<Metrics>>,
+    /// What counters count from, nanoseconds since 1970.
+    pub(super) start_unix_ns: u64,
+}
+
+impl Exporter {
+    /// Exports them until the end, and once more then.
+    pub(super) async fn run(mut self, every: Duration, mut ending: oneshot::Receiver<()>) {
+        let mut due = interval_at(tokio::time::Instant::now() + every, every);
+        due.set_missed_tick_behavior(MissedTickBehavior::Delay);
+        loop {
+            let export = async {
+                due.tick().await;
+                self.export(false).await;
+            };
+            tokio::select! {
+                () = export => {}
+                _ = &mut ending => break,
+            }
+        }
+        self.export(true).await;
+    }
+
+    async fn export(&mut self, is_last: bool) {
+        if !self.outage.is_due(Instant::now(), is_last) {
+            return;
+        }
+        let families = self.metrics.lock().unwrap_or_else(PoisonError::into_inner).families();
+        let start_unix_ns = self.start_unix_ns;
+        let times = otlp::Times { start_unix_ns, unix_ns: unix_ns().max(start_unix_ns) };
+        let request = otlp::of_families(&self.resource, &families, times);
+        match self.transport.send(request).await {
+            Answer::Taken { refused, why } => {
+                self.outage.succeed(Instant::now());
+                if refused > 0 {
+                    self.outage.refuse(refused, &why, LOST);
+                }
+            }
+            Answer::Refused(why) => self.outage.fail(Instant::now(), None, &why, KEPT),
+            Answer::Later { after, why } => self.outage.fail(Instant::now(), after, &why, KEPT),
+        }
+    }
+}

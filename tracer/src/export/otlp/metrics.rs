@@ -1,0 +1,223 @@
+//! Families as OTLP metrics: the same numbers, cumulative since the start of the observation, and such
+//! names and units that Prometheus, which adds `_total` and the unit to names, gets the series that it
+//! would scrape.
+
+use opentelemetry_proto::tonic::collector::metrics::v1::ExportMetricsServiceRequest;
+use opentelemetry_proto::tonic::common::v1::KeyValue;
+use opentelemetry_proto::tonic::metrics::v1::metric::Data;
+use opentelemetry_proto::tonic::metrics::v1::number_data_point::Value as Number;
+use opentelemetry_proto::tonic::metrics::v1::{
+    AggregationTemporality, Gauge, Histogram, HistogramDataPoint, Metric, NumberDataPoint,
+    ResourceMetrics, ScopeMetrics, Sum,
+};
+use opentelemetry_proto::tonic::resource::v1::Resource;
+
+use super::value::string;
+use crate::metrics::{self, Family, Kind, Sample, Value};
+
+/// When, in nanoseconds since 1970.
+#[derive(Clone, Copy, Debug)]
+pub struct Times {
+    /// The start of what counters count.
+    pub start_unix_ns: u64,
+    /// Now.
+    pub unix_ns: u64,
+}
+
+/// All that is sent at once. Families of which there is nothing to tell are left out.
+#[must_use]
+pub fn of_families(
+    resource: &Resource,
+    families: &[Family],
+    times: Times,
+) -> ExportMetricsServiceRequest {
+    let told = families.iter().filter(|family| !family.samples.is_empty());
+    let metrics = told.map(|family| metric(family, times)).collect();
+    let scope_metrics =
+        vec![ScopeMetrics { scope: Some(super::scope()), metrics, ..ScopeMetrics::default() }];
+    let resource = Some(resource.clone());
+    ExportMetricsServiceRequest {
+        resource_metrics: vec![ResourceMetrics {
+            resource,
+            scope_metrics,
+            ..ResourceMetrics::default()
+        }],
+    }
+}
+
+fn metric(family: &Family, times: Times) -> Metric {
+    let (name, unit) = (family.name, unit(family.name));
+    let cumulative = AggregationTemporality::Cumulative.into();
+    let data = match family.kind {
+        Kind::Counter => Data::Sum(Sum {
+            data_points: numbers(family, times, times.start_unix_ns),
+            aggregation_temporality: cumulative,
+            is_monotonic: true,
+        }),
+        Kind::Gauge => Data::Gauge(Gauge { data_points: numbers(family, times, 0) }),
+        Kind::Histogram => Data::Histogram(Histogram {
+            data_points: histograms(family, times),
+            aggregation_temporality: cumulative,
+        }),
+    };
+    Metric {
+        name: name.strip_suffix("_total").unwrap_or(name).to_owned(),
+        description: family.help.to_owned(),
+        unit: unit.to_owned(),
+        data: Some(data),
+        ..Metric::default()
+    }
+}
+
+/// The unit, as UCUM has it: what is counted in braces. Those that Prometheus adds to a name are in ours
+/// already, and it does not add them twice; of a share it is left out, for Prometheus would.
+fn unit(name: &str) -> &'static str {
+    let counted = name.trim_end_matches("_total");
+    let units = [
+        ("_seconds", "s"),
+        ("_ratio", "1"),
+        ("_connections_opened", "{connection}"),
+        ("_connections_closed", "{connection}"),
+        ("_connections_open", "{connection}"),
+        ("_connections_tracked", "{connection}"),
+        ("_connect_failures", "{connection}"),
+        ("_redials", "{connection}"),
+        ("_exchanges", "{exchange}"),
+        ("_findings", "{finding}"),
+        ("_events_lost", "{record}"),
+    ];
+    units.iter().find(|(end, _)| counted.ends_with(end)).map_or("", |(_, unit)| unit)
+}
+
+fn numbers(family: &Family, times: Times, start_time_unix_nano: u64) -> Vec<NumberDataPoint> {
+    // All of one family have one type.
+    let is_measure = ["_seconds", "_ratio", "_share"].iter().any(|end| family.name.ends_with(end));
+    let point = |sample: &Sample| match &sample.value {
+        Value::Number(number) => Some(NumberDataPoint {
+            attributes: attributes(sample),
+            start_time_unix_nano,
+            time_unix_nano: times.unix_ns,
+            value: Some(if is_measure { Number::AsDouble(*number) } else { whole(*number) }),
+            ..NumberDataPoint::default()
+        }),
+        Value::Histogram(_) => None,
+    };
+    family.samples.iter().filter_map(point).collect()
+}
+
+/// Counts are whole, and told so as far as they are exact.
+#[expect(clippy::cast_possible_truncation, reason = "whole and within 53 bits")]
+fn whole(number: f64) -> Number {
+    const EXACT: f64 = 9_007_199_254_740_992.0;
+    if number.fract() == 0.0 && number.abs() <= EXACT {
+        Number::AsInt(number as i64)
+    } else {
+        Number::AsDouble(number)
+    }
+}
+
+fn histograms(family: &Family, times: Times) -> Vec<HistogramDataPoint> {
+    let point = |sample: &Sample| match &sample.value {
+        Value::Histogram(histogram) => Some(of_histogram(histogram, attributes(sample), times)),
+        Value::Number(_) => None,
+    };
+    family.samples.iter().filter_map(point).collect()
+}
+
+fn of_histogram(
+    histogram: &metrics::Histogram,
+    attributes: Vec<KeyValue>,
+    times: Times,
+) -> HistogramDataPoint {
+    let (bounds, bucket_counts): (Vec<_>, Vec<_>) = histogram.buckets().unzip();
+    HistogramDataPoint {
+        attributes,
+        start_time_unix_nano: times.start_unix_ns,
+        time_unix_nano: times.unix_ns,
+        count: histogram.count(),
+        sum: Some(histogram.sum()),
+        // The last bucket has none.
+        explicit_bounds: bounds.into_iter().filter(|bound| bound.is_finite()).collect(),
+        bucket_counts,
+        ..HistogramDataPoint::default()
+    }
+}
+
+fn attributes(sample: &Sample) -> Vec<KeyValue> {
+    let of = |(key, value): &(&'static str, String)| KeyValue {
+        key: (*key).to_owned(),
+        value: Some(string(value.as_str())),
+        ..KeyValue::default()
+    };
+    // An empty label is none to Prometheus.
+    sample.labels.iter().filter(|(_, value)| !value.is_empty()).map(of).collect()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::metrics::Metrics;
+    use crate::sink::testing;
+
+    const TIMES: Times = Times { start_unix_ns: 5, unix_ns: 9 };
+
+    fn metrics(families: &[Family]) -> Vec<Metric> {
+        let mut request = of_families(&Resource::default(), families, TIMES);
+        request.resource_metrics.remove(0).scope_metrics.remove(0).metrics
+    }
+
+    #[test]
+    fn a_counter_is_a_cumulative_sum_since_the_start_and_leaves_total_to_the_receiver() {
+        let labels = vec![("reason", "missed".to_owned()), ("container_id", String::new())];
+        let samples = vec![Sample { labels, value: Value::Number(3.0) }];
+        let family = Family {
+            name: "tracer_events_lost_total",
+            help: "Lost.",
+            kind: Kind::Counter,
+            samples,
+        };
+        let metric = metrics(&[family]).remove(0);
+        assert_eq!(
+            (metric.name.as_str(), metric.unit.as_str()),
+            ("tracer_events_lost", "{record}")
+        );
+        let Some(Data::Sum(sum)) = metric.data else { unreachable!() };
+        assert!(sum.is_monotonic);
+        assert_eq!(sum.aggregation_temporality, AggregationTemporality::Cumulative as i32);
+        let point = &sum.data_points[0];
+        assert_eq!((point.start_time_unix_nano, point.time_unix_nano), (5, 9));
+        assert_eq!(point.value, Some(Number::AsInt(3)));
+        assert_eq!(point.attributes.len(), 1, "the empty one is none");
+    }
+
+    #[test]
+    fn a_histogram_has_the_bounds_of_the_scrape_and_one_bucket_more() {
+        let mut histogram = metrics::Histogram::default();
+        for seconds in [0.001, 0.02, 1e6] {
+            histogram.observe(seconds);
+        }
+        let samples = vec![Sample { labels: Vec::new(), value: Value::Histogram(histogram) }];
+        let name = "tracer_tcp_connection_duration_seconds";
+        let metric =
+            metrics(&[Family { name, help: "Time.", kind: Kind::Histogram, samples }]).remove(0);
+        assert_eq!((metric.name.as_str(), metric.unit.as_str()), (name, "s"));
+        let Some(Data::Histogram(histogram)) = metric.data else { unreachable!() };
+        let point = &histogram.data_points[0];
+        assert_eq!(point.bucket_counts.len(), point.explicit_bounds.len() + 1);
+        assert_eq!((point.count, point.bucket_counts.iter().sum::<u64>()), (3, 3));
+        assert_eq!((point.explicit_bounds[1], point.bucket_counts[1]), (0.001, 1));
+    }
+
+    #[test]
+    fn a_share_is_no_count_even_if_it_is_whole_and_what_is_empty_is_left_out() {
+        let mut told = Metrics::since(0, crate::probe::Ports::default());
+        told.set_health(crate::sink::Health { seen_share: Some(1.0), ..testing::health() });
+        let metrics = metrics(&told.families());
+        assert!(metrics.iter().all(|metric| metric.name != "tracer_tcp_redials"));
+        let share = metrics.iter().find(|metric| metric.name == "tracer_seen_share").unwrap();
+        assert_eq!(share.unit, "", "else it would be called a ratio");
+        let Some(Data::Gauge(gauge)) = &share.data else { unreachable!() };
+        assert_eq!(gauge.data_points[0].value, Some(Number::AsDouble(1.0)));
+        assert_eq!(gauge.data_points[0].start_time_unix_nano, 0);
+    }
+}
