@@ -130,7 +130,7 @@ fn a_reader_that_takes_nothing_is_told_of_once_with_what_to_do() {
             thread::sleep(Duration::from_millis(10));
         }
         assert!(began.elapsed() > SILENCE / 2, "it may only be slow");
-        let told = shared.queue().stalled();
+        let told = shared.queue().stalled("the output");
         assert!(told.contains("lines wait") && told.contains("Ctrl-C"), "{told}");
         assert_eq!(numbers(reader).len(), 2_000);
     });
@@ -162,7 +162,11 @@ fn a_signal_while_the_report_is_written_takes_nothing_from_a_reader_that_reads()
 fn after_a_signal_the_wait_for_a_reader_that_takes_nothing_has_an_end() {
     let (_reader, mut out) = pipe();
     out.outlook().be_patient_for(Duration::from_millis(200));
-    assert!(Queue { limit: Some(2 * SILENCE), ..Queue::default() }.stalled().contains("in 2 s"));
+    assert!(
+        Queue { limit: Some(2 * SILENCE), ..Queue::default() }
+            .stalled("the output")
+            .contains("in 2 s")
+    );
     let began = Instant::now();
     for number in 0..2_000 {
         writeln!(out, "{number:0width$}", width = LINE - 1).unwrap();
