@@ -28,6 +28,7 @@ pub mod detect;
 mod hash;
 pub mod metrics;
 pub mod pipeline;
+pub mod privileges;
 pub mod probe;
 pub mod process;
 pub mod sink;
