@@ -5,6 +5,8 @@
 
 mod interval;
 mod outputs;
+mod privileges;
+mod ready;
 mod scrape;
 
 use std::io;
@@ -26,9 +28,11 @@ use crate::sink::{Origin, Sink as _};
 /// Runs until a signal.
 pub(super) fn run(args: &Args) -> Result<Outcome, Error> {
     let selection = diagnose::selection(&args.filter)?;
-    let mut observation =
-        Observation::start(&args.tracing, selection, Thresholds::default(), args.duration)?
-            .looking_back(args.window);
+    let thresholds = Thresholds::default();
+    let (tracing, duration) = (&args.tracing, args.duration);
+    let start =
+        Observation::start_then(tracing, selection, thresholds, duration, privileges::give_up);
+    let mut observation = start?.looking_back(args.window);
     let setting = observation.pipeline.setting();
     let start_ns = setting.start_ns;
     let mut outputs = outputs(args, setting.origin.clone())?;
@@ -41,6 +45,7 @@ pub(super) fn run(args: &Args) -> Result<Outcome, Error> {
         let at = scrape::start(at, Arc::clone(&metrics))?;
         terminal::say(&format!("metrics at http://{at}/metrics"));
     }
+    ready::tell();
     let mut interval = Interval::new(start_ns, args.interval);
     let (mut told, mut at_ns) = (0, 0);
     let observed = report::health(&mut outputs, &observation.pipeline, Clock::monotonic_ns())
