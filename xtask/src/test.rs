@@ -9,7 +9,7 @@ use crate::{bench, test_packages, test_python, vm};
 use anyhow::{Result, bail};
 
 /// Test targets of `tracer` that run on this host.
-const TARGETS: [&str; 3] = ["live", "cli", "replay"];
+const TARGETS: [&str; 4] = ["live", "cli", "replay", "agent"];
 /// The one whose cases are played live and judged again from their recordings.
 const CORPUS: &str = "corpus";
 /// The one that asks the engines that fleets are kept in. It needs no root, only them.

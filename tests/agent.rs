@@ -1,0 +1,18 @@
+//! `tracer agent` as a service would run it, on this host.
+//!
+//! Needs root and what `cargo xtask setup --tests` installs; run by `cargo xtask test`, or `cargo test -p
+//! tracer --test agent -- --ignored --test-threads=1`. Traffic stays on loopback. Nothing here may skip:
+//! what cannot run fails.
+
+#![expect(clippy::expect_used, reason = "a test that cannot set its scene fails, with that reason")]
+
+#[expect(dead_code, reason = "the live suite asks more of the same modules")]
+#[path = "support"]
+mod support {
+    pub(crate) mod report;
+    pub(crate) mod tracer;
+    pub(crate) mod wait;
+}
+
+#[path = "agent/privileges.rs"]
+mod privileges;
