@@ -8,6 +8,7 @@ mount -t proc none proc
 mount --bind proc/sys proc/sys
 mount -o remount,ro,bind proc/sys
 mount -t sysfs -o ro none sys
+# The whole hierarchy, as on a host: hooks on its root are part of what is tried. systemd stays in its group.
 mount -t cgroup2 none sys/fs/cgroup
 mount -t tmpfs -o mode=755 none run
 mount -t tmpfs -o mode=1777 none tmp
@@ -19,6 +20,8 @@ for node in null zero full random urandom tty; do
 done
 mkdir dev/shm dev/pts
 mount -t tmpfs -o mode=1777 none dev/shm
+mount -t devpts -o newinstance,ptmxmode=666 none dev/pts
+ln -s pts/ptmx dev/ptmx
 ip link set lo up
 hostname sandbox
 # Whatever else is installed on the host is not started.
@@ -39,4 +42,4 @@ fi
 cp /mnt/script.service /run/script.service
 mkdir -p /run/systemd/system
 mv /run/script.service /run/systemd/system/
-exec "$@" /lib/systemd/systemd --unit=script.service --show-status=no --log-target=console --log-level=debug
+exec "$@" /lib/systemd/systemd --unit=script.service --show-status=no --log-target=null

@@ -14,6 +14,6 @@ mkdir "$place/mnt/changes" "$place/mnt/before"
 mount --bind "$place/changes" "$place/mnt/changes"
 mount --bind -o ro / "$place/mnt/before"
 inside=$place/mnt/inside.sh
-unshare --mount --pid --net --uts --ipc --cgroup --fork --kill-child sh "$inside" "$place" "$manager" ||
+unshare --mount --pid --net --uts --ipc --fork --kill-child sh "$inside" "$place" "$manager" ||
     echo "the sandbox ended with $?"
 cat "$place/mnt/said" || echo "the script was not run"
