@@ -79,11 +79,16 @@ fn public() -> TempDir {
     dir
 }
 
-/// `tracer` of `dir` by nobody, who has these capabilities, as ambient ones, and can gain no others.
-fn by_nobody(dir: &Path, granted: &[&Need]) -> Command {
+/// These capabilities and no others, as `setpriv` has them.
+fn only(granted: &[&Need]) -> String {
     let plus = |need: &&Need| need.name.replace("CAP_", "+").to_lowercase();
     let sets = ["-all".to_owned()].into_iter().chain(granted.iter().map(plus));
-    let sets = sets.collect::<Vec<_>>().join(",");
+    sets.collect::<Vec<_>>().join(",")
+}
+
+/// `tracer` of `dir` by nobody, who has these capabilities, as ambient ones, and can gain no others.
+fn by_nobody(dir: &Path, granted: &[&Need]) -> Command {
+    let sets = only(granted);
     let mut command = Command::new("setpriv");
     command
         .args(["--reuid", USER, "--regid", USER, "--clear-groups"])
@@ -173,6 +178,24 @@ fn a_user_with_what_the_unit_grants_attaches_what_root_does_and_sees_whose_conne
     });
     let own = std::env::current_exe().expect("our name");
     assert_eq!(text(&told, "process.executable.path"), own.to_string_lossy());
+    let (_, said) = agent.end();
+    assert!(!said.contains("is missing"), "{said}");
+}
+
+#[test]
+#[ignore = "needs root"]
+fn a_root_with_no_more_than_the_manifest_grants_attaches_what_root_does() {
+    let as_root = Agent::start(&mut Command::new(binary()));
+    let hooks = as_root.health["tracer.hooks"].clone();
+    as_root.end();
+    let mut command = Command::new("setpriv");
+    command
+        .args(["--no-new-privs", "--inh-caps", "-all", "--bounding-set", &only(&granted())])
+        .arg("--")
+        .arg(binary());
+    let agent = Agent::start(&mut command);
+    assert_eq!(agent.health["tracer.hooks"], hooks);
+    assert_dropped(&agent, kept(&granted()));
     let (_, said) = agent.end();
     assert!(!said.contains("is missing"), "{said}");
 }
