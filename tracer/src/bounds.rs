@@ -28,6 +28,8 @@ words! {
         Sockets = "sockets",
         /// Processes and control groups of a command: connections of theirs may be left out.
         Family = "family",
+        /// Addresses that share one stand-in: what has several of them is told and judged as one.
+        Addresses = "addresses",
     }
 }
 
@@ -56,6 +58,7 @@ impl Evicted {
             Self::Runtimes => "not looked into: their runtime is not known",
             Self::Sockets => "of before not kept: whose they are, and which end, is not known",
             Self::Family => "of the command not kept: connections of theirs may be left out",
+            Self::Addresses => "share one stand-in: told and judged as one",
         }
     }
 
@@ -68,6 +71,7 @@ impl Evicted {
             Self::Processes | Self::Lookups | Self::Family => "process",
             Self::Runtimes => "executable",
             Self::Sockets => "socket",
+            Self::Addresses => "address",
         }
     }
 }

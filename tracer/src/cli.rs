@@ -4,6 +4,7 @@ mod agent;
 mod exec;
 mod fail_on;
 mod report;
+pub mod settings;
 mod value;
 
 use std::path::PathBuf;
@@ -59,6 +60,13 @@ pub enum Verb {
     /// Print a line for each connection that ends, and findings as they come and go, live
     Watch(Watch),
     /// Observe without an end: lines for logs, metrics for Prometheus
+    #[command(
+        after_help = "Each option can also be set by an environment variable, TRACER_ARG_ and the option \
+                            in capitals (TRACER_ARG_METRICS_LISTEN=off; several values with commas), and \
+                            in the file of --config (metrics-listen = \"off\"; several values as a list). A \
+                            flag goes before a variable, and a variable before the file. SIGHUP opens files \
+                            anew and reads the settings again."
+    )]
     Agent(Agent),
     /// Run a command, judge it and all its descendants, and give its exit code
     #[command(

@@ -3,13 +3,20 @@
 
 use std::process::ExitCode;
 
-use clap::Parser as _;
-use tracer::cli::Cli;
+use tracer::cli::settings;
 use tracer::command::terminal;
 use tracing_subscriber::EnvFilter;
 
 fn main() -> ExitCode {
-    let cli = Cli::parse();
+    let (line, variables) = (std::env::args_os().collect(), std::env::vars_os());
+    let (cli, settings) = match settings::parse(line, variables) {
+        Ok(parsed) => parsed,
+        Err(settings::Error::Usage(error)) => error.exit(),
+        Err(error) => {
+            terminal::say(&error.to_string());
+            return ExitCode::from(2);
+        }
+    };
     // Diagnostics go to stderr; stdout belongs to the data. The kernel side logs under its crate.
     let filter = EnvFilter::try_from_default_env()
         .unwrap_or_else(|_| EnvFilter::new("warn,tracer_ebpf=trace"));
@@ -20,7 +27,7 @@ fn main() -> ExitCode {
         .without_time()
         .with_target(false)
         .init();
-    match tracer::command::run(cli) {
+    match tracer::command::run(cli, settings) {
         Ok(outcome) => outcome.into(),
         Err(error) => {
             terminal::say(&error.to_string());

@@ -2,6 +2,7 @@
 //! has been judged so far out. The same code runs live and on replay.
 
 mod lost_of;
+mod redaction;
 mod selection;
 
 use std::collections::BTreeMap;
@@ -25,6 +26,7 @@ use crate::sink::{Health, Origin};
 use crate::source::{Dropped, Input, Lost, Priority};
 
 use lost_of::LostOfEach;
+use redaction::Redaction;
 pub use selection::{Family, Selection};
 
 /// What does not change during an observation, and what a recording is read with.
@@ -119,6 +121,8 @@ fn served(sockets: Scan, knows_starts: bool) -> Served {
 pub struct Pipeline {
     setting: Setting,
     selection: Selection,
+    /// Only where asked for.
+    redaction: Option<Redaction>,
     connections: Connections,
     processes: Table,
     judge: Rolling,
@@ -175,6 +179,7 @@ impl Pipeline {
                 .with_ports(setting.ports)
                 .with_boot_offset(setting.origin.clock.boot_minus_monotonic_ns),
             peers: None,
+            redaction: None,
             setting,
             selection,
             processes: Table::new(lookup),
@@ -199,6 +204,11 @@ impl Pipeline {
     /// Also counts accepted connections per peer address, from the next tick on.
     pub fn count_peers(&mut self) {
         self.peers = Some(Peers::new(self.setting.start_ns, MOST_PEERS));
+    }
+
+    /// Replaces every address by a stand-in from now on, before anything is judged.
+    pub fn redact_addresses(&mut self) {
+        self.redaction = Some(Redaction::default());
     }
 
     /// Tells with the health how many lines of one more output were dropped, as whoever writes them
@@ -253,6 +263,9 @@ impl Pipeline {
                 let mut tick = self.connections.tick(now_ns, is_last);
                 self.tracked = tick.live.len() as u64;
                 self.selection.narrow(&mut tick, &self.processes);
+                if let Some(redaction) = &mut self.redaction {
+                    redaction.apply(&mut tick);
+                }
                 self.judge.cover(self.coverage());
                 self.judge.fold(&tick, &self.processes);
                 if let Some(peers) = &mut self.peers {
@@ -282,8 +295,10 @@ impl Pipeline {
 
     fn meet(&mut self, conn: &mut Conn) -> Fed {
         self.setting.served.adopt(conn);
-        let met = connection::owner(conn)
-            .and_then(|id| self.processes.observe(id, || connection::owner_comm(conn).into()));
+        let met = connection::owner(conn).and_then(|id| {
+            let cgroup = Some(conn.owner_cgroup).filter(|number| *number != 0);
+            self.processes.observe(id, cgroup, || connection::owner_comm(conn).into())
+        });
         met.map_or(Fed::Taken, |identity| Fed::Met(identity.clone()))
     }
 
@@ -353,6 +368,7 @@ impl Pipeline {
         evicted.add(Evicted::Peers, self.peers.as_ref().map_or(0, Peers::evicted));
         evicted.add(Evicted::Sockets, self.setting.served.beyond);
         evicted.add(Evicted::Family, self.selection.evicted());
+        evicted.add(Evicted::Addresses, self.redaction.as_ref().map_or(0, Redaction::beyond));
         evicted
     }
 

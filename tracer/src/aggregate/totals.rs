@@ -119,11 +119,7 @@ impl Totals {
             self.opened += 1;
             self.established += u64::from(connection.established_ns.is_some());
             tally.opens[connection.open_cause as usize] += 1;
-            let redial = matches!(
-                connection.open_cause,
-                OpenCause::IdleAvailable | OpenCause::AfterLocalClose
-            );
-            self.redials += u64::from(redial);
+            self.redials += u64::from(connection.open_cause.is_redial());
         } else {
             self.preexisting += 1;
         }

@@ -39,12 +39,21 @@ pub struct Agent {
     /// Also a line for each ended connection
     #[arg(long)]
     pub connections: bool,
+    /// Replace every address by a stand-in that names nobody, in all outputs; loopback stays
+    #[arg(long)]
+    pub redact_addresses: bool,
     /// Where Prometheus scrapes: address:port, or off
     #[arg(long, value_name = "ADDRESS", default_value = "127.0.0.1:9464")]
     pub metrics_listen: Listen,
     /// End after this time [default: at SIGINT or SIGTERM]
     #[arg(short, long, value_parser = duration, value_name = "TIME")]
     pub duration: Option<Duration>,
+    /// Take settings from this TOML file, too: the names are those of the flags
+    #[arg(long, value_name = "FILE")]
+    pub config: Option<PathBuf>,
+    /// Check all settings, print those in force as a file of settings would have them, and end
+    #[arg(long)]
+    pub check_config: bool,
     /// How to trace.
     #[command(flatten)]
     pub tracing: Tracing,

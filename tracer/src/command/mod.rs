@@ -23,6 +23,7 @@ mod watch;
 use std::io;
 use std::process::ExitCode;
 
+use crate::cli::settings::Setting;
 use crate::cli::{Cli, Verb};
 use crate::{probe, source};
 
@@ -153,15 +154,15 @@ pub enum Error {
     Runtime(#[source] io::Error),
 }
 
-/// Runs the verb.
+/// Runs the verb; `settings` are the agent's.
 ///
 /// # Errors
 /// [`Error`], to be shown as one sentence, with exit code 2.
-pub fn run(cli: Cli) -> Result<Outcome, Error> {
+pub fn run(cli: Cli, settings: Vec<Setting>) -> Result<Outcome, Error> {
     match cli.verb.unwrap_or(Verb::Diagnose(cli.diagnose)) {
         Verb::Diagnose(args) => diagnose::run(&args),
         Verb::Watch(args) => watch::run(&args),
-        Verb::Agent(args) => agent::run(&args),
+        Verb::Agent(args) => agent::run(&args, settings),
         Verb::Exec(args) => exec::run(&args),
         Verb::Record(args) => record::run(&args),
         Verb::Replay(args) => replay::run(&args),

@@ -3,7 +3,7 @@
 
 use super::outbox::Outlook;
 use super::{Error, report};
-use crate::detect::{Ledger, Notice};
+use crate::detect::{Finding, Ledger, Notice};
 use crate::pipeline::Pipeline;
 use crate::sink::{Item, Sink, Verdict};
 
@@ -21,11 +21,12 @@ impl News {
         Self { outlook, ledger: Ledger::default(), is_behind: false }
     }
 
-    /// Writes the findings with news since it was told the last time.
+    /// Writes which of `findings`, all that hold now, have news since it was told the last time.
     pub(super) fn tell(
         &mut self,
         sink: &mut dyn Sink,
         pipeline: &Pipeline,
+        findings: &[Finding],
         at_ns: u64,
     ) -> Result<(), Error> {
         self.is_behind = !self.outlook.has_room();
@@ -33,7 +34,7 @@ impl News {
             // Trying would only drop and count the same lines again each time.
             return Ok(());
         }
-        for notice in self.ledger.update(pipeline.judge().findings(), at_ns) {
+        for notice in self.ledger.update(findings.to_vec(), at_ns) {
             let Notice { state, finding } = &notice;
             let identity = report::identity(pipeline, &finding.key.who);
             let verdict = Verdict { at_ns, state: Some(*state), finding, identity };
@@ -55,6 +56,7 @@ impl News {
         &mut self,
         sink: &mut dyn Sink,
         pipeline: &Pipeline,
+        findings: &[Finding],
         at_ns: u64,
     ) -> Result<(), Error> {
         if !self.is_behind {
@@ -62,7 +64,7 @@ impl News {
         }
         // What waits to be read goes first.
         sink.flush().map_err(Error::Output)?;
-        self.tell(sink, pipeline, at_ns)
+        self.tell(sink, pipeline, findings, at_ns)
     }
 }
 
@@ -104,12 +106,13 @@ mod tests {
         while let Some(input) = recording.next().unwrap() {
             if let Fed::Tick(tick) = pipeline.feed(input) {
                 at_ns = tick.now_ns;
-                news.tell(&mut sink, &pipeline, at_ns).unwrap();
+                let findings = pipeline.judge().findings();
+                news.tell(&mut sink, &pipeline, &findings, at_ns).unwrap();
             }
         }
         outlook.be_patient();
         let lines = thread::spawn(|| BufReader::new(reader).lines().map(Result::unwrap).collect());
-        news.catch_up(&mut sink, &pipeline, at_ns).unwrap();
+        news.catch_up(&mut sink, &pipeline, &pipeline.judge().findings(), at_ns).unwrap();
         drop(sink);
         let lines: Vec<String> = lines.join().unwrap();
         let values = lines.iter().map(|line| serde_json::from_str(line).unwrap());

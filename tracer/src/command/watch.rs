@@ -38,14 +38,14 @@ pub(super) fn run(args: &Args) -> Result<Outcome, Error> {
                     if !args.findings {
                         report::ended(&mut *sink, pipeline, tick)?;
                     }
-                    news.tell(&mut *sink, pipeline, at_ns)?;
+                    news.tell(&mut *sink, pipeline, &pipeline.judge().findings(), at_ns)?;
                 }
                 Ok(())
             })
         });
     let pipeline = observation.end(slice::from_ref(&outlook));
     let closed = observed.and_then(|()| {
-        news.catch_up(&mut *sink, &pipeline, at_ns)?;
+        news.catch_up(&mut *sink, &pipeline, &pipeline.judge().findings(), at_ns)?;
         report::health(&mut *sink, &pipeline, Clock::monotonic_ns())?;
         sink.finish().map_err(Error::Output)?;
         Ok(Outcome::Fine)

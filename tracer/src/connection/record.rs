@@ -111,6 +111,14 @@ words! {
     }
 }
 
+impl OpenCause {
+    /// Whether the dial was needless: a connection was idle, or had just been closed by us.
+    #[must_use]
+    pub const fn is_redial(self) -> bool {
+        matches!(self, Self::IdleAvailable | Self::AfterLocalClose)
+    }
+}
+
 impl CloseCause {
     /// Whether the connection never got established because its dial failed.
     #[must_use]

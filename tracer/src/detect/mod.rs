@@ -60,6 +60,7 @@ pub use finding::{Code, Confidence, Consequence, Evidence, Finding, Severity};
 pub use judge::{Judge, NotEnough};
 pub use ledger::{Ledger, Notice, State};
 pub use looks::MOST_S as MOST_BETWEEN_LOOKS_S;
+pub use port_use::UsedPorts;
 pub use rolling::Rolling;
 pub use same::{Also, Cause};
 pub use thresholds::{Threshold, ThresholdError, Thresholds, Unit};

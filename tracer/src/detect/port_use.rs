@@ -8,7 +8,8 @@ use std::collections::{BTreeMap, VecDeque};
 use std::net::{IpAddr, SocketAddr};
 
 use crate::aggregate::{Key, Slice};
-use crate::connection::{CloseCause, Connection, Initiator, Role, seconds};
+use crate::connection::{CloseCause, Connection, Initiator, Role, Tick, seconds};
+use crate::hash::Map;
 use crate::probe::{Ports, Reuse};
 
 /// `TCP_TIMEWAIT_LEN`, which no setting changes.
@@ -201,6 +202,66 @@ pub(super) struct PlaceUse {
     pub(super) usable: u64,
     /// Whether that was read in the namespace of the connections, not taken to be the default.
     pub(super) is_read: bool,
+}
+
+/// Shares of the usable ports that are held, over all processes: fed with every tick, so that it knows
+/// each TIME_WAIT of the last minute.
+#[derive(Debug, Default)]
+pub struct UsedPorts {
+    places: Map<Place, PortUse>,
+    now_ns: u64,
+}
+
+/// Most places of it, some 200 bytes each; those that come when it is full are left out.
+const MOST_PLACES: usize = 65_536;
+
+impl UsedPorts {
+    /// Takes in one tick.
+    pub fn observe(&mut self, tick: &Tick) {
+        let mut live: Map<Place, u64> = Map::default();
+        for connection in tick.live.iter().filter(|c| c.role == Some(Role::Client)) {
+            *live.entry(place(connection)).or_default() += 1;
+        }
+        let ended = tick.ended.iter().filter(|c| c.role == Some(Role::Client));
+        for connection in ended.filter(|connection| leaves_time_wait(connection)) {
+            if let (Some(close), Some(used)) = (connection.close(), self.of(place(connection))) {
+                *used.time_waits.entry(second(close.at_ns)).or_default() += 1;
+            }
+        }
+        for place in live.keys() {
+            self.of(*place);
+        }
+        for (place, used) in &mut self.places {
+            used.tick(tick.now_ns, live.get(place).copied().unwrap_or(0));
+        }
+        self.places.retain(|_, used| used.live > 0 || !used.time_waits.is_empty());
+        self.now_ns = tick.now_ns;
+    }
+
+    /// Share of `ports` that is held towards each destination, 0 to 1: that of the source address that
+    /// holds most.
+    #[must_use]
+    pub fn shares(&self, ports: &Ports) -> BTreeMap<SocketAddr, f64> {
+        let mut shares: BTreeMap<SocketAddr, f64> = BTreeMap::new();
+        for ((_, source, destination), used) in &self.places {
+            let hold_s = hold_s(*source, *destination, ports.reuse);
+            let held = used.held(self.now_ns, hold_s).now() as f64 / ports.usable.max(1) as f64;
+            let share = shares.entry(*destination).or_default();
+            *share = share.max(held);
+        }
+        shares
+    }
+
+    fn of(&mut self, place: Place) -> Option<&mut PortUse> {
+        if self.places.len() >= MOST_PLACES && !self.places.contains_key(&place) {
+            return None;
+        }
+        Some(self.places.entry(place).or_default())
+    }
+}
+
+fn place(connection: &Connection) -> Place {
+    (connection.netns, connection.local.ip(), connection.peer)
 }
 
 /// Network namespace, source address and destination.

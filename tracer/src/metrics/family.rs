@@ -1,5 +1,7 @@
-//! What is told, under which names, in which units: the contract of [docs/metrics.md], for every
+//! What is told, under which names, in which units: the contract of `fleet/metrics.txt`, for every
 //! exporter.
+
+use std::collections::BTreeMap;
 
 use super::{Counts, Histogram, Metrics, Place, Program, workload};
 use crate::connection::Role;
@@ -45,6 +47,9 @@ pub struct Family {
     /// None if there is nothing to tell.
     pub samples: Vec<Sample>,
 }
+
+/// Most destinations whose share of ports is told.
+const MOST_PORTS: usize = 50;
 
 type Labels = Vec<(&'static str, String)>;
 
@@ -111,7 +116,7 @@ impl Metrics {
         });
         let failed = self.counts().flat_map(|(place, counts)| {
             let failed = counts.closed.iter().filter(|((cause, _), _)| cause.is_failed_dial());
-            let mut by_cause = std::collections::BTreeMap::<_, u64>::new();
+            let mut by_cause = BTreeMap::<_, u64>::new();
             failed.for_each(|((cause, _), count)| *by_cause.entry(*cause).or_default() += count);
             by_cause.into_iter().map(move |(cause, count)| {
                 number(with(of_place(place), [("cause", cause.name())]), count as f64)
@@ -140,7 +145,7 @@ impl Metrics {
                 "tracer_tcp_exchanges_total",
                 "Requests answered, of connections that are open or have ended.",
                 Kind::Counter,
-                &|counts| counts.exchanges + counts.exchanges_open,
+                &|counts| counts.exchanges_told,
             ),
             each(
                 "tracer_tcp_redials_total",
@@ -158,7 +163,7 @@ impl Metrics {
     }
 
     fn of_time(&self) -> Vec<Family> {
-        let histograms = |of: &std::collections::BTreeMap<Option<Role>, Histogram>| {
+        let histograms = |of: &BTreeMap<Option<Role>, Histogram>| {
             of.iter()
                 .map(|(end, histogram)| Sample {
                     labels: vec![("role", role(*end))],
@@ -166,7 +171,13 @@ impl Metrics {
                 })
                 .collect()
         };
-        let ages = self.close_wait.iter();
+        let mut ages: BTreeMap<&Program, f64> = BTreeMap::new();
+        for (place, counts) in self.counts() {
+            if let Some(age_s) = counts.close_wait_s {
+                let oldest = ages.entry(&place.workload.program).or_default();
+                *oldest = oldest.max(age_s);
+            }
+        }
         vec![
             Family {
                 name: "tracer_tcp_connection_duration_seconds",
@@ -184,7 +195,10 @@ impl Metrics {
                 name: "tracer_tcp_close_wait_oldest_seconds",
                 help: "Age of the oldest connection that its peer has closed and its process has not.",
                 kind: Kind::Gauge,
-                samples: ages.map(|(program, age_s)| number(of_program(program), *age_s)).collect(),
+                samples: ages
+                    .into_iter()
+                    .map(|(program, age_s)| number(of_program(program), age_s))
+                    .collect(),
             },
         ]
     }
@@ -194,14 +208,30 @@ impl Metrics {
             let labels = [("code", code.name()), ("severity", severity.name())];
             number(with(Vec::new(), labels), *count as f64)
         });
-        let mut families = vec![Family {
-            name: "tracer_findings",
-            help: "Findings that hold now, by kind and harm.",
-            kind: Kind::Gauge,
-            samples: findings.collect(),
-        }];
+        // Those that are closest to their end: there may be any number of destinations.
+        let mut used: Vec<_> = self.used_ports.shares(&self.ports).into_iter().collect();
+        used.sort_by(|left, right| right.1.total_cmp(&left.1));
+        used.truncate(MOST_PORTS);
+        let used =
+            used.iter().map(|(server, share)| number(vec![("server", server.to_string())], *share));
+        let mut families = vec![
+            Family {
+                name: "tracer_tcp_ephemeral_ports_used_ratio",
+                help: "Share of the local ports that connections to a destination hold, of 0 to 1, \
+                   TIME_WAIT among them; of the 50 destinations that hold most.",
+                kind: Kind::Gauge,
+                samples: used.collect(),
+            },
+            Family {
+                name: "tracer_findings",
+                help: "Findings that hold now, by kind and harm.",
+                kind: Kind::Gauge,
+                samples: findings.collect(),
+            },
+        ];
         let Some(health) = &self.health else { return families };
-        let lost = health.lost.iter();
+        let output = ("output".to_owned(), health.unwritten);
+        let lost = health.lost.iter().chain([&output]);
         let hooks = health.hooks.iter();
         families.extend([
             Family {

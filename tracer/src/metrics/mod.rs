@@ -1,21 +1,27 @@
 //! Stage 8 for those who scrape: what has happened since the start, summed by workload and not by
 //! process, so that what is kept and what is told stay small for months.
 //!
-//! Counts only grow while their series is kept; each has the name that `names` gives it. Takes judged
+//! Counts only grow while their series is kept; each has the name that `family` gives it. Takes judged
 //! intervals, reads no clock, and writes nothing: the exporters read it.
 
 mod family;
 mod histogram;
 pub mod prometheus;
+#[cfg(test)]
+mod tests;
 mod workload;
 
 use std::collections::BTreeMap;
+use std::net::SocketAddr;
 
 use crate::aggregate::Identities;
 use crate::connection::{
     CloseCause, Connection, Initiator, OpenCause, Phase, Role, TcpState, Tick, seconds,
 };
-use crate::detect::{Code, Finding, Severity};
+use crate::detect::{Code, Finding, Severity, UsedPorts};
+use crate::hash::Map;
+use crate::probe::Ports;
+use crate::process::ProcessId;
 use crate::sink::Health;
 
 pub use family::{Family, Kind, Sample, Value};
@@ -24,7 +30,7 @@ use workload::Places;
 pub use workload::{Place, Program, Workload};
 
 /// What is counted of one workload at one destination.
-#[derive(Clone, Debug, Default, PartialEq, Eq)]
+#[derive(Clone, Debug, Default, PartialEq)]
 pub struct Counts {
     /// Dials or accepts, by cause.
     pub opened: BTreeMap<OpenCause, u64>,
@@ -34,69 +40,93 @@ pub struct Counts {
     pub exchanges: u64,
     /// Exchanges so far of those that are open.
     pub exchanges_open: u64,
+    /// Most that the two were together: what is open may be told with less than before, if a snapshot
+    /// did not show it.
+    pub exchanges_told: u64,
     /// Dials although a connection was idle or had just been closed by us.
     pub redials: u64,
     /// Open now.
     pub open: u64,
+    /// Age of the oldest one that its peer has closed and its process has not, seconds.
+    pub close_wait_s: Option<f64>,
+    /// When something was open or ended here, monotonic nanoseconds.
+    pub used_ns: u64,
 }
 
 /// Everything that is told to scrapers.
-#[derive(Debug, Default)]
+#[derive(Debug)]
 pub struct Metrics {
     places: Places,
-    counts: Vec<Counts>,
     durations: BTreeMap<Option<Role>, Histogram>,
     idle: BTreeMap<Option<Role>, Histogram>,
-    close_wait: BTreeMap<Program, f64>,
     findings: BTreeMap<(Code, Severity), u64>,
     health: Option<Health>,
+    ports: Ports,
+    used_ports: UsedPorts,
+    start_ns: u64,
     /// End of the last interval that was folded, monotonic nanoseconds.
     previous_ns: u64,
 }
 
+/// What tells a place without a word of text.
+type Short = (Option<ProcessId>, Option<Role>, SocketAddr);
+
 impl Metrics {
-    /// Nothing yet, of an observation that began at `start_ns`, monotonic nanoseconds.
+    /// Nothing yet, of an observation that began at `start_ns`, monotonic nanoseconds, on a host whose
+    /// local ports are `ports`.
     #[must_use]
-    pub fn since(start_ns: u64) -> Self {
-        Self { previous_ns: start_ns, ..Self::default() }
+    pub fn since(start_ns: u64, ports: Ports) -> Self {
+        Self {
+            places: Places::default(),
+            durations: BTreeMap::new(),
+            idle: BTreeMap::new(),
+            findings: BTreeMap::new(),
+            health: None,
+            ports,
+            used_ports: UsedPorts::default(),
+            start_ns,
+            previous_ns: start_ns,
+        }
+    }
+
+    /// When counting began, monotonic nanoseconds.
+    #[must_use]
+    pub const fn start_ns(&self) -> u64 {
+        self.start_ns
+    }
+
+    /// End of the last interval that was taken, monotonic nanoseconds.
+    #[must_use]
+    pub const fn now_ns(&self) -> u64 {
+        self.previous_ns
     }
 
     /// Takes a judged interval.
     pub fn fold(&mut self, tick: &Tick, identities: &dyn Identities) {
-        for counts in &mut self.counts {
-            (counts.open, counts.exchanges_open) = (0, 0);
+        self.places.forget(tick.now_ns);
+        for counts in self.places.counts() {
+            (counts.open, counts.exchanges_open, counts.close_wait_s) = (0, 0, None);
         }
-        self.close_wait.clear();
+        // Names are looked up once for each process and destination, not for each connection.
+        let mut numbers: Map<Short, usize> = Map::default();
         for connection in tick.ended.iter().chain(&tick.live) {
-            let identity = connection.owner.and_then(|id| identities.identity(id));
-            let program = Program::of(connection, identity);
-            match &connection.phase {
-                Phase::Closed(close) => {
-                    if let Some(duration_s) = connection.duration_s()
-                        && !close.cause.is_failed_dial()
-                    {
-                        self.durations.entry(connection.role).or_default().observe(duration_s);
-                    }
-                    if let Some(idle_s) = close.idle_s {
-                        self.idle.entry(connection.role).or_default().observe(idle_s);
-                    }
-                }
-                Phase::Open { peer_fin_ns: Some(since_ns), state: TcpState::CloseWait } => {
-                    let age_s = seconds(*since_ns, tick.now_ns);
-                    let oldest = self.close_wait.entry(program.clone()).or_default();
-                    *oldest = oldest.max(age_s);
-                }
-                Phase::Open { .. } => {}
-            }
-            let workload = Workload { program, role: connection.role };
-            let place = Place { workload, server: Some(connection.destination()) };
-            let number = self.places.number(place);
-            if number == self.counts.len() {
-                self.counts.push(Counts::default());
-            }
+            self.measure(connection);
+            let destination = connection.destination();
+            let short = (connection.owner, connection.role, destination);
+            let number = *numbers.entry(short).or_insert_with(|| {
+                let identity = connection.owner.and_then(|id| identities.identity(id));
+                let program = Program::of(connection, identity);
+                let workload = Workload { program, role: connection.role };
+                self.places.number(Place { workload, server: Some(destination) })
+            });
             let is_new = connection.opened_ns.is_some_and(|opened_ns| opened_ns > self.previous_ns);
-            self.counts[number].count(connection, is_new);
+            self.places.at(number).count(connection, is_new, tick.now_ns);
         }
+        for counts in self.places.counts() {
+            let exchanges = counts.exchanges + counts.exchanges_open;
+            counts.exchanges_told = counts.exchanges_told.max(exchanges);
+        }
+        self.used_ports.observe(tick);
         self.previous_ns = tick.now_ns;
     }
 
@@ -115,27 +145,43 @@ impl Metrics {
 
     /// Each place with what is counted there.
     pub fn counts(&self) -> impl Iterator<Item = (&Place, &Counts)> {
-        self.places.met().iter().zip(&self.counts)
+        self.places.iter()
+    }
+
+    fn measure(&mut self, connection: &Connection) {
+        let Some(close) = connection.close() else { return };
+        if let Some(duration_s) = connection.duration_s()
+            && !close.cause.is_failed_dial()
+        {
+            self.durations.entry(connection.role).or_default().observe(duration_s);
+        }
+        if let Some(idle_s) = close.idle_s {
+            self.idle.entry(connection.role).or_default().observe(idle_s);
+        }
     }
 }
 
 impl Counts {
-    fn count(&mut self, connection: &Connection, is_new: bool) {
+    fn count(&mut self, connection: &Connection, is_new: bool, now_ns: u64) {
+        self.used_ns = now_ns;
         if is_new {
             *self.opened.entry(connection.open_cause).or_default() += 1;
-            let is_redial = matches!(
-                connection.open_cause,
-                OpenCause::IdleAvailable | OpenCause::AfterLocalClose
-            );
-            self.redials += u64::from(is_redial);
+            self.redials += u64::from(connection.open_cause.is_redial());
         }
         let exchanges = u64::from(connection.exchanges);
-        if let Some(close) = connection.close() {
-            *self.closed.entry((close.cause, close.initiator)).or_default() += 1;
-            self.exchanges += exchanges;
-        } else {
-            self.open += 1;
-            self.exchanges_open += exchanges;
+        match &connection.phase {
+            Phase::Closed(close) => {
+                *self.closed.entry((close.cause, close.initiator)).or_default() += 1;
+                self.exchanges += exchanges;
+            }
+            Phase::Open { peer_fin_ns, state } => {
+                self.open += 1;
+                self.exchanges_open += exchanges;
+                if let (TcpState::CloseWait, Some(since_ns)) = (state, peer_fin_ns) {
+                    let age_s = seconds(*since_ns, now_ns);
+                    self.close_wait_s = Some(self.close_wait_s.unwrap_or(0.0).max(age_s));
+                }
+            }
         }
     }
 }

@@ -127,7 +127,7 @@ mod tests {
 
     #[test]
     fn losses_are_told_from_the_first_line_on_zeros_too() {
-        let mut metrics = Metrics::default();
+        let mut metrics = Metrics::since(0, crate::probe::Ports::default());
         metrics.set_health(testing::health());
         let mut text = Vec::new();
         write(&metrics.families(), &mut text).unwrap();

@@ -1,16 +1,20 @@
-//! Whose counts are told together, and how many such there may be.
+//! Whose counts are told together, how many such there may be, and for how long they are told.
 
-use std::collections::HashMap;
 use std::net::SocketAddr;
 
+use super::Counts;
 use crate::connection::{Connection, Role};
-use crate::process::Identity;
-use crate::sink::container_id;
+use crate::hash::Map;
+use crate::process::{Identity, container_id};
 
 /// Most destinations of one workload: the next ones are `other`.
 const MOST_SERVERS: usize = 50;
 /// Most workloads: the next ones are `other` too, with all their destinations.
 const MOST_WORKLOADS: usize = 1_000;
+/// A place where nothing has happened for so long, and where nothing is open, is told no more: containers
+/// have new names each time they start. If something happens there again, it counts from 0 as after a
+/// start.
+const FORGOTTEN_AFTER_NS: u64 = 3_600_000_000_000;
 /// What is said of those beyond.
 pub(super) const OTHER: &str = "other";
 
@@ -58,12 +62,13 @@ pub struct Place {
     pub server: Option<SocketAddr>,
 }
 
-/// Numbers places in the order in which they are met.
+/// The counts of all places, by number.
 #[derive(Debug, Default)]
 pub(super) struct Places {
-    numbers: HashMap<Place, usize>,
-    servers: HashMap<Workload, usize>,
-    met: Vec<Place>,
+    numbers: Map<Place, usize>,
+    servers: Map<Workload, usize>,
+    all: Vec<(Place, Counts)>,
+    looked_ns: u64,
 }
 
 impl Places {
@@ -76,10 +81,45 @@ impl Places {
         if let Some(number) = self.numbers.get(&place) {
             return *number;
         }
+        self.push(place, Counts::default())
+    }
+
+    /// What is counted at a place.
+    pub(super) fn at(&mut self, number: usize) -> &mut Counts {
+        &mut self.all[number].1
+    }
+
+    /// All places, and what is counted there.
+    pub(super) fn iter(&self) -> impl Iterator<Item = (&Place, &Counts)> {
+        self.all.iter().map(|(place, counts)| (place, counts))
+    }
+
+    /// The same, to be counted.
+    pub(super) fn counts(&mut self) -> impl Iterator<Item = &mut Counts> {
+        self.all.iter_mut().map(|(_, counts)| counts)
+    }
+
+    /// Forgets places where nothing happens, now and then. Numbers change.
+    pub(super) fn forget(&mut self, now_ns: u64) {
+        if now_ns.saturating_sub(self.looked_ns) < FORGOTTEN_AFTER_NS / 6 {
+            return;
+        }
+        let all = std::mem::take(&mut self.all);
+        *self = Self { looked_ns: now_ns, ..Self::default() };
+        for (place, counts) in all {
+            let is_used = now_ns.saturating_sub(counts.used_ns) < FORGOTTEN_AFTER_NS;
+            if counts.open > 0 || is_used {
+                self.push(place, counts);
+            }
+        }
+    }
+
+    fn push(&mut self, place: Place, counts: Counts) -> usize {
+        let number = self.all.len();
         *self.servers.entry(place.workload.clone()).or_default() += 1;
-        self.met.push(place.clone());
-        self.numbers.insert(place, self.met.len() - 1);
-        self.met.len() - 1
+        self.numbers.insert(place.clone(), number);
+        self.all.push((place, counts));
+        number
     }
 
     fn bounded(&self, mut place: Place) -> Place {
@@ -92,11 +132,6 @@ impl Places {
             _ => {}
         }
         place
-    }
-
-    /// All places, by number.
-    pub(super) fn met(&self) -> &[Place] {
-        &self.met
     }
 }
 
@@ -116,7 +151,7 @@ mod tests {
         let numbers: Vec<_> = (1..=200).map(|port| places.number(place("a", port))).collect();
         assert_eq!(numbers[..MOST_SERVERS], *(0..MOST_SERVERS).collect::<Vec<_>>());
         assert!(numbers[MOST_SERVERS..].iter().all(|number| *number == MOST_SERVERS));
-        assert_eq!(places.met()[MOST_SERVERS].server, None);
+        assert_eq!(places.all[MOST_SERVERS].0.server, None);
         assert_eq!(places.number(place("a", 1)), 0, "those that were met stay");
         assert_eq!(places.number(place("b", 1)), MOST_SERVERS + 1);
     }
@@ -127,8 +162,25 @@ mod tests {
         for number in 0..2 * MOST_WORKLOADS {
             places.number(place(&number.to_string(), 1));
         }
-        assert_eq!(places.met().len(), MOST_WORKLOADS + 1);
-        let last = places.met().last().unwrap();
+        assert_eq!(places.all.len(), MOST_WORKLOADS + 1);
+        let last = &places.all.last().unwrap().0;
         assert_eq!((last.workload.program.executable.as_str(), last.server), (OTHER, None));
+    }
+
+    #[test]
+    fn places_of_containers_that_are_gone_make_room_for_others() {
+        let mut places = Places::default();
+        for number in 0..MOST_WORKLOADS {
+            let number = places.number(place(&number.to_string(), 1));
+            places.at(number).used_ns = 1;
+        }
+        places.at(5).open = 1;
+        places.at(6).used_ns = FORGOTTEN_AFTER_NS;
+        places.forget(FORGOTTEN_AFTER_NS + 1);
+        let left: Vec<_> =
+            places.iter().map(|(place, _)| place.workload.program.executable.as_str()).collect();
+        assert_eq!(left, ["5", "6"]);
+        let number = places.number(place("new", 1));
+        assert_eq!((number, places.all[number].0 == place("new", 1)), (2, true));
     }
 }

@@ -3,8 +3,6 @@
 //! A sink formats and writes. It must not judge, count or read a clock: every number it prints was
 //! handed to it with its basis.
 
-mod container;
-pub(crate) use container::container_id;
 pub mod json;
 pub mod table;
 #[cfg(test)]

@@ -66,6 +66,7 @@ pub(crate) fn identity() -> Identity {
         exe: Some("/srv/bin/checkout".into()),
         command: None,
         cgroup: Some("/system.slice/checkout.service".into()),
+        pod: None,
         runtime: runtime(),
     }
 }

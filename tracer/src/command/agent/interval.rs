@@ -18,8 +18,13 @@ pub(super) struct Interval {
 impl Interval {
     /// The first begins at `start_ns`, monotonic nanoseconds.
     pub(super) fn new(start_ns: u64, length: Duration) -> Self {
-        let length_ns = u64::try_from(length.as_nanos()).unwrap_or(u64::MAX);
-        Self { totals: Aggregate::new(start_ns, Limits::default()), length_ns }
+        let totals = Aggregate::new(start_ns, Limits::default());
+        Self { totals, length_ns: nanoseconds(length) }
+    }
+
+    /// The one that goes on is so long, too.
+    pub(super) fn set_length(&mut self, length: Duration) {
+        self.length_ns = nanoseconds(length);
     }
 
     /// Takes a tick; the one that completes an interval leads to its summaries, and a health line.
@@ -50,4 +55,8 @@ impl Interval {
         }
         sink.flush().map_err(Error::Output)
     }
+}
+
+fn nanoseconds(length: Duration) -> u64 {
+    u64::try_from(length.as_nanos()).unwrap_or(u64::MAX)
 }

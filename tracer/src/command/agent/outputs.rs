@@ -7,6 +7,7 @@ use std::io;
 use super::super::news::News;
 use super::super::outbox::{Outbox, Outlook};
 use super::super::{Error, terminal};
+use crate::detect::Finding;
 use crate::pipeline::Pipeline;
 use crate::sink::json::Json;
 use crate::sink::{Item, Origin, Sink};
@@ -46,13 +47,23 @@ impl Outputs {
     }
 
     /// Tells each of them the findings with news since it took them the last time.
-    pub(super) fn tell_news(&mut self, pipeline: &Pipeline, at_ns: u64) -> Result<(), Error> {
-        self.each(|news, sink| news.tell(sink, pipeline, at_ns))
+    pub(super) fn tell_news(
+        &mut self,
+        pipeline: &Pipeline,
+        findings: &[Finding],
+        at_ns: u64,
+    ) -> Result<(), Error> {
+        self.each(|news, sink| news.tell(sink, pipeline, findings, at_ns))
     }
 
     /// The same once the observation is over, and lines wait for room.
-    pub(super) fn catch_up(&mut self, pipeline: &Pipeline, at_ns: u64) -> Result<(), Error> {
-        self.each(|news, sink| news.catch_up(sink, pipeline, at_ns))
+    pub(super) fn catch_up(
+        &mut self,
+        pipeline: &Pipeline,
+        findings: &[Finding],
+        at_ns: u64,
+    ) -> Result<(), Error> {
+        self.each(|news, sink| news.catch_up(sink, pipeline, findings, at_ns))
     }
 
     fn each(

@@ -3,6 +3,8 @@
 //! that are there already, of the ring and of stderr, have given up all.
 
 use std::io;
+use std::thread;
+use std::time::{Duration, Instant};
 
 use procfs::process::Process;
 use rustix::thread::CapabilitySet;
@@ -27,7 +29,7 @@ pub(super) fn give_up(kernel: &mut Kernel) -> Result<(), Error> {
     // asked, not its version: distributions carry the change further back.
     privileges::act_with(kept).map_err(Error::Privileges)?;
     let kept = if kernel.answers() { kept } else { of(|term| term != Term::Start) };
-    privileges::keep(kept).and_then(|()| examine(kept)).map_err(Error::Privileges)
+    privileges::keep(kept).and_then(|()| settle(kept)).map_err(Error::Privileges)
 }
 
 /// Those needed for such a term.
@@ -44,6 +46,20 @@ fn lacking(need: &Need) -> Option<String> {
             need.name, need.gives
         )
     })
+}
+
+/// How long a thread that has just been started may take to give up its own.
+const MOMENT: Duration = Duration::from_secs(1);
+
+/// That no thread of ours has more.
+fn settle(kept: CapabilitySet) -> io::Result<()> {
+    let began = Instant::now();
+    loop {
+        match examine(kept) {
+            Err(_) if began.elapsed() < MOMENT => thread::sleep(Duration::from_millis(10)),
+            done => return done,
+        }
+    }
 }
 
 /// Looks at every thread of ours.
