@@ -9,6 +9,10 @@ fail() {
     echo "$*"
     exit 1
 }
+# That a command fails: `set -e` passes over what has a `!` before it.
+refuses() {
+    if "$@"; then fail "not refused: $*"; fi
+}
 # Tries a command for ten seconds.
 wait_for() {
     for _ in $(seq 50); do
