@@ -27,6 +27,8 @@ mod journald;
 mod logrotate;
 #[path = "agent/otlp.rs"]
 mod otlp;
+#[path = "agent/privileges.rs"]
+mod privileges;
 #[path = "agent/prometheus.rs"]
 mod prometheus;
 #[path = "agent/redaction.rs"]

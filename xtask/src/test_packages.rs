@@ -9,7 +9,7 @@ use std::os::unix::fs::PermissionsExt as _;
 use std::path::Path;
 use std::process::Command;
 
-const PACKAGES: [&str; 24] = [
+const PACKAGES: [&str; 26] = [
     "nginx-light",
     "haproxy",
     "postgresql",
@@ -28,6 +28,8 @@ const PACKAGES: [&str; 24] = [
     "util-linux",
     "strace",
     "prometheus",
+    "systemd",
+    "lintian",
     "qemu-system-x86",
     "busybox-static",
     "cpio",

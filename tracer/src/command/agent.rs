@@ -10,6 +10,8 @@ mod interval;
 mod journald;
 mod otlp;
 mod outputs;
+mod privileges;
+mod ready;
 mod reload;
 mod scrape;
 
@@ -51,9 +53,11 @@ pub(super) fn run(args: &Args, settings: Vec<Setting>) -> Result<Outcome, Error>
     let hangups = Hangups::listen().map_err(Error::Runtime)?;
     let mut reload = Reload::new(hangups.clone(), settings);
     let selection = diagnose::selection(&args.filter)?;
-    let mut observation =
-        Observation::start(&args.tracing, selection, Thresholds::default(), args.duration)?
-            .looking_back(args.window);
+    let thresholds = Thresholds::default();
+    let (tracing, duration) = (&args.tracing, args.duration);
+    let start =
+        Observation::start_then(tracing, selection, thresholds, duration, privileges::give_up);
+    let mut observation = start?.looking_back(args.window);
     if args.redact_addresses {
         observation.pipeline.redact_addresses();
     }
@@ -75,6 +79,7 @@ pub(super) fn run(args: &Args, settings: Vec<Setting>) -> Result<Outcome, Error>
         observation.pipeline.count_unwritten(Some(otlp::NAME), otlp.refused());
         otlp.export(&metrics, &origin, start_ns);
     }
+    ready::tell();
     let mut interval = Interval::new(start_ns, args.interval);
     let mut tells_connections = args.connections;
     let (mut told, mut at_ns) = (0, 0);
