@@ -10,11 +10,30 @@
 #[path = "support"]
 mod support {
     pub(crate) mod peer;
+    pub(crate) mod port;
     pub(crate) mod report;
     pub(crate) mod tool;
     pub(crate) mod tracer;
     pub(crate) mod wait;
 }
 
+#[path = "agent/crash.rs"]
+mod crash;
+#[path = "agent/ecs.rs"]
+mod ecs;
+#[path = "agent/journald.rs"]
+mod journald;
+#[path = "agent/logrotate.rs"]
+mod logrotate;
 #[path = "agent/otlp.rs"]
 mod otlp;
+#[path = "agent/privileges.rs"]
+mod privileges;
+#[path = "agent/prometheus.rs"]
+mod prometheus;
+#[path = "agent/redaction.rs"]
+mod redaction;
+#[path = "agent/running.rs"]
+mod running;
+#[path = "agent/settings.rs"]
+mod settings;

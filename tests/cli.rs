@@ -21,5 +21,7 @@ mod explain;
 mod fail_on;
 #[path = "cli/output.rs"]
 mod output;
+#[path = "cli/settings_file.rs"]
+mod settings_file;
 #[path = "cli/usage.rs"]
 mod usage;

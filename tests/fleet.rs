@@ -30,6 +30,8 @@ mod document;
 mod engine;
 #[path = "fleet/figures.rs"]
 mod figures;
+#[path = "fleet/kubernetes.rs"]
+mod kubernetes;
 #[path = "fleet/live.rs"]
 mod live;
 #[path = "fleet/metrics.rs"]

@@ -30,6 +30,7 @@ fn every_command_line_of_the_documents_parses() {
     let mut lines = Vec::new();
     for name in [
         "README.md",
+        "docs/agent.md",
         "docs/findings.md",
         "docs/fleet.md",
         "docs/output.md",

@@ -30,6 +30,7 @@ pub mod export;
 mod hash;
 pub mod metrics;
 pub mod pipeline;
+pub mod privileges;
 pub mod probe;
 pub mod process;
 pub mod sink;

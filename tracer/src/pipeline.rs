@@ -132,8 +132,8 @@ pub struct Pipeline {
     lost: Lost,
     lost_of: LostOfEach,
     dropped: Dropped,
-    /// Lines that were dropped, of each output.
-    unwritten: Vec<Arc<AtomicU64>>,
+    /// Lines that were dropped, of each output; with its name, where there may be several.
+    unwritten: Vec<(Option<String>, Arc<AtomicU64>)>,
     tracked: u64,
     /// Ended connections whose records could be read.
     seen: u64,
@@ -212,15 +212,29 @@ impl Pipeline {
     }
 
     /// Tells with the health how many lines of one more output were dropped, as whoever writes them
-    /// counts.
-    pub fn count_unwritten(&mut self, lines: Arc<AtomicU64>) {
-        self.unwritten.push(lines);
+    /// counts; by its name, if it has one.
+    pub fn count_unwritten(&mut self, output: Option<&str>, lines: Arc<AtomicU64>) {
+        self.unwritten.push((output.map(str::to_owned), lines));
+    }
+
+    /// The same by output, for those that have a name; what is counted twice for one adds up.
+    fn unwritten_by_output(&self) -> Vec<(String, u64)> {
+        let mut by_output: Vec<(String, u64)> = Vec::new();
+        for (name, lines) in &self.unwritten {
+            let Some(name) = name else { continue };
+            let lines = lines.load(Ordering::Relaxed);
+            match by_output.iter_mut().find(|(known, _)| known == name) {
+                Some((_, known)) => *known += lines,
+                None => by_output.push((name.clone(), lines)),
+            }
+        }
+        by_output
     }
 
     /// Lines of output that were dropped so far: no loss to what is counted and judged.
     #[must_use]
     pub fn unwritten(&self) -> u64 {
-        self.unwritten.iter().map(|lines| lines.load(Ordering::Relaxed)).sum()
+        self.unwritten.iter().map(|(_, lines)| lines.load(Ordering::Relaxed)).sum()
     }
 
     /// Judges something short that is over as if it went on, for the whole life of a command.
@@ -295,8 +309,10 @@ impl Pipeline {
 
     fn meet(&mut self, conn: &mut Conn) -> Fed {
         self.setting.served.adopt(conn);
-        let met = connection::owner(conn)
-            .and_then(|id| self.processes.observe(id, || connection::owner_comm(conn).into()));
+        let met = connection::owner(conn).and_then(|id| {
+            let cgroup = Some(conn.owner_cgroup).filter(|number| *number != 0);
+            self.processes.observe(id, cgroup, || connection::owner_comm(conn).into())
+        });
         met.map_or(Fed::Taken, |identity| Fed::Met(identity.clone()))
     }
 
@@ -388,6 +404,7 @@ impl Pipeline {
                 .collect(),
             seen_share: self.coverage().seen_share(),
             unwritten: self.unwritten(),
+            unwritten_by_output: self.unwritten_by_output(),
             interval_s: Some(self.judge.longest_interval_s()).filter(|longest| *longest > 0.0),
             lost_of: self.lost_of.most(&self.processes),
             evicted: self.evicted(),

@@ -12,12 +12,14 @@ mod ebpf;
 mod lint;
 mod object_file;
 mod outcome;
+mod package;
 mod process;
 mod setup;
 mod soak;
 mod source_hash;
 mod tally;
 mod test;
+mod test_node;
 mod test_packages;
 mod test_python;
 mod tidy;
@@ -47,6 +49,8 @@ enum Task {
     Test(test::Options),
     /// What tracer costs, beside empty programs on the same hooks and beside other tools.
     Bench(bench::Options),
+    /// Build a static binary and a Debian package, or check these.
+    Package(package::Options),
     /// Observe a mixed load with faults for long, and check that nothing grows, is lost uncounted or
     /// stays behind.
     Soak(soak::Options),
@@ -61,6 +65,7 @@ fn main() -> ExitCode {
         Task::Lint => lint::main(),
         Task::Test(options) => test::main(&options),
         Task::Bench(options) => bench::main(&options),
+        Task::Package(options) => package::main(&options),
         Task::Soak(options) => soak::main(&options),
         Task::Vm(options) => vm::main(&options),
     };

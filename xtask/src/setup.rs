@@ -3,7 +3,7 @@
 
 use crate::process::say;
 use crate::workspace::Workspace;
-use crate::{test_packages, test_python, toolchain};
+use crate::{test_node, test_packages, test_python, toolchain};
 use anyhow::Result;
 
 #[derive(clap::Args)]
@@ -19,6 +19,7 @@ pub(crate) fn main(options: &Options) -> Result<()> {
     if options.tests {
         test_packages::ensure()?;
         test_python::ensure(&workspace)?;
+        test_node::ensure(&workspace)?;
     }
     toolchain::ensure(&workspace)?;
     say("setup: done");

@@ -5,7 +5,7 @@ use crate::outcome::Outcome;
 use crate::process::{cargo, is_root, print_line, say, watch};
 use crate::tally::Tally;
 use crate::workspace::Workspace;
-use crate::{bench, test_packages, test_python, vm};
+use crate::{bench, package, test_node, test_packages, test_python, vm};
 use anyhow::{Result, bail};
 
 /// Test targets of `tracer` that run on this host.
@@ -14,6 +14,8 @@ const TARGETS: [&str; 4] = ["live", "cli", "replay", "agent"];
 const CORPUS: &str = "corpus";
 /// The one that asks the engines that fleets are kept in. It needs no root, only them.
 const FLEET: &str = "fleet";
+/// The Debian package, installed on a copy of this host.
+const PACKAGE: &str = "package";
 /// What the BPF programs cost, in figures that a busy machine does not change.
 const COST: &str = "cost";
 
@@ -43,7 +45,9 @@ struct Part {
 pub(crate) fn main(options: &Options) -> Result<()> {
     let workspace = Workspace::open()?;
     let mut report = Report::default();
-    let installed = test_packages::ensure().and_then(|()| test_python::ensure(&workspace));
+    let installed = test_packages::ensure()
+        .and_then(|()| test_python::ensure(&workspace))
+        .and_then(|()| test_node::ensure(&workspace));
     if let Err(error) = &installed {
         // Each part that needs one says so itself; tests fail on a missing tool, they do not skip.
         report.add("packages", unless_root(format!("{error:#}")), Tally::default());
@@ -67,8 +71,9 @@ pub(crate) fn main(options: &Options) -> Result<()> {
         let what = ["-p", "tracer", "--test", CORPUS];
         report.cargo_test(CORPUS, &what, &["--include-ignored"])?;
         report.one(COST, bench::smoke(&workspace));
+        report.one(PACKAGE, package::check(&workspace));
     } else {
-        for part in ["live", CORPUS, COST] {
+        for part in ["live", CORPUS, COST, PACKAGE] {
             let reason = "loading BPF programs needs root".to_owned();
             report.add(part, Outcome::Skipped(reason), Tally::default());
         }

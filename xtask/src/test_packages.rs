@@ -9,7 +9,7 @@ use std::os::unix::fs::PermissionsExt as _;
 use std::path::Path;
 use std::process::Command;
 
-const PACKAGES: [&str; 22] = [
+const PACKAGES: [&str; 26] = [
     "nginx-light",
     "haproxy",
     "postgresql",
@@ -28,10 +28,14 @@ const PACKAGES: [&str; 22] = [
     "util-linux",
     "strace",
     "prometheus",
+    "systemd",
+    "lintian",
     "qemu-system-x86",
     "busybox-static",
     "cpio",
     "xz-utils",
+    "systemd",
+    "logrotate",
 ];
 
 /// Makes every package present; an error names those that are not.
@@ -60,7 +64,9 @@ fn missing() -> Vec<&'static str> {
             probe(Command::new("dpkg-query").args(["-W", "-f=${db:Status-Status}", package]));
         status.as_deref() == Some("installed")
     };
-    PACKAGES.into_iter().filter(|package| !installed(package)).collect()
+    // Node.js of its makers brings it along, and is not to be installed beside Debian's.
+    let npm = Some("npm").filter(|npm| probe(Command::new(npm).arg("--version")).is_none());
+    PACKAGES.into_iter().filter(|package| !installed(package)).chain(npm).collect()
 }
 
 fn install(packages: &[&str]) -> Result<()> {

@@ -1,6 +1,7 @@
 //! The Python libraries that tests use, each suite's in an environment of its own below `target`: those
-//! that the corpus judges, the engine that the queries of the fleet are asked of, and the collector that
-//! the agent exports to. Installs nothing that is already there, and nothing outside of these folders.
+//! that the corpus judges, the engine that the queries of the fleet are asked of, the collector that the
+//! agent exports to, and the schemas of Kubernetes. Installs nothing that is already there, and nothing
+//! outside of these folders.
 
 use crate::process::{probe, run, say};
 use crate::workspace::Workspace;
@@ -11,7 +12,7 @@ use std::process::Command;
 
 /// Suites with libraries. `tests/SUITE/requirements.txt` pins every one; the environment is at
 /// `SUITE/python` below the target folder, where the suite looks for it.
-const SUITES: [&str; 3] = ["agent", "corpus", "fleet"];
+const SUITES: [&str; 4] = ["agent", "corpus", "fleet", "kubernetes"];
 /// Written last, below the environment: what it was made from.
 const STAMP: &str = "made-from";
 

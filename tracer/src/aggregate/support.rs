@@ -375,6 +375,7 @@ pub(crate) fn running(
                 exe: Some(PathBuf::from(exe)),
                 command: None,
                 cgroup: Some("/a.slice".into()),
+                pod: None,
                 runtime: None,
             };
             (identity.id, identity)

@@ -3,32 +3,44 @@
 //! Lines tell of findings as they come and go, of each interval's totals and of its own health; metrics
 //! are cumulative. Both come from the same judged intervals.
 
+mod ecs;
+mod file;
 mod hangup;
 mod interval;
+mod journald;
 mod otlp;
 mod outputs;
+mod privileges;
+mod ready;
 mod reload;
 mod scrape;
 
 use std::io::{self, Write as _};
 use std::sync::{Arc, Mutex, PoisonError};
 
+use self::ecs::Ecs;
+use self::file::{LogFile, Rotation};
 use self::hangup::Hangups;
 use self::interval::Interval;
+use self::journald::Journal;
 use self::otlp::Otlp;
 use self::outputs::Outputs;
 use self::reload::Reload;
 use super::observe::{Observation, Progress};
-use super::outbox::Outbox;
+use super::outbox::{self, Outbox};
 use super::{Error, Outcome, diagnose, report, terminal, written};
 use crate::cli::settings::{self, Setting};
-use crate::cli::{Agent as Args, Destination};
+use crate::cli::{Agent as Args, Destination, Schema};
 use crate::clock::Clock;
 use crate::connection::Tick;
 use crate::detect::{Finding, Thresholds};
 use crate::metrics::Metrics;
 use crate::pipeline::Pipeline;
 use crate::sink::{Origin, Sink as _};
+
+/// What the outputs are called that have no path.
+const STDOUT: &str = "stdout";
+const JOURNALD: &str = "journald";
 
 /// Runs until a signal; `settings` is what `args` were made of.
 pub(super) fn run(args: &Args, settings: Vec<Setting>) -> Result<Outcome, Error> {
@@ -38,11 +50,14 @@ pub(super) fn run(args: &Args, settings: Vec<Setting>) -> Result<Outcome, Error>
         let printed = io::stdout().write_all(settings::as_file(&settings).as_bytes());
         return written(printed.map(|()| Outcome::Fine).map_err(Error::Output));
     }
-    let mut reload = Reload::new(Hangups::listen().map_err(Error::Runtime)?, settings);
+    let hangups = Hangups::listen().map_err(Error::Runtime)?;
+    let mut reload = Reload::new(hangups.clone(), settings);
     let selection = diagnose::selection(&args.filter)?;
-    let mut observation =
-        Observation::start(&args.tracing, selection, Thresholds::default(), args.duration)?
-            .looking_back(args.window);
+    let thresholds = Thresholds::default();
+    let (tracing, duration) = (&args.tracing, args.duration);
+    let start =
+        Observation::start_then(tracing, selection, thresholds, duration, privileges::give_up);
+    let mut observation = start?.looking_back(args.window);
     if args.redact_addresses {
         observation.pipeline.redact_addresses();
     }
@@ -50,10 +65,10 @@ pub(super) fn run(args: &Args, settings: Vec<Setting>) -> Result<Outcome, Error>
     let (start_ns, ports) = (setting.start_ns, setting.ports);
     let origin = setting.origin.clone();
     let mut otlp = plan.map(|plan| Otlp::open(plan, &origin.host)).transpose()?;
-    let mut outputs = outputs(args, origin.clone(), otlp.as_mut())?;
+    let mut outputs = outputs(args, origin.clone(), &hangups, otlp.as_mut())?;
     let outlooks = outputs.outlooks();
     for outlook in &outlooks {
-        observation.pipeline.count_unwritten(outlook.dropped());
+        observation.pipeline.count_unwritten(Some(outlook.name()), outlook.dropped());
     }
     let metrics = Arc::new(Mutex::new(Metrics::since(start_ns, ports)));
     if let Some(at) = args.metrics_listen.0 {
@@ -61,9 +76,10 @@ pub(super) fn run(args: &Args, settings: Vec<Setting>) -> Result<Outcome, Error>
         terminal::say(&format!("metrics at http://{at}/metrics"));
     }
     if let Some(otlp) = &mut otlp {
-        observation.pipeline.count_unwritten(otlp.refused());
+        observation.pipeline.count_unwritten(Some(otlp::NAME), otlp.refused());
         otlp.export(&metrics, &origin, start_ns);
     }
+    ready::tell();
     let mut interval = Interval::new(start_ns, args.interval);
     let mut tells_connections = args.connections;
     let (mut told, mut at_ns) = (0, 0);
@@ -104,13 +120,30 @@ pub(super) fn run(args: &Args, settings: Vec<Setting>) -> Result<Outcome, Error>
 }
 
 /// Opens what lines go to.
-fn outputs(args: &Args, origin: Origin, mut otlp: Option<&mut Otlp>) -> Result<Outputs, Error> {
+fn outputs(
+    args: &Args,
+    origin: Origin,
+    hangups: &Hangups,
+    mut otlp: Option<&mut Otlp>,
+) -> Result<Outputs, Error> {
     let mut outputs = Outputs::new(origin);
     for destination in &args.outputs {
         match destination {
             Destination::Stdout => {
-                let out = report::own(&io::stdout()).map(Outbox::new)?.map_err(Error::Output)?;
-                outputs.add("the output", out);
+                let name = STDOUT;
+                outputs.add(name, lines_to(name, report::own(&io::stdout())?, args.schema)?);
+            }
+            Destination::File(path) => {
+                let most_bytes = u64::from(args.rotate_mib) << 20;
+                let rotation = Rotation { most_bytes, keep: args.rotate_keep };
+                let file = LogFile::open(path, rotation, hangups.clone())?;
+                // Said as long as the agent runs.
+                let name: &'static str = path.display().to_string().leak();
+                outputs.add(name, lines_to(name, file, args.schema)?);
+            }
+            Destination::Journald => {
+                let out = Outbox::to(JOURNALD, Journal::default()).map_err(Error::Output)?;
+                outputs.add(JOURNALD, out);
             }
             Destination::Otlp => {
                 // Taken once, however often it is named.
@@ -118,12 +151,22 @@ fn outputs(args: &Args, origin: Origin, mut otlp: Option<&mut Otlp>) -> Result<O
                     outputs.add(otlp::NAME, logs);
                 }
             }
-            Destination::Journald | Destination::File(_) => {
-                return Err(Error::Usage(format!("{destination:?} is not there yet")));
-            }
         }
     }
     Ok(outputs)
+}
+
+/// What takes lines by the names of a schema.
+fn lines_to(
+    name: &'static str,
+    out: impl outbox::Destination + 'static,
+    schema: Schema,
+) -> Result<Outbox, Error> {
+    let queue = match schema {
+        Schema::Tracer => Outbox::to(name, out),
+        Schema::Ecs => Outbox::to(name, Ecs::new(out)),
+    };
+    queue.map_err(Error::Output)
 }
 
 /// Takes an interval, and how well the observation goes, into what is scraped.

@@ -21,7 +21,7 @@ pub(super) fn run(args: &Diagnose) -> Result<Outcome, Error> {
     let explain = report::explain(&args.report, &args.filter.pids);
     let (mut sink, outlook) =
         report::sink(args.report.output, explain, observation.pipeline.setting())?;
-    observation.pipeline.count_unwritten(outlook.dropped());
+    observation.pipeline.count_unwritten(None, outlook.dropped());
     if args.report.output == Output::Table {
         announce(args);
     }

@@ -51,7 +51,7 @@ pub(super) fn run(args: &Exec) -> Result<Outcome, Error> {
     // Not earlier: from here on a signal does not end us before it is removed.
     let group = place.make()?;
     let (mut sink, outlook) = sink(file, args, &observation)?;
-    observation.pipeline.count_unwritten(outlook.dropped());
+    observation.pipeline.count_unwritten(None, outlook.dropped());
     health(&mut *sink, &observation)?;
     let spawned = observation.wait(async |_| Running::spawn(&args.command, &group))?;
     let running = match spawned {

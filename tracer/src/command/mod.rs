@@ -143,6 +143,12 @@ pub enum Error {
         #[source]
         error: io::Error,
     },
+    /// Capabilities could not be given up.
+    #[error(
+        "what only starting needs could not be given up ({0}): let the unit or the container allow \
+         capset and prctl"
+    )]
+    Privileges(#[source] io::Error),
     /// The runtime could not start.
     #[error("timers and signals could not be set up: {0}")]
     Runtime(#[source] io::Error),

@@ -55,6 +55,17 @@ impl Observation {
         thresholds: Thresholds,
         duration: Option<Duration>,
     ) -> Result<Self, Error> {
+        Self::start_then(args, selection, thresholds, duration, |_| Ok(()))
+    }
+
+    /// The same; once attached, before anything is looked up, `then` is done.
+    pub(super) fn start_then(
+        args: &cli::Tracing,
+        selection: Selection,
+        thresholds: Thresholds,
+        duration: Option<Duration>,
+        then: impl FnOnce(&mut Kernel) -> Result<(), Error>,
+    ) -> Result<Self, Error> {
         // Before anything is printed: a script may send its signal at the first line.
         let runtime = Builder::new_current_thread().enable_all().build().map_err(Error::Runtime)?;
         let mut signals = Signals::listen(&runtime).map_err(Error::Runtime)?;
@@ -63,6 +74,7 @@ impl Observation {
         let attached = probe::attach(&settings)?;
         // The ring is read from now on: the walk may take longer than the ring lasts.
         let mut kernel = Kernel::start(attached, reading(args, &settings), sees_pids)?;
+        then(&mut kernel)?;
         // After the hooks are in place, so that nothing falls between.
         let sockets = before::look_up(&runtime, &mut signals, &mut kernel, sees_pids, duration);
         let setting = Setting::live(kernel.attached(), kernel.priority(), sockets);

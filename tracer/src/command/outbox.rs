@@ -21,6 +21,7 @@ use std::thread;
 use std::time::{Duration, Instant};
 
 use super::terminal;
+use crate::privileges;
 pub(super) use destination::Destination;
 use patience::Patience;
 
@@ -164,6 +165,11 @@ impl Shared {
 pub(super) struct Outlook(Arc<Shared>);
 
 impl Outlook {
+    /// What it is called.
+    pub(super) fn name(&self) -> &str {
+        self.0.name
+    }
+
     /// Lines that were dropped so far.
     pub(super) fn dropped(&self) -> Arc<AtomicU64> {
         Arc::clone(&self.0.dropped)
@@ -229,7 +235,11 @@ impl Outbox {
         let shared = Arc::new(Shared { name, ..Shared::default() });
         let of_thread = Arc::clone(&shared);
         let builder = thread::Builder::new().name("tracer-writer".into());
-        builder.spawn(move || writer::run(&of_thread, &mut out))?;
+        let write = move || {
+            privileges::keep_none();
+            writer::run(&of_thread, &mut out);
+        };
+        builder.spawn(write)?;
         Ok(Self { shared, begun: Vec::new(), patience: Patience::new() })
     }
 

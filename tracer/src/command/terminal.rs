@@ -10,6 +10,7 @@ use std::time::Duration;
 
 use anstream::stream::RawStream;
 
+use crate::privileges;
 use crate::sink::table::Look;
 
 /// Width and colours for stdout. `NO_COLOR` and `CLICOLOR` are honoured; a pipe gets plain text.
@@ -55,6 +56,7 @@ impl Stderr {
         let thread = THREAD.get_or_init(|| {
             let (sender, texts) = sync_channel::<Text>(WAITING);
             let write = move || {
+                privileges::keep_none();
                 for (text, written) in texts {
                     // Nobody is left to be told that stderr is gone, or who does not wait any more.
                     let _unheard = io::stderr().write_all(&text);

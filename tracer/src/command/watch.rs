@@ -27,7 +27,7 @@ pub(super) fn run(args: &Args) -> Result<Outcome, Error> {
         Output::Table => Box::new(Watch::new(out, origin, terminal::look())),
         Output::Json => Box::new(Json::new(out, origin)),
     };
-    observation.pipeline.count_unwritten(outlook.dropped());
+    observation.pipeline.count_unwritten(None, outlook.dropped());
     let (mut news, mut told, mut at_ns) = (News::new(outlook.clone()), 0, 0);
     let observed = report::health(&mut *sink, &observation.pipeline, Clock::monotonic_ns())
         .and_then(|()| {

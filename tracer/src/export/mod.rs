@@ -3,6 +3,8 @@
 //!
 //! Pure: it reads no clock, does no IO and counts nothing. Who sends it on is in `command/agent`.
 
+pub mod ecs;
+pub mod journal;
 pub mod message;
 pub mod otlp;
 #[cfg(test)]

@@ -7,6 +7,7 @@ use crate::aggregate::support::{Build, SECOND, running, ticks};
 use crate::process::Identity;
 
 const CONTRACT: &str = include_str!("../../../fleet/metrics.txt");
+const DOCUMENT: &str = include_str!("../../../docs/agent.md");
 
 fn folded(history: &[Connection], until_s: u64) -> Metrics {
     let identities: BTreeMap<ProcessId, Identity> = running("/usr/bin/app", [100, 200]);
@@ -126,4 +127,19 @@ fn what_is_told_is_what_the_contract_lists() {
         })
         .collect();
     assert_eq!(told, expected);
+}
+
+#[test]
+fn the_document_says_what_each_metric_is() {
+    for family in folded(&history(), 6).families() {
+        let line =
+            DOCUMENT.lines().find(|line| line.starts_with(&format!("| `{}` |", family.name)));
+        let line = line.unwrap_or_else(|| panic!("{} is not in docs/agent.md", family.name));
+        assert!(line.ends_with(&format!("| {} |", family.help)), "{line}");
+        let kind = format!("{:?}", family.kind).to_lowercase();
+        let labels = family.samples.first().map(|sample| sample.labels.len());
+        let told = line.split('|').nth(3).map(|labels| labels.matches('`').count() / 2);
+        assert!(line.contains(&format!("| {kind} |")), "{line}");
+        assert!(labels.is_none() || labels == told, "{line}: {labels:?}");
+    }
 }

@@ -5,8 +5,7 @@ use std::net::SocketAddr;
 use super::Counts;
 use crate::connection::{Connection, Role};
 use crate::hash::Map;
-use crate::process::Identity;
-use crate::sink::container_id;
+use crate::process::{Identity, container_id};
 
 /// Most destinations of one workload: the next ones are `other`.
 const MOST_SERVERS: usize = 50;

@@ -165,6 +165,7 @@ mod tests {
                 exe: None,
                 command: None,
                 cgroup: Some(path.into()),
+                pod: None,
             });
         }
         let seen: Vec<_> = (1..=5).map(|pid| (None, pid)).collect();

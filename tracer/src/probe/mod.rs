@@ -31,15 +31,15 @@ pub use walk::Seeding;
 /// Why tracing cannot start. Each message says what to do next.
 #[derive(Debug, thiserror::Error)]
 pub enum Error {
-    /// A capability is missing.
+    /// Capabilities are missing.
     #[error(
-        "tracer needs {name} to load its BPF programs and this process does not have it: run it \
-         with sudo, or grant CAP_BPF and CAP_PERFMON (plus CAP_SYS_PTRACE to name other users' \
-         executables)"
+        "tracer needs {names} to load its BPF programs and this process does not have that: run it \
+         with sudo, or grant CAP_BPF and CAP_PERFMON by AmbientCapabilities= in a unit, by \
+         capabilities.add in a manifest (plus CAP_SYS_PTRACE to name other users' executables)"
     )]
     Capability {
-        /// Its name.
-        name: &'static str,
+        /// Their names.
+        names: String,
     },
     /// The kernel's types cannot be read.
     #[error(transparent)]
@@ -139,7 +139,7 @@ mod tests {
 
     #[test]
     fn a_missing_capability_is_named_with_what_to_do() {
-        let text = Error::Capability { name: "CAP_BPF" }.to_string();
+        let text = Error::Capability { names: "CAP_BPF".into() }.to_string();
         assert!(text.starts_with("tracer needs CAP_BPF") && text.contains("sudo"), "{text}");
     }
 }

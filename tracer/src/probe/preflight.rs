@@ -1,39 +1,28 @@
 //! What can be said before the kernel is asked: capabilities, and the lockdown state for messages.
 
-use procfs::process::Process;
+use rustix::thread::CapabilitySet;
 
 use super::Error;
-
-/// A capability by its number in `linux/capability.h`.
-const CAP_SYS_ADMIN: u32 = 21;
-const CAP_PERFMON: u32 = 38;
-const CAP_BPF: u32 = 39;
+use crate::privileges::{self, NEEDS};
 
 /// Checks that this process may load tracing programs.
 ///
 /// # Errors
-/// [`Error::Capability`] naming the first one that is missing.
+/// [`Error::Capability`] naming those that are missing.
 pub(super) fn check() -> Result<(), Error> {
-    let Ok(effective) = Process::myself().and_then(|me| me.status()).map(|status| status.capeff)
-    else {
-        // Without /proc nothing is known; the kernel will say.
-        return Ok(());
-    };
-    missing(effective).map_or(Ok(()), |name| Err(Error::Capability { name }))
+    // If it is not told the kernel will say.
+    let Ok(held) = privileges::held() else { return Ok(()) };
+    missing(held).map_or(Ok(()), |names| Err(Error::Capability { names }))
 }
 
-/// The first missing capability. `CAP_SYS_ADMIN` stands in for both.
-fn missing(effective: u64) -> Option<&'static str> {
-    let has = |capability: u32| effective & (1 << capability) != 0;
-    if has(CAP_SYS_ADMIN) {
-        None
-    } else if !has(CAP_BPF) {
-        Some("CAP_BPF")
-    } else if !has(CAP_PERFMON) {
-        Some("CAP_PERFMON")
-    } else {
-        None
+/// Names of those that are missing. `CAP_SYS_ADMIN` stands in for all.
+fn missing(held: CapabilitySet) -> Option<String> {
+    if held.contains(CapabilitySet::SYS_ADMIN) {
+        return None;
     }
+    let missing = privileges::missing(held, NEEDS).into_iter().filter(|need| need.is_required);
+    let names: Vec<_> = missing.map(|need| need.name).collect();
+    (!names.is_empty()).then(|| names.join(" and "))
 }
 
 /// The active lockdown mode, if the kernel tells.
@@ -49,10 +38,11 @@ mod tests {
     use super::*;
 
     #[test]
-    fn the_first_missing_capability_is_named() {
-        assert_eq!(missing(0), Some("CAP_BPF"));
-        assert_eq!(missing(1 << CAP_BPF), Some("CAP_PERFMON"));
-        assert_eq!(missing(1 << CAP_BPF | 1 << CAP_PERFMON), None);
-        assert_eq!(missing(1 << CAP_SYS_ADMIN), None);
+    fn those_that_are_missing_are_named() {
+        let both = CapabilitySet::BPF | CapabilitySet::PERFMON;
+        assert_eq!(missing(CapabilitySet::empty()).unwrap(), "CAP_BPF and CAP_PERFMON");
+        assert_eq!(missing(CapabilitySet::BPF).unwrap(), "CAP_PERFMON");
+        assert_eq!(missing(both), None);
+        assert_eq!(missing(CapabilitySet::SYS_ADMIN), None);
     }
 }

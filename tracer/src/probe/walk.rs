@@ -65,6 +65,13 @@ impl Attached {
         self.has(SEED).then(|| self.walk(names::SEED).map(Seeding)).transpose()
     }
 
+    /// Whether a walk may be begun, if there is one.
+    pub fn may_walk(&mut self) -> bool {
+        [(POLL, names::POLL), (SEED, names::SEED)].into_iter().all(|(hook, program)| {
+            !self.has(hook) || self.walk(program).is_ok_and(|walk| walk.0.into_file().is_ok())
+        })
+    }
+
     fn has(&self, hook: &str) -> bool {
         self.hooks.iter().any(|(known, status)| known.name == hook && status.is_attached())
     }

@@ -4,7 +4,7 @@ use std::path::PathBuf;
 
 use serde_json::{Value, json};
 
-use super::{Identity, ProcessId, Runtime};
+use super::{Identity, Pod, ProcessId, Runtime};
 
 impl Identity {
     /// One line of JSON. A path that is not UTF-8 is kept as far as it can be shown.
@@ -18,6 +18,7 @@ impl Identity {
             "exe": self.exe.as_ref().map(|path| path.to_string_lossy()),
             "command": self.command,
             "cgroup": self.cgroup,
+            "pod": self.pod.as_ref().map(|pod| [&pod.namespace, &pod.name, &pod.container]),
             "runtime": self.runtime.as_ref().map(|runtime| runtime.kind.name()),
             "runtime_version": self.runtime.as_ref().and_then(|runtime| runtime.version.as_deref()),
         })
@@ -41,11 +42,19 @@ impl Identity {
             exe: optional("exe").map(PathBuf::from),
             command: optional("command"),
             cgroup: optional("cgroup"),
+            pod: pod(&value["pod"]),
             // Absent from older recordings too; one that is only known later stays unknown.
             runtime: optional("runtime")
                 .and_then(|name| Runtime::named(&name, optional("runtime_version"))),
         })
     }
+}
+
+/// Absent from recordings of hosts that are no nodes.
+fn pod(value: &Value) -> Option<Pod> {
+    let [namespace, name, container] = &value.as_array()?[..] else { return None };
+    let text = |value: &Value| value.as_str().map(str::to_owned);
+    Some(Pod { namespace: text(namespace)?, name: text(name)?, container: text(container)? })
 }
 
 #[cfg(test)]
@@ -61,6 +70,7 @@ mod tests {
             exe: Some("/bin/x".into()),
             command: None,
             cgroup: None,
+            pod: Some(Pod { namespace: "n".into(), name: "p".into(), container: "c".into() }),
             runtime: Runtime::named("go", Some("1.22.5".into())),
         };
         assert_eq!(Identity::from_json(&identity.to_json()), Some(identity));

@@ -1,8 +1,11 @@
 //! Stage 4: who owns a connection. A process is its thread group id *and* its start time.
 
 mod budget;
+mod container;
+mod groups;
 mod identity_json;
 mod namespace;
+mod pods;
 mod runtime;
 mod scan;
 mod table;
@@ -10,7 +13,9 @@ mod table;
 use std::net::SocketAddr;
 use std::path::PathBuf;
 
+pub(crate) use container::{container_id, container_runtime, pod_uid};
 pub use namespace::sees_kernel_pids;
+pub use pods::Pod;
 pub use runtime::{Runtime, RuntimeKind};
 pub use scan::{Scan, scan};
 pub use table::{Lookup, Table};
@@ -37,8 +42,10 @@ pub struct Identity {
     pub exe: Option<PathBuf>,
     /// Command line, if it was asked for, the same way: arguments may hold secrets.
     pub command: Option<String>,
-    /// Control group path, the same way.
+    /// Control group path, the same way, or by the number that the kernel noted.
     pub cgroup: Option<String>,
+    /// What Kubernetes calls its container, where this host is a node that tells.
+    pub pod: Option<Pod>,
     /// What runs its network code, the same way; `None` also if it is nothing known.
     pub runtime: Option<Runtime>,
 }

@@ -6,6 +6,9 @@ use std::collections::VecDeque;
 use procfs::process::Process;
 
 use super::budget::Budget;
+use super::container::container_id;
+use super::groups::Groups;
+use super::pods::Pods;
 use super::runtime::Cache;
 use super::{Identity, ProcessId};
 use crate::bounds::{Evicted, Evictions};
@@ -43,6 +46,8 @@ pub struct Table {
     order: VecDeque<ProcessId>,
     budget: Budget,
     runtimes: Cache,
+    groups: Groups,
+    pods: Pods,
     evicted: Evictions,
 }
 
@@ -56,13 +61,20 @@ impl Table {
             order: VecDeque::new(),
             budget: Budget::new(LOOKUPS_PER_S),
             runtimes: Cache::default(),
+            groups: Groups::default(),
+            pods: Pods::default(),
             evicted: Evictions::default(),
         }
     }
 
-    /// Makes sure that `id` is known; asks for its `comm` if it is not. Returns its identity if that is
-    /// news.
-    pub fn observe(&mut self, id: ProcessId, comm: impl FnOnce() -> String) -> Option<&Identity> {
+    /// Makes sure that `id` is known, which the kernel saw in the control group with this number; asks
+    /// for its `comm` if it is not. Returns its identity if that is news.
+    pub fn observe(
+        &mut self,
+        id: ProcessId,
+        cgroup: Option<u64>,
+        comm: impl FnOnce() -> String,
+    ) -> Option<&Identity> {
         if self.known.contains_key(&id) {
             return None;
         }
@@ -73,6 +85,7 @@ impl Table {
             exe: None,
             command: None,
             cgroup: None,
+            pod: None,
             runtime: None,
         };
         if let Lookup::Proc { commands } = self.lookup {
@@ -81,6 +94,12 @@ impl Table {
             } else {
                 self.evicted.add(Evicted::Lookups, 1);
             }
+            if identity.cgroup.is_none() {
+                let path = cgroup.and_then(|number| self.groups.path(number));
+                identity.cgroup = path.map(str::to_owned);
+            }
+            let container = identity.cgroup.as_deref().and_then(container_id);
+            identity.pod = container.and_then(|id| self.pods.name(id)).cloned();
         }
         Some(self.insert(identity))
     }
@@ -191,10 +210,10 @@ mod tests {
         let mut table = Table::new(Lookup::Proc { commands: false });
         let exe = std::env::current_exe().unwrap();
         assert_eq!(
-            table.observe(me(), || "test".into()).unwrap().exe.as_deref(),
+            table.observe(me(), None, || "test".into()).unwrap().exe.as_deref(),
             Some(exe.as_path())
         );
-        assert_eq!(table.observe(me(), || "test".into()), None, "known already");
+        assert_eq!(table.observe(me(), None, || "test".into()), None, "known already");
         assert_eq!(table.get(me()).unwrap().comm, "test");
     }
 
@@ -202,7 +221,7 @@ mod tests {
     fn a_command_line_is_kept_only_if_asked_for() {
         let command = |commands| {
             let mut table = Table::new(Lookup::Proc { commands });
-            table.observe(me(), || "test".into()).unwrap().command.clone()
+            table.observe(me(), None, || "test".into()).unwrap().command.clone()
         };
         assert_eq!(command(false), None);
         let own: Vec<String> = std::env::args().collect();
@@ -214,7 +233,7 @@ mod tests {
         let earlier = ProcessId { start_ns: USER_TICK_NS, ..me() };
         assert_eq!(
             Table::new(Lookup::Proc { commands: false })
-                .observe(earlier, || "gone".into())
+                .observe(earlier, None, || "gone".into())
                 .unwrap()
                 .exe,
             None
@@ -225,7 +244,7 @@ mod tests {
     fn replay_and_a_foreign_proc_look_nothing_up() {
         for lookup in [Lookup::Recorded, Lookup::Foreign] {
             let mut table = Table::new(lookup);
-            let identity = table.observe(me(), || "test".into()).unwrap();
+            let identity = table.observe(me(), None, || "test".into()).unwrap();
             assert_eq!((identity.exe.as_ref(), identity.cgroup.as_ref()), (None, None));
             assert_eq!(identity.comm, "test");
         }
@@ -237,14 +256,14 @@ mod tests {
         let pid = innermost(&own).unwrap();
         let mut table = Table::new(Lookup::Proc { commands: false });
         let expected = (pid != std::process::id()).then_some(pid);
-        assert_eq!(table.observe(me(), || "test".into()).unwrap().vpid, expected);
+        assert_eq!(table.observe(me(), None, || "test".into()).unwrap().vpid, expected);
     }
 
     #[test]
     fn the_table_is_bounded() {
         let mut table = Table::new(Lookup::Recorded);
         for pid in 1..=u32::try_from(CAPACITY).unwrap() + 5 {
-            table.observe(ProcessId { pid, start_ns: 1 }, || "x".into());
+            table.observe(ProcessId { pid, start_ns: 1 }, None, || "x".into());
         }
         assert_eq!((table.known.len(), table.order.len()), (CAPACITY, CAPACITY));
         assert!(table.get(ProcessId { pid: 1, start_ns: 1 }).is_none());
@@ -257,7 +276,7 @@ mod tests {
         let gone = |pid: u32| ProcessId { pid: 0x7000_0000 + pid, start_ns: 1 };
         for _ in 0..3 {
             for pid in 0..2_000 {
-                table.observe(gone(pid), || "x".into());
+                table.observe(gone(pid), None, || "x".into());
             }
         }
         // Some come back while it goes on.

@@ -3,8 +3,6 @@
 //! A sink formats and writes. It must not judge, count or read a clock: every number it prints was
 //! handed to it with its basis.
 
-mod container;
-pub(crate) use container::container_id;
 pub mod json;
 pub mod table;
 #[cfg(test)]
@@ -47,6 +45,8 @@ pub struct Health {
     pub interval_s: Option<f64>,
     /// Lines of this output that were dropped, for they were not read or written in time.
     pub unwritten: u64,
+    /// The same by output, where there may be several.
+    pub unwritten_by_output: Vec<(String, u64)>,
     /// Reason → records that could not be kept or delivered; zeros too, they were counted.
     pub lost: Vec<(String, u64)>,
     /// Processes whose connections the kernel side had no room for: those that lost most, most first.

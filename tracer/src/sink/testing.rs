@@ -41,6 +41,7 @@ pub(crate) fn health() -> Health {
         seen_share: None,
         interval_s: None,
         unwritten: 0,
+        unwritten_by_output: Vec::new(),
         lost: lost.collect(),
         lost_of: Vec::new(),
         evicted: Evictions::default(),
@@ -66,6 +67,7 @@ pub(crate) fn identity() -> Identity {
         exe: Some("/srv/bin/checkout".into()),
         command: None,
         cgroup: Some("/system.slice/checkout.service".into()),
+        pod: None,
         runtime: runtime(),
     }
 }

@@ -9,6 +9,7 @@ use std::thread::{self, JoinHandle};
 use super::pace::Pace;
 use super::queue::{Queue, Wish};
 use super::{Chunk, Input, Priority};
+use crate::privileges;
 use crate::probe::Records;
 
 /// A chunk is handed over when it holds so many bytes, or when the ring is empty.
@@ -44,6 +45,8 @@ impl Drain {
         let thread = thread::Builder::new().name("tracer-reader".into()).spawn(move || {
             let _leaves = Leaves(&of_thread);
             let raised = if reading.real_time { Priority::raise() } else { Priority::Normal };
+            // The ring is mapped already.
+            privileges::keep_none();
             // Nobody is told only if starting failed.
             let _unheard = tell.send(raised);
             read(&mut ring, &of_thread, reading.ring_bytes);

@@ -93,6 +93,12 @@ impl Kernel {
         &self.attached
     }
 
+    /// Whether the kernel lets this thread read and walk, with the capabilities that it has now.
+    #[must_use]
+    pub fn answers(&mut self) -> bool {
+        self.lost().is_ok() && self.attached.may_walk()
+    }
+
     /// The walk over all open files, see [`Attached::seeding`].
     ///
     /// # Errors

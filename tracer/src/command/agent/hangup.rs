@@ -9,6 +9,8 @@ use std::thread;
 use tokio::runtime::Builder;
 use tokio::signal::unix::{SignalKind, signal};
 
+use crate::privileges;
+
 /// How often SIGHUP came.
 #[derive(Clone, Debug, Default)]
 pub(super) struct Hangups(Arc<AtomicU64>);
@@ -27,11 +29,18 @@ impl Hangups {
         let hangups = Self::default();
         let of_thread = hangups.clone();
         thread::Builder::new().name("tracer-hangup".into()).spawn(move || {
+            privileges::keep_none();
             while runtime.block_on(signals.recv()).is_some() {
                 of_thread.0.fetch_add(1, Ordering::Relaxed);
             }
         })?;
         Ok(hangups)
+    }
+
+    /// One more.
+    #[cfg(test)]
+    pub(super) fn hear(&self) {
+        self.0.fetch_add(1, Ordering::Relaxed);
     }
 
     /// As of now.

@@ -33,7 +33,7 @@ use crate::metrics::Metrics;
 use crate::sink::Origin;
 
 /// As sentences have it.
-pub(super) const NAME: &str = "the collector of OpenTelemetry";
+pub(super) const NAME: &str = "otlp";
 /// How long the last export of metrics may keep an end.
 const LAST_WAIT: Duration = Duration::from_secs(3);
 

@@ -21,6 +21,7 @@ use tokio::time::{sleep, timeout};
 
 use super::super::Error;
 use crate::metrics::{Metrics, prometheus};
+use crate::privileges;
 
 /// Most scrapers that are answered at one time; more of them wait.
 const MOST: usize = 16;
@@ -37,9 +38,11 @@ pub(super) fn start(at: SocketAddr, metrics: Arc<Mutex<Metrics>>) -> Result<Sock
     let local = listener.local_addr().map_err(refused)?;
     let runtime = Builder::new_current_thread().enable_all().build().map_err(Error::Runtime)?;
     let builder = thread::Builder::new().name("tracer-metrics".into());
-    builder
-        .spawn(move || runtime.block_on(answer_all(listener, metrics)))
-        .map_err(Error::Runtime)?;
+    let serve = move || {
+        privileges::keep_none();
+        runtime.block_on(answer_all(listener, metrics));
+    };
+    builder.spawn(serve).map_err(Error::Runtime)?;
     Ok(local)
 }
 

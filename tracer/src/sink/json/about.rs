@@ -8,8 +8,7 @@ use std::path::Path;
 use super::line::Line;
 use crate::aggregate::{Key, Who};
 use crate::clock::Clock;
-use crate::process::{Identity, ProcessId, Runtime};
-use crate::sink::container::container_id;
+use crate::process::{Identity, Pod, ProcessId, Runtime, container_id, container_runtime, pod_uid};
 
 /// The owner of a connection: its id, its `comm` at that time, and what else is known.
 pub(super) fn process(
@@ -29,7 +28,8 @@ pub(super) fn process(
     executable(line, identity.and_then(|identity| identity.exe.as_deref()), comm);
     runtime(line, identity.and_then(|identity| identity.runtime.as_ref()));
     line.known("process.command", identity.and_then(|identity| identity.command.as_deref()));
-    cgroup(line, identity.and_then(|identity| identity.cgroup.as_deref()));
+    let path = identity.and_then(|identity| identity.cgroup.as_deref());
+    cgroup(line, path, identity.and_then(|identity| identity.pod.as_ref()));
 }
 
 /// Whom a key is about, how many processes that is, the role, the destination and the namespace.
@@ -50,7 +50,7 @@ pub(super) fn key(
             let exe = Path::new(name);
             executable(line, exe.is_absolute().then_some(exe), name);
             runtime(line, common);
-            cgroup(line, path.as_deref());
+            cgroup(line, path.as_deref(), None);
             "executable"
         }
         Who::Unknown => "unknown",
@@ -97,9 +97,16 @@ fn runtime(line: &mut Line, runtime: Option<&Runtime>) {
     line.known("process.runtime.version", version);
 }
 
-fn cgroup(line: &mut Line, path: Option<&str>) {
+fn cgroup(line: &mut Line, path: Option<&str>, pod: Option<&Pod>) {
     line.known("process.linux.cgroup", path);
     line.known("container.id", path.and_then(container_id));
+    line.known("container.runtime", path.and_then(container_runtime));
+    line.known("k8s.pod.uid", path.and_then(pod_uid));
+    if let Some(pod) = pod {
+        line.put("k8s.namespace.name", pod.namespace.as_str());
+        line.put("k8s.pod.name", pod.name.as_str());
+        line.put("k8s.container.name", pod.container.as_str());
+    }
 }
 
 #[cfg(test)]

@@ -9,6 +9,9 @@ pub(super) fn put(line: &mut Line, health: &Health) {
     line.known("tracer.reader", health.reader.as_deref());
     let output = ("output", &health.unwritten);
     line.object("tracer.lost", pairs(&health.lost).chain([output]));
+    if !health.unwritten_by_output.is_empty() {
+        line.object("tracer.lost_by_output", pairs(&health.unwritten_by_output));
+    }
     line.number("tracer.seen_share", health.seen_share);
     line.number("tracer.interval_s", health.interval_s);
     if !health.lost_of.is_empty() {

@@ -12,7 +12,7 @@ mod not_enough;
 mod owners;
 mod peer;
 #[cfg(test)]
-mod schema;
+pub(crate) mod schema;
 mod summary;
 
 use std::io;

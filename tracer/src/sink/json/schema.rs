@@ -11,15 +11,15 @@ use crate::connection::{
     Basis, Close, CloseCause, Connection, Initiator, OpenCause, Phase, Reset, Role,
 };
 use crate::detect::{self, Code, Confidence, Finding, Severity, State, Thresholds};
-use crate::process::{Identity, Runtime, RuntimeKind};
+use crate::process::{Identity, Pod, Runtime, RuntimeKind};
 use crate::sink::{
     Ended, Health, Item, LostConnections, NotEnough, PeerSummary, Summary, Verdict, testing,
 };
 
 const SCHEMA: &str = include_str!("../../../../docs/schema.json");
 const DOCUMENT: &str = include_str!("../../../../docs/output.md");
-const CONTAINER: &str =
-    "/system.slice/docker-4fa6e0f0c678b2d3f0a1c9d8e7f6051423324150617283940a1b2c3d4e5f6071.scope";
+const POD: &str = "/kubepods.slice/kubepods-pod2b7f3c1a_9d4e_4f60_8a51_0c2d3e4f5a6b.slice";
+const ID: &str = "4fa6e0f0c678b2d3f0a1c9d8e7f6051423324150617283940a1b2c3d4e5f6071";
 
 fn schema() -> Value {
     serde_json::from_str(SCHEMA).unwrap()
@@ -31,8 +31,10 @@ fn lines_of(items: &[Item<'_>]) -> Vec<Value> {
 
 fn connection_lines() -> Vec<Value> {
     let command = Some("checkout --port 80".into());
-    let cgroup = Some(CONTAINER.into());
-    let identity = Identity { command, cgroup, vpid: Some(7), ..testing::identity() };
+    let cgroup = Some(format!("{POD}/cri-containerd-{ID}.scope"));
+    let pod = Pod { namespace: "shop".into(), name: "app-1".into(), container: "app".into() };
+    let identity =
+        Identity { command, cgroup, vpid: Some(7), pod: Some(pod), ..testing::identity() };
     let everything = Close {
         rst: Some(Reset::Sent),
         rst_reason: Some("SK_RST_REASON_TCP_STATE".into()),
@@ -82,6 +84,12 @@ fn connection_lines() -> Vec<Value> {
     }
     let ended = |connection| Item::Connection(Ended::new(connection, Some(&identity)).unwrap());
     let mut lines = lines_of(&connections.iter().map(ended).collect::<Vec<_>>());
+    for of in ["docker", "crio", "libpod"] {
+        let cgroup = Some(format!("/system.slice/{of}-{ID}.scope"));
+        let identity = Identity { cgroup, ..testing::identity() };
+        let ended = Ended::new(&connections[1], Some(&identity)).unwrap();
+        lines.extend(lines_of(&[Item::Connection(ended)]));
+    }
     for &kind in RuntimeKind::ALL {
         let runtime = Some(Runtime { kind, version: None });
         let identity = Identity { runtime, ..testing::identity() };
@@ -177,6 +185,8 @@ fn health_lines() -> Vec<Value> {
         decode_errors: vec![("short".into(), 3)],
         seen_share: Some(0.81),
         interval_s: Some(1.5),
+        unwritten: 3,
+        unwritten_by_output: vec![("stdout".into(), 3), ("otlp".into(), 0)],
         lost_of: vec![LostConnections { pid: Some(7), comm: Some("api".into()), connections: 9 }],
         ..testing::health()
     };
@@ -186,7 +196,8 @@ fn health_lines() -> Vec<Value> {
     lines_of(&[Item::Health(&testing::health()), Item::Health(&broken)])
 }
 
-fn all_lines() -> Vec<Value> {
+/// Lines of every event, which have every key between them.
+pub(crate) fn all_lines() -> Vec<Value> {
     [
         connection_lines(),
         summary_lines(),

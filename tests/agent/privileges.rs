@@ -1,0 +1,231 @@
+//! What the agent needs at start, and what is left of it in each of its threads once it observes.
+
+use std::fs;
+use std::net::{TcpListener, TcpStream};
+use std::os::unix::fs::PermissionsExt as _;
+use std::path::Path;
+use std::process::{Child, Command, Stdio};
+use std::sync::mpsc::Receiver;
+
+use procfs::process::Process;
+use rustix::process::{Pid, Signal, kill_process};
+use rustix::thread::CapabilitySet;
+use serde_json::Value;
+use tempfile::TempDir;
+use tracer::privileges::{NEEDS, Need, Term};
+
+use crate::support::report::text;
+use crate::support::tracer::{binary, lines};
+use crate::support::wait;
+
+/// `nobody`.
+const USER: &str = "65534";
+
+/// A running agent.
+struct Agent {
+    child: Child,
+    lines: Receiver<String>,
+    /// The first line.
+    health: Value,
+}
+
+impl Agent {
+    /// Runs until it is ended, and tells that it is attached.
+    fn start(command: &mut Command) -> Self {
+        let mut child = start(command);
+        let lines = lines(child.stdout.take().expect("stdout is piped"));
+        let line = wait::until("its first line", || lines.try_recv().ok());
+        Self { child, lines, health: serde_json::from_str(&line).expect("JSON") }
+    }
+
+    fn hook(&self, name: &str) -> &str {
+        text(&self.health["tracer.hooks"], name)
+    }
+
+    /// Ends it: its lines, and what it said on stderr.
+    fn end(mut self) -> (Vec<Value>, String) {
+        kill_process(Pid::from_child(&self.child), Signal::INT).expect("it still runs");
+        let lines = self.lines.iter().map(|line| serde_json::from_str(&line).expect("JSON"));
+        let lines = lines.collect();
+        let stderr = self.child.stderr.take().expect("stderr is piped");
+        let said = std::io::read_to_string(stderr).expect("stderr");
+        assert_eq!(self.child.wait().expect("its end").code(), Some(0), "{said}");
+        (lines, said)
+    }
+}
+
+impl Drop for Agent {
+    fn drop(&mut self) {
+        // Both fail only if it has ended already.
+        let _over = self.child.kill().and_then(|()| self.child.wait());
+    }
+}
+
+fn start(command: &mut Command) -> Child {
+    command
+        .args(["agent", "--interval", "1s", "--metrics-listen", "127.0.0.1:0", "-d", "600s"])
+        .stdin(Stdio::null())
+        .stdout(Stdio::piped())
+        .stderr(Stdio::piped())
+        .spawn()
+        .expect("the agent starts")
+}
+
+/// The binary where anybody may run it.
+fn public() -> TempDir {
+    let dir = tempfile::tempdir().expect("a folder");
+    fs::set_permissions(dir.path(), fs::Permissions::from_mode(0o755)).expect("its mode");
+    fs::copy(binary(), dir.path().join("tracer")).expect("a copy");
+    dir
+}
+
+/// These capabilities and no others, as `setpriv` has them.
+fn only(granted: &[&Need]) -> String {
+    let plus = |need: &&Need| need.name.replace("CAP_", "+").to_lowercase();
+    let sets = ["-all".to_owned()].into_iter().chain(granted.iter().map(plus));
+    sets.collect::<Vec<_>>().join(",")
+}
+
+/// `tracer` of `dir` by nobody, who has these capabilities, as ambient ones, and can gain no others.
+fn by_nobody(dir: &Path, granted: &[&Need]) -> Command {
+    let sets = only(granted);
+    let mut command = Command::new("setpriv");
+    command
+        .args(["--reuid", USER, "--regid", USER, "--clear-groups"])
+        .args(["--inh-caps", &sets, "--ambient-caps", &sets, "--bounding-set", &sets])
+        .arg("--")
+        .arg(dir.join("tracer"));
+    command
+}
+
+/// Name, permitted and bounding capabilities of each thread; all that can be said of the others is
+/// asserted.
+fn threads(agent: &Agent) -> Vec<(String, CapabilitySet, CapabilitySet)> {
+    let process = Process::new(Pid::from_child(&agent.child).as_raw_pid()).expect("it runs");
+    let tasks = process.tasks().expect("its threads").map(|task| task.expect("a thread"));
+    let told = tasks.map(|task| {
+        let status = task.status().expect("its status");
+        assert_eq!(status.nonewprivs, Some(1), "{}", status.name);
+        assert_eq!((status.capinh, status.capamb), (0, Some(0)), "{}", status.name);
+        assert_eq!(status.capeff, status.capprm, "{}", status.name);
+        let sets = [status.capprm, status.capbnd.expect("told since 2.6.26")];
+        let [permitted, bounding] = sets.map(CapabilitySet::from_bits_retain);
+        (status.name, permitted, bounding)
+    });
+    told.collect()
+}
+
+fn set<'a>(needs: impl IntoIterator<Item = &'a Need>) -> CapabilitySet {
+    needs.into_iter().map(|need| need.set).collect()
+}
+
+fn granted() -> Vec<&'static Need> {
+    NEEDS.iter().filter(|need| need.is_granted).collect()
+}
+
+/// What the agent may keep.
+fn kept(of: &[&Need]) -> CapabilitySet {
+    set(of.iter().copied().filter(|need| need.term == Term::Always))
+}
+
+/// The main thread has what is needed on, all others nothing.
+fn assert_dropped(agent: &Agent, kept: CapabilitySet) {
+    let threads = threads(agent);
+    for wanted in ["tracer-reader", "tracer-writer", "tracer-metrics", "tracer-stderr"] {
+        assert!(threads.iter().any(|(name, ..)| name == wanted), "{wanted}: {threads:?}");
+    }
+    for (name, permitted, _) in &threads {
+        let is_helper = name.starts_with("tracer-");
+        let expected = if is_helper { CapabilitySet::empty() } else { kept };
+        assert_eq!(*permitted, expected, "{name}");
+    }
+}
+
+#[test]
+#[ignore = "needs root"]
+fn once_it_observes_root_has_left_what_it_looks_at_processes_with_and_can_gain_no_more() {
+    let agent = Agent::start(&mut Command::new(binary()));
+    let kept = kept(&NEEDS.iter().collect::<Vec<_>>());
+    assert_dropped(&agent, kept);
+    for (name, _, bounding) in threads(&agent) {
+        assert!(kept.contains(bounding), "{name}: {bounding:?}");
+    }
+    agent.end();
+}
+
+#[test]
+#[ignore = "needs root"]
+fn a_user_with_what_the_unit_grants_attaches_what_root_does_and_sees_whose_connections_are() {
+    let as_root = Agent::start(&mut Command::new(binary()));
+    let hooks = as_root.health["tracer.hooks"].clone();
+    as_root.end();
+    let dir = public();
+    let agent = Agent::start(&mut by_nobody(dir.path(), &granted()));
+    assert_eq!(agent.health["tracer.hooks"], hooks);
+    assert_eq!(agent.health["tracer.reader"], "realtime");
+    assert_dropped(&agent, kept(&granted()));
+    // Ours are root's, and closed to it but for what it keeps.
+    let listener = TcpListener::bind("127.0.0.1:0").expect("a port");
+    let port = listener.local_addr().expect("its address").port();
+    for _ in 0..5 {
+        drop(TcpStream::connect(listener.local_addr().expect("its address")).expect("a dial"));
+        drop(listener.accept().expect("it arrives"));
+    }
+    let told = wait::until("the interval", || {
+        let line = agent.lines.try_recv().ok()?;
+        let line: Value = serde_json::from_str(&line).expect("JSON");
+        (line["server.port"] == port && line["process.executable.path"].is_string()).then_some(line)
+    });
+    let own = std::env::current_exe().expect("our name");
+    assert_eq!(text(&told, "process.executable.path"), own.to_string_lossy());
+    let (_, said) = agent.end();
+    assert!(!said.contains("is missing"), "{said}");
+}
+
+#[test]
+#[ignore = "needs root"]
+fn a_root_with_no_more_than_the_manifest_grants_attaches_what_root_does() {
+    let as_root = Agent::start(&mut Command::new(binary()));
+    let hooks = as_root.health["tracer.hooks"].clone();
+    as_root.end();
+    let mut command = Command::new("setpriv");
+    command
+        .args(["--no-new-privs", "--inh-caps", "-all", "--bounding-set", &only(&granted())])
+        .arg("--")
+        .arg(binary());
+    let agent = Agent::start(&mut command);
+    assert_eq!(agent.health["tracer.hooks"], hooks);
+    assert_dropped(&agent, kept(&granted()));
+    let (_, said) = agent.end();
+    assert!(!said.contains("is missing"), "{said}");
+}
+
+#[test]
+#[ignore = "needs root"]
+fn without_what_is_optional_it_observes_and_tells_what_is_missing_and_what_that_gives() {
+    let dir = public();
+    let required: Vec<_> = NEEDS.iter().filter(|need| need.is_required).collect();
+    let agent = Agent::start(&mut by_nobody(dir.path(), &required));
+    assert_eq!(agent.hook("inet_sock_set_state"), "attached:tp_btf");
+    assert_eq!(agent.hook("cgroup/connect4"), "refused:EPERM");
+    assert_dropped(&agent, CapabilitySet::empty());
+    let (_, said) = agent.end();
+    for need in granted().into_iter().filter(|need| !need.is_required) {
+        let sentence = format!("{} is missing, which would give {}", need.name, need.gives);
+        assert!(said.contains(&sentence), "{said}");
+    }
+}
+
+#[test]
+#[ignore = "needs root"]
+fn without_one_that_is_required_it_names_that_one_and_how_to_grant_it() {
+    let dir = public();
+    for missing in NEEDS.iter().filter(|need| need.is_required) {
+        let rest: Vec<_> = granted().into_iter().filter(|need| need.name != missing.name).collect();
+        let output = start(&mut by_nobody(dir.path(), &rest)).wait_with_output().expect("its end");
+        assert_eq!(output.status.code(), Some(2));
+        let said = String::from_utf8(output.stderr).expect("UTF-8");
+        let names = format!("tracer needs {} to load", missing.name);
+        assert!(said.contains(&names) && said.contains("AmbientCapabilities="), "{said}");
+    }
+}
