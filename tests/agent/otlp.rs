@@ -195,6 +195,26 @@ fn lines_travel_encrypted_packed_and_with_headers() {
 
 #[test]
 #[ignore = "needs root"]
+fn what_a_collector_rejects_is_counted_and_told_once_with_its_reason() {
+    for protocol in [Protocol::Grpc, Protocol::Http] {
+        let folder = folder();
+        let receiver = Receiver::that_rejects(protocol, folder.path(), 1);
+        let agent = Exporting::start(protocol, receiver.port, &[]);
+        agent.says("refused 1 data point: too many");
+        // The next health line is that of the end, or one before.
+        agent.says("refused 1 log record: too old");
+        let (lines, said) = agent.end(Signal::TERM);
+        assert_eq!(said.matches("too old").count(), 1, "{said}");
+        let last = lines.last().expect("a last line");
+        let lost = last["tracer.lost"]["output"].as_u64().expect("a count");
+        assert!(lost >= 1, "{last}");
+        assert_eq!(last["tracer.lost_by_output"]["otlp"], lost, "{last}");
+        assert_eq!(last["tracer.lost_by_output"]["stdout"], 0, "{last}");
+    }
+}
+
+#[test]
+#[ignore = "needs root"]
 fn nobody_there_costs_nothing_but_lines_and_the_end_has_an_end() {
     // A port that is taken, and never accepts.
     let deaf = std::net::TcpListener::bind("127.0.0.1:0").expect("a port");
