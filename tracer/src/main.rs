@@ -8,8 +8,8 @@ use tracer::command::terminal;
 use tracing_subscriber::EnvFilter;
 
 fn main() -> ExitCode {
-    let (line, variables) = (std::env::args_os().collect(), std::env::vars_os());
-    let (cli, settings) = match settings::parse(line, variables) {
+    let line: Vec<_> = std::env::args_os().collect();
+    let (cli, settings) = match settings::parse(&line, std::env::vars_os()) {
         Ok(parsed) => parsed,
         Err(settings::Error::Usage(error)) => error.exit(),
         Err(error) => {
