@@ -10,6 +10,8 @@ use tracing_subscriber::EnvFilter;
 
 fn main() -> ExitCode {
     let cli = Cli::parse();
+    // Where it is refused, memory stays as large as the busiest second was: no reason to end.
+    let _is_set = tracer_heap::give_back();
     // Diagnostics go to stderr; stdout belongs to the data. The kernel side logs under its crate.
     let filter = EnvFilter::try_from_default_env()
         .unwrap_or_else(|_| EnvFilter::new("warn,tracer_ebpf=trace"));
