@@ -8,6 +8,8 @@ use tracer::command::terminal;
 use tracing_subscriber::EnvFilter;
 
 fn main() -> ExitCode {
+    // Where it is refused, memory stays as large as the busiest second was: no reason to end.
+    let _is_set = tracer_heap::give_back();
     let line: Vec<_> = std::env::args_os().collect();
     let (cli, settings) = match settings::parse(&line, std::env::vars_os()) {
         Ok(parsed) => parsed,
