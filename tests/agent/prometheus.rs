@@ -129,8 +129,10 @@ fn prometheus_has_the_numbers_that_the_lines_have() {
     agent.end();
     let told = lines(&file);
     let port = server.trim_end_matches('"').rsplit(':').next().expect("a port");
-    let own =
-        |line: &&Value| line["server.port"].to_string() == port && line["tracer.role"] == "client";
+    let port: u64 = port.parse().expect("a number");
+    let own = |line: &&Value| {
+        line["server.port"].as_u64() == Some(port) && line["tracer.role"] == "client"
+    };
     let own: Vec<_> = told.iter().filter(own).collect();
     let of = |event: &str| {
         own.iter().filter(|line| text(line, "event.name") == event).copied().collect::<Vec<_>>()
