@@ -41,7 +41,7 @@ pub(super) fn build(workspace: &Workspace, binary: &Path, dir: &Path) -> Result<
     let size = files.iter().map(|file| (file.bytes.len() as u64).div_ceil(1024)).sum();
     put(&tree, "DEBIAN/control", 0o644, meta::control(&version, architecture, size).as_bytes())?;
     put(&tree, "DEBIAN/md5sums", 0o644, sums(&tree, &files)?.as_bytes())?;
-    let conffiles: String = CONFFILES.iter().map(|path| format!("/{path}\n")).collect();
+    let conffiles = CONFFILES.map(|path| format!("/{path}\n")).concat();
     put(&tree, "DEBIAN/conffiles", 0o644, conffiles.as_bytes())?;
     for script in SCRIPTS {
         let from = workspace.root().join("packaging/debian").join(script);

@@ -6,8 +6,8 @@ use std::path::Path;
 const STAGES: [&str; 8] =
     ["probe", "source", "decode", "process", "connection", "aggregate", "detect", "sink"];
 
-/// Words, clocks, counters and hash tables that every stage may use, and that use no stage.
-const SHARED: [&str; 4] = ["bounds", "clock", "hash", "words"];
+/// Words, clocks, counters, hash tables and capabilities, which every stage may use, and which use no stage.
+const SHARED: [&str; 5] = ["bounds", "clock", "hash", "privileges", "words"];
 
 /// What puts the stages together: may use all of them, and no stage may use it.
 const ASSEMBLY: [&str; 5] = ["pipeline", "cli", "command", "main", "lib"];

@@ -90,7 +90,7 @@ mod tests {
 
     #[test]
     fn a_thread_with_more_than_is_kept_is_found() {
-        std::thread::spawn(|| {
+        thread::spawn(|| {
             // The other threads of the test have what whoever runs it has.
             let all = CapabilitySet::all();
             examine(all).unwrap();
