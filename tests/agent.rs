@@ -9,6 +9,7 @@
 #[expect(dead_code, reason = "the live suite asks more of the same modules")]
 #[path = "support"]
 mod support {
+    pub(crate) mod agent;
     pub(crate) mod peer;
     pub(crate) mod port;
     pub(crate) mod report;

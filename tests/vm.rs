@@ -7,10 +7,14 @@
 #[expect(dead_code, reason = "the live suite asks more of the same modules")]
 #[path = "support"]
 mod support {
+    pub(crate) mod agent;
     pub(crate) mod report;
     pub(crate) mod tracer;
     pub(crate) mod wait;
 }
+
+#[path = "vm/privileges.rs"]
+mod privileges;
 
 use support::report::text;
 use support::tracer::Tracer;

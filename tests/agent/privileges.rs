@@ -4,72 +4,20 @@ use std::fs;
 use std::net::{TcpListener, TcpStream};
 use std::os::unix::fs::PermissionsExt as _;
 use std::path::Path;
-use std::process::{Child, Command, Stdio};
-use std::sync::mpsc::Receiver;
+use std::process::Command;
 
-use procfs::process::Process;
-use rustix::process::{Pid, Signal, kill_process};
 use rustix::thread::CapabilitySet;
 use serde_json::Value;
 use tempfile::TempDir;
 use tracer::privileges::{NEEDS, Need, Term};
 
+use crate::support::agent::{self, Agent};
 use crate::support::report::text;
-use crate::support::tracer::{binary, lines};
+use crate::support::tracer::binary;
 use crate::support::wait;
 
 /// `nobody`.
 const USER: &str = "65534";
-
-/// A running agent.
-struct Agent {
-    child: Child,
-    lines: Receiver<String>,
-    /// The first line.
-    health: Value,
-}
-
-impl Agent {
-    /// Runs until it is ended, and tells that it is attached.
-    fn start(command: &mut Command) -> Self {
-        let mut child = start(command);
-        let lines = lines(child.stdout.take().expect("stdout is piped"));
-        let line = wait::until("its first line", || lines.try_recv().ok());
-        Self { child, lines, health: serde_json::from_str(&line).expect("JSON") }
-    }
-
-    fn hook(&self, name: &str) -> &str {
-        text(&self.health["tracer.hooks"], name)
-    }
-
-    /// Ends it: its lines, and what it said on stderr.
-    fn end(mut self) -> (Vec<Value>, String) {
-        kill_process(Pid::from_child(&self.child), Signal::INT).expect("it still runs");
-        let lines = self.lines.iter().map(|line| serde_json::from_str(&line).expect("JSON"));
-        let lines = lines.collect();
-        let stderr = self.child.stderr.take().expect("stderr is piped");
-        let said = std::io::read_to_string(stderr).expect("stderr");
-        assert_eq!(self.child.wait().expect("its end").code(), Some(0), "{said}");
-        (lines, said)
-    }
-}
-
-impl Drop for Agent {
-    fn drop(&mut self) {
-        // Both fail only if it has ended already.
-        let _over = self.child.kill().and_then(|()| self.child.wait());
-    }
-}
-
-fn start(command: &mut Command) -> Child {
-    command
-        .args(["agent", "--interval", "1s", "--metrics-listen", "127.0.0.1:0", "-d", "600s"])
-        .stdin(Stdio::null())
-        .stdout(Stdio::piped())
-        .stderr(Stdio::piped())
-        .spawn()
-        .expect("the agent starts")
-}
 
 /// The binary where anybody may run it.
 fn public() -> TempDir {
@@ -98,23 +46,6 @@ fn by_nobody(dir: &Path, granted: &[&Need]) -> Command {
     command
 }
 
-/// Name, permitted and bounding capabilities of each thread; all that can be said of the others is
-/// asserted.
-fn threads(agent: &Agent) -> Vec<(String, CapabilitySet, CapabilitySet)> {
-    let process = Process::new(Pid::from_child(&agent.child).as_raw_pid()).expect("it runs");
-    let tasks = process.tasks().expect("its threads").map(|task| task.expect("a thread"));
-    let told = tasks.map(|task| {
-        let status = task.status().expect("its status");
-        assert_eq!(status.nonewprivs, Some(1), "{}", status.name);
-        assert_eq!((status.capinh, status.capamb), (0, Some(0)), "{}", status.name);
-        assert_eq!(status.capeff, status.capprm, "{}", status.name);
-        let sets = [status.capprm, status.capbnd.expect("told since 2.6.26")];
-        let [permitted, bounding] = sets.map(CapabilitySet::from_bits_retain);
-        (status.name, permitted, bounding)
-    });
-    told.collect()
-}
-
 fn set<'a>(needs: impl IntoIterator<Item = &'a Need>) -> CapabilitySet {
     needs.into_iter().map(|need| need.set).collect()
 }
@@ -130,7 +61,7 @@ fn kept(of: &[&Need]) -> CapabilitySet {
 
 /// The main thread has what is needed on, all others nothing.
 fn assert_dropped(agent: &Agent, kept: CapabilitySet) {
-    let threads = threads(agent);
+    let threads = agent.threads();
     for wanted in ["tracer-reader", "tracer-writer", "tracer-metrics", "tracer-stderr"] {
         assert!(threads.iter().any(|(name, ..)| name == wanted), "{wanted}: {threads:?}");
     }
@@ -147,7 +78,7 @@ fn once_it_observes_root_has_left_what_it_looks_at_processes_with_and_can_gain_n
     let agent = Agent::start(&mut Command::new(binary()));
     let kept = kept(&NEEDS.iter().collect::<Vec<_>>());
     assert_dropped(&agent, kept);
-    for (name, _, bounding) in threads(&agent) {
+    for (name, _, bounding) in agent.threads() {
         assert!(kept.contains(bounding), "{name}: {bounding:?}");
     }
     agent.end();
@@ -222,7 +153,8 @@ fn without_one_that_is_required_it_names_that_one_and_how_to_grant_it() {
     let dir = public();
     for missing in NEEDS.iter().filter(|need| need.is_required) {
         let rest: Vec<_> = granted().into_iter().filter(|need| need.name != missing.name).collect();
-        let output = start(&mut by_nobody(dir.path(), &rest)).wait_with_output().expect("its end");
+        let output =
+            agent::start(&mut by_nobody(dir.path(), &rest)).wait_with_output().expect("its end");
         assert_eq!(output.status.code(), Some(2));
         let said = String::from_utf8(output.stderr).expect("UTF-8");
         let names = format!("tracer needs {} to load", missing.name);

@@ -176,7 +176,12 @@ fn missing(hooks: &[HookStatus]) -> Option<&HookStatus> {
 pub(super) fn error(hooks: &[HookStatus]) -> Error {
     match missing(hooks) {
         Some((hook, Status::Refused(_))) => {
-            Error::Refused { hook: hook.name, lockdown: preflight::lockdown() }
+            let is_event = hook.candidates.iter().any(|(kind, _)| *kind == Kind::Tracepoint);
+            Error::Refused {
+                hook: hook.name,
+                lockdown: preflight::lockdown(),
+                is_paranoid: is_event && preflight::is_paranoid(),
+            }
         }
         Some((hook, Status::Failed(why))) => Error::Hook { hook: hook.name, why: why.clone() },
         Some((hook, _)) => Error::Unsupported { hook: hook.name },

@@ -54,7 +54,7 @@ pub enum Error {
     #[error(
         "{0}; without types tracer needs classic tracepoints, and there are none: mount tracefs \
          (`mount -t tracefs tracefs /sys/kernel/tracing`); where that is empty, kernel lockdown \
-         forbids them"
+         forbids them; to read it takes root, or CAP_DAC_READ_SEARCH"
     )]
     Nothing(#[source] Box<Self>),
     /// The object could not be loaded.
@@ -66,13 +66,15 @@ pub enum Error {
     /// A required hook was refused.
     #[error(
         "the kernel refused the hook {hook} (EPERM) although this process has the capabilities; {}",
-        refusal(lockdown.as_deref())
+        refusal(lockdown.as_deref(), *is_paranoid)
     )]
     Refused {
         /// Which hook.
         hook: &'static str,
         /// Lockdown mode, if known.
         lockdown: Option<String>,
+        /// `perf_event_paranoid` forbids it.
+        is_paranoid: bool,
     },
     /// This kernel has no such hook.
     #[error(
@@ -108,8 +110,11 @@ pub enum Error {
     NoObject,
 }
 
-fn refusal(lockdown: Option<&str>) -> String {
+fn refusal(lockdown: Option<&str>, is_paranoid: bool) -> String {
     match lockdown {
+        Some("none") | None if is_paranoid => "kernel.perf_event_paranoid is above 2, which keeps \
+             tracepoints from all but root: `sysctl kernel.perf_event_paranoid=2`, or grant CAP_SYS_ADMIN"
+            .into(),
         Some("none") | None => "a security policy of this host (an LSM, seccomp, or a container \
              runtime) forbids it: run tracer on the host itself, or ask for BPF to be allowed"
             .into(),
@@ -128,13 +133,20 @@ mod tests {
     fn a_refusal_names_the_lockdown_mode_or_says_that_policy_forbids_it() {
         let said = |lockdown: Option<&str>| {
             let lockdown = lockdown.map(str::to_owned);
-            Error::Refused { hook: "inet_sock_set_state", lockdown }.to_string()
+            let (hook, is_paranoid) = ("inet_sock_set_state", false);
+            Error::Refused { hook, lockdown, is_paranoid }.to_string()
         };
         assert!(said(Some("confidentiality")).contains("lockdown is in confidentiality mode"));
         for text in [said(None), said(Some("none"))] {
             assert!(text.contains("security policy") && text.contains("EPERM"), "{text}");
         }
         assert_eq!(said(None).lines().count(), 1);
+    }
+
+    #[test]
+    fn a_refusal_by_perf_event_paranoid_names_it_unless_lockdown_says_more() {
+        assert!(refusal(None, true).contains("`sysctl kernel.perf_event_paranoid=2`"));
+        assert!(refusal(Some("confidentiality"), true).contains("lockdown is in confidentiality"));
     }
 
     #[test]

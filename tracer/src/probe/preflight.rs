@@ -25,6 +25,15 @@ fn missing(held: CapabilitySet) -> Option<String> {
     (!names.is_empty()).then(|| names.join(" and "))
 }
 
+/// Whether the kernel keeps tracepoints from us by `perf_event_paranoid`: above 2, which Debian and
+/// Ubuntu have added, capabilities other than `CAP_SYS_ADMIN` do not count.
+pub(super) fn is_paranoid() -> bool {
+    let level = std::fs::read_to_string("/proc/sys/kernel/perf_event_paranoid");
+    let level = level.ok().and_then(|level| level.trim().parse::<i32>().ok());
+    let is_admin = privileges::held().is_ok_and(|held| held.contains(CapabilitySet::SYS_ADMIN));
+    level.is_some_and(|level| level > 2) && !is_admin
+}
+
 /// The active lockdown mode, if the kernel tells.
 #[must_use]
 pub fn lockdown() -> Option<String> {
