@@ -6,7 +6,7 @@ mod exporting;
 #[path = "otlp/prometheus.rs"]
 mod prometheus;
 #[path = "otlp/receiver.rs"]
-mod receiver;
+pub(crate) mod receiver;
 
 use std::collections::BTreeSet;
 use std::path::{Path, PathBuf};
@@ -67,7 +67,7 @@ fn set(lines: impl IntoIterator<Item = Value>) -> BTreeSet<String> {
 }
 
 /// That each line was received, and nothing else, with the same values.
-fn assert_same(lines: &[Value], records: &[Value]) {
+pub(crate) fn assert_same(lines: &[Value], records: &[Value]) {
     let (told, received) = (set(lines.iter().map(sorted)), set(records.iter().map(line)));
     let missing: Vec<_> = told.difference(&received).collect();
     let other: Vec<_> = received.difference(&told).collect();

@@ -22,14 +22,15 @@ use crate::support::wait;
 const CONNECTIONS: usize = 40;
 
 /// A Prometheus that scrapes one address each second. Killed on drop.
-struct Prometheus {
+pub(crate) struct Prometheus {
     child: Child,
     at: String,
     _data: TempDir,
 }
 
 impl Prometheus {
-    fn scraping(target: &str) -> Self {
+    /// Starts it.
+    pub(crate) fn scraping(target: &str) -> Self {
         let data = tempfile::tempdir().expect("a folder");
         let config = data.path().join("prometheus.yml");
         let text = format!(
@@ -63,7 +64,7 @@ impl Prometheus {
     }
 
     /// Waits until a question has this answer.
-    fn says(&self, question: &str, expected: f64) {
+    pub(crate) fn says(&self, question: &str, expected: f64) {
         let mut last = None;
         for _ in 0..100 {
             last = self.value(question);
