@@ -205,11 +205,11 @@ fn what_a_collector_rejects_is_counted_and_told_once_with_its_reason() {
         agent.says("refused 1 log record: too old");
         let (lines, said) = agent.end(Signal::TERM);
         assert_eq!(said.matches("too old").count(), 1, "{said}");
-        let last = lines.last().expect("a last line");
-        let lost = last["tracer.lost"]["output"].as_u64().expect("a count");
-        assert!(lost >= 1, "{last}");
-        assert_eq!(last["tracer.lost_by_output"]["otlp"], lost, "{last}");
-        assert_eq!(last["tracer.lost_by_output"]["stdout"], 0, "{last}");
+        let health = lines.last().expect("a last line");
+        let lost = health["tracer.lost"]["output"].as_u64().expect("a count");
+        assert!(lost >= 1, "{health}");
+        assert_eq!(health["tracer.lost_by_output"]["otlp"], lost, "{health}");
+        assert_eq!(health["tracer.lost_by_output"]["stdout"], 0, "{health}");
     }
 }
 
