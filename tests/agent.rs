@@ -38,3 +38,5 @@ mod redaction;
 mod running;
 #[path = "agent/settings.rs"]
 mod settings;
+#[path = "agent/together.rs"]
+mod together;

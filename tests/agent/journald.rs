@@ -16,14 +16,14 @@ use crate::support::wait::{self, PATIENCE};
 use crate::support::{report::text, tool};
 
 /// A journal in a mount namespace of its own. Ends with its stdin.
-struct Journal {
+pub(crate) struct Journal {
     child: Child,
     commands: ChildStdin,
     answers: Receiver<String>,
 }
 
 impl Journal {
-    fn new() -> Self {
+    pub(crate) fn new() -> Self {
         assert!(
             Path::new("/lib/systemd/systemd-journald").exists(),
             "the package systemd is missing"
@@ -44,16 +44,23 @@ impl Journal {
         journal
     }
 
-    fn run(&mut self, command: &str) {
+    /// Has it started, stopped, …, see `journald.py`.
+    pub(crate) fn run(&mut self, command: &str) {
         writeln!(self.commands, "{command}").expect("it runs");
         let answer = self.answers.recv_timeout(PATIENCE).expect("it is done");
         assert!(command.starts_with(&answer), "{answer}");
     }
 
-    /// An agent that writes to it and to a file.
-    fn agent(&self, file: &Path) -> Agent {
+    /// Runs the binary where it is.
+    pub(crate) fn command(&self) -> Command {
         let mut command = Command::new(tool::path("nsenter"));
         command.arg(format!("--mount=/proc/{}/ns/mnt", self.child.id())).arg(binary());
+        command
+    }
+
+    /// An agent that writes to it and to a file.
+    fn agent(&self, file: &Path) -> Agent {
+        let mut command = self.command();
         Agent::start(command.args(["agent", "--output", "journald", "--output"]).arg(file))
             .attached(file)
     }
@@ -106,7 +113,7 @@ fn assert_same(entry: &Map<String, Value>, line: &Value) {
 }
 
 /// Asserts that each line of a file is an entry, and which events they are of.
-fn assert_all(journal: &mut Journal, file: &Path, said: &str) {
+pub(crate) fn assert_all(journal: &mut Journal, file: &Path, said: &str) {
     let (lines, entries) = (lines(file), journal.entries());
     assert_eq!(entries.len(), lines.len(), "{said}");
     for (entry, line) in entries.iter().zip(&lines) {

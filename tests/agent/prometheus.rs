@@ -22,14 +22,15 @@ use crate::support::wait;
 const CONNECTIONS: usize = 40;
 
 /// A Prometheus that scrapes one address each second. Killed on drop.
-struct Prometheus {
+pub(crate) struct Prometheus {
     child: Child,
     at: String,
     _data: TempDir,
 }
 
 impl Prometheus {
-    fn scraping(target: &str) -> Self {
+    /// Starts it.
+    pub(crate) fn scraping(target: &str) -> Self {
         let data = tempfile::tempdir().expect("a folder");
         let config = data.path().join("prometheus.yml");
         let text = format!(
@@ -63,7 +64,7 @@ impl Prometheus {
     }
 
     /// Waits until a question has this answer.
-    fn says(&self, question: &str, expected: f64) {
+    pub(crate) fn says(&self, question: &str, expected: f64) {
         let mut last = None;
         for _ in 0..100 {
             last = self.value(question);
@@ -129,8 +130,10 @@ fn prometheus_has_the_numbers_that_the_lines_have() {
     agent.end();
     let told = lines(&file);
     let port = server.trim_end_matches('"').rsplit(':').next().expect("a port");
-    let own =
-        |line: &&Value| line["server.port"].to_string() == port && line["tracer.role"] == "client";
+    let port: u64 = port.parse().expect("a number");
+    let own = |line: &&Value| {
+        line["server.port"].as_u64() == Some(port) && line["tracer.role"] == "client"
+    };
     let own: Vec<_> = told.iter().filter(own).collect();
     let of = |event: &str| {
         own.iter().filter(|line| text(line, "event.name") == event).copied().collect::<Vec<_>>()

@@ -13,6 +13,7 @@
 //! | [`aggregate`] | intervals → totals per process × role × destination |
 //! | [`detect`] | totals and connections → findings |
 //! | [`sink`] | all of it → table, JSON lines |
+//! | [`metrics`] | intervals, findings, health → counters, gauges, histograms |
 //! | [`export`] | JSON lines, metrics → what collectors take |
 //!
 //! `pipeline` joins them, `command` holds one file per verb, `cli` the arguments.

@@ -8,8 +8,10 @@ use tracer::command::terminal;
 use tracing_subscriber::EnvFilter;
 
 fn main() -> ExitCode {
-    let (line, variables) = (std::env::args_os().collect(), std::env::vars_os());
-    let (cli, settings) = match settings::parse(line, variables) {
+    // Where it is refused, memory stays as large as the busiest second was: no reason to end.
+    let _is_set = tracer_heap::give_back();
+    let line: Vec<_> = std::env::args_os().collect();
+    let (cli, settings) = match settings::parse(&line, std::env::vars_os()) {
         Ok(parsed) => parsed,
         Err(settings::Error::Usage(error)) => error.exit(),
         Err(error) => {

@@ -9,7 +9,7 @@ use std::os::unix::fs::PermissionsExt as _;
 use std::path::Path;
 use std::process::Command;
 
-const PACKAGES: [&str; 26] = [
+const PACKAGES: [&str; 25] = [
     "nginx-light",
     "haproxy",
     "postgresql",
@@ -34,7 +34,6 @@ const PACKAGES: [&str; 26] = [
     "busybox-static",
     "cpio",
     "xz-utils",
-    "systemd",
     "logrotate",
 ];
 

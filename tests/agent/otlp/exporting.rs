@@ -22,8 +22,8 @@ pub(crate) struct Exporting {
     stderr: File,
 }
 
-/// An agent with no other variables than a test sets.
-pub(crate) fn command() -> Command {
+/// An agent with no other variables than a test sets, scraped at an address or `off`.
+pub(crate) fn command(listen: &str) -> Command {
     let mut command = Command::new(binary());
     for (key, _) in std::env::vars().filter(|(key, _)| key.starts_with("OTEL_")) {
         command.env_remove(key);
@@ -31,7 +31,7 @@ pub(crate) fn command() -> Command {
     command
         .args(["agent", "--output", "stdout", "--output", "otlp", "--connections"])
         .args(["--interval", "2s", "--duration", "600s", "--metrics-listen"])
-        .arg("off")
+        .arg(listen)
         .env("OTEL_METRIC_EXPORT_INTERVAL", "1000");
     command
 }
@@ -40,7 +40,7 @@ impl Exporting {
     /// Starts one that exports to a port of this host, and waits until it is attached.
     pub(crate) fn start(protocol: Protocol, port: u16, variables: &[(&str, &str)]) -> Self {
         Self::run(
-            command()
+            command("off")
                 .env("OTEL_EXPORTER_OTLP_PROTOCOL", protocol.name())
                 .env("OTEL_EXPORTER_OTLP_ENDPOINT", format!("http://127.0.0.1:{port}"))
                 .envs(variables.iter().copied()),

@@ -103,8 +103,7 @@ fn prometheus_gets_the_same_series_by_otlp_as_by_a_scrape() {
     let receiver = Receiver::start(Protocol::Http, folder.path());
     let listen = port();
     let agent = Exporting::run(
-        command()
-            .args(["--metrics-listen", &format!("127.0.0.1:{listen}")])
+        command(&format!("127.0.0.1:{listen}"))
             .env("OTEL_EXPORTER_OTLP_ENDPOINT", format!("http://127.0.0.1:{}", receiver.port)),
     );
     let prometheus = Prometheus::start(&[("scrape", listen), ("otlp", receiver.port)]);

@@ -1,5 +1,7 @@
 """A collector of OTLP on loopback: receiver.py grpc|http PORT FOLDER [CERTIFICATE KEY].
 
+With REJECTS in the environment it says of each request that it has rejected so many records or points.
+
 Decodes by the official messages. Appends each log record to FOLDER/logs.jsonl and each data point to
 FOLDER/points.jsonl before it answers. Prints the port it listens on (PORT may be 0). Over HTTP it also
 serves /metrics: the last metrics as the official exporter of OpenTelemetry for Prometheus names them.
@@ -8,6 +10,7 @@ serves /metrics: the last metrics as the official exporter of OpenTelemetry for 
 import gzip
 import http.server
 import json
+import os
 import ssl
 import sys
 import threading
@@ -26,6 +29,7 @@ from prometheus_client.exposition import CONTENT_TYPE_LATEST, generate_latest
 
 PROTOCOL, PORT, FOLDER = sys.argv[1], int(sys.argv[2]), Path(sys.argv[3])
 TLS = [Path(path).read_bytes() for path in sys.argv[4:6]]
+REJECTS = int(os.environ.get("REJECTS", "0"))
 LOCK = threading.Lock()
 LAST = []
 
@@ -100,6 +104,22 @@ def take_metrics(request):
         LAST[:] = [request]
 
 
+def logs_answer():
+    answer = logs_service_pb2.ExportLogsServiceResponse()
+    if REJECTS:
+        answer.partial_success.rejected_log_records = REJECTS
+        answer.partial_success.error_message = "too old"
+    return answer
+
+
+def metrics_answer():
+    answer = metrics_service_pb2.ExportMetricsServiceResponse()
+    if REJECTS:
+        answer.partial_success.rejected_data_points = REJECTS
+        answer.partial_success.error_message = "too many"
+    return answer
+
+
 def number(point):
     value = getattr(point, point.WhichOneof("value"))
     return sdk.NumberDataPoint(
@@ -168,13 +188,13 @@ class Reader(PrometheusMetricReader):
 class Logs(logs_service_pb2_grpc.LogsServiceServicer):
     def Export(self, request, context):
         take_logs(request, dict(context.invocation_metadata()))
-        return logs_service_pb2.ExportLogsServiceResponse()
+        return logs_answer()
 
 
 class Metrics(metrics_service_pb2_grpc.MetricsServiceServicer):
     def Export(self, request, context):
         take_metrics(request)
-        return metrics_service_pb2.ExportMetricsServiceResponse()
+        return metrics_answer()
 
 
 class Handler(http.server.BaseHTTPRequestHandler):
@@ -188,11 +208,11 @@ class Handler(http.server.BaseHTTPRequestHandler):
         headers = {name.lower(): value for name, value in self.headers.items()}
         if self.path == "/v1/logs":
             take_logs(logs_service_pb2.ExportLogsServiceRequest.FromString(body), headers)
-            answer = logs_service_pb2.ExportLogsServiceResponse()
+            answer = logs_answer()
         else:
             assert self.path == "/v1/metrics", self.path
             take_metrics(metrics_service_pb2.ExportMetricsServiceRequest.FromString(body))
-            answer = metrics_service_pb2.ExportMetricsServiceResponse()
+            answer = metrics_answer()
         self.answer("application/x-protobuf", answer.SerializeToString())
 
     def do_GET(self):

@@ -47,15 +47,20 @@ pub(crate) struct Receiver {
 impl Receiver {
     /// Starts one that keeps what it receives in a folder.
     pub(crate) fn start(protocol: Protocol, folder: &Path) -> Self {
-        Self::on(protocol, folder, 0, Vec::new())
+        Self::on(protocol, folder, 0, Vec::new(), 0)
     }
 
     /// The same, encrypted.
     pub(crate) fn with_tls(protocol: Protocol, folder: &Path, tls: [PathBuf; 2]) -> Self {
-        Self::on(protocol, folder, 0, tls.into())
+        Self::on(protocol, folder, 0, tls.into(), 0)
     }
 
-    fn on(protocol: Protocol, folder: &Path, port: u16, tls: Vec<PathBuf>) -> Self {
+    /// One that rejects so many of what each request holds.
+    pub(crate) fn that_rejects(protocol: Protocol, folder: &Path, count: u64) -> Self {
+        Self::on(protocol, folder, 0, Vec::new(), count)
+    }
+
+    fn on(protocol: Protocol, folder: &Path, port: u16, tls: Vec<PathBuf>, rejects: u64) -> Self {
         let name = if protocol == Protocol::Grpc { "grpc" } else { "http" };
         let script = Path::new(env!("CARGO_MANIFEST_DIR")).join("../tests/agent/otlp/receiver.py");
         let mut child = Command::new(python())
@@ -63,6 +68,7 @@ impl Receiver {
             .args([name, &port.to_string()])
             .arg(folder)
             .args(&tls)
+            .env("REJECTS", rejects.to_string())
             .stdin(Stdio::null())
             .stdout(Stdio::piped())
             .spawn()
@@ -78,7 +84,7 @@ impl Receiver {
         self.child.kill().and_then(|()| self.child.wait()).expect("its end");
         let (protocol, folder, port) = (self.protocol, self.folder.clone(), self.port);
         let tls = self.tls.clone();
-        move || Self::on(protocol, &folder, port, tls)
+        move || Self::on(protocol, &folder, port, tls, 0)
     }
 
     /// Log records so far.

@@ -75,10 +75,10 @@ pub enum Error {
 /// # Errors
 /// [`Error`].
 pub fn parse(
-    line: Vec<OsString>,
+    line: &[OsString],
     variables: impl IntoIterator<Item = (OsString, OsString)>,
 ) -> Result<(Cli, Vec<Setting>), Error> {
-    let matches = Cli::command().try_get_matches_from(&line)?;
+    let matches = Cli::command().try_get_matches_from(line)?;
     let Some((VERB, given)) = matches.subcommand() else {
         return Ok((Cli::from_arg_matches(&matches)?, Vec::new()));
     };
@@ -100,7 +100,7 @@ pub fn parse(
         }
     }
     found.retain(|setting| !is_given(command, given, &setting.name));
-    let matches = with(&line, command, &found)?;
+    let matches = with(line, command, &found)?;
     let cli = Cli::from_arg_matches(&matches)?;
     let settings = matches.subcommand_matches(VERB).map(|all| in_force(command, all, &found));
     Ok((cli, settings.unwrap_or_default()))

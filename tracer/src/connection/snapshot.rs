@@ -80,3 +80,27 @@ pub(super) fn shrink<V>(table: &mut Map<Key, V>) {
         table.shrink_to(2 * table.len());
     }
 }
+
+/// The same for a list that held `most` in this interval: a burst leaves nothing behind, and a load that
+/// goes on finds its room again.
+pub(super) fn give_back<T>(list: &mut Vec<T>, most: usize) {
+    if list.capacity() > 4 * most {
+        list.shrink_to(2 * most);
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn what_a_burst_took_goes_back_and_what_a_steady_load_takes_stays() {
+        let mut list = Vec::with_capacity(10_000);
+        give_back(&mut list, 10_000);
+        list.push(1);
+        give_back(&mut list, 3_000);
+        assert_eq!(list.capacity(), 10_000, "as much may come again");
+        give_back(&mut list, 100);
+        assert_eq!((list.capacity(), &*list), (200, &[1][..]));
+    }
+}

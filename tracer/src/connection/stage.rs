@@ -11,7 +11,7 @@ use super::overdue::Overdue;
 use super::plain::Sees;
 use super::record::{Connection, OpenCause};
 use super::served::Served;
-use super::snapshot::{Key, Snapshot, shrink};
+use super::snapshot::{Key, Snapshot, give_back, shrink};
 use super::tick::Tick;
 use crate::bounds::{Evicted, Evictions};
 use crate::hash::{Map, Set};
@@ -197,7 +197,9 @@ impl Connections {
         self.named.retain(|key, _| self.open.has(*key) || waiting.contains(key));
         self.open.clear(live.len());
         shrink(&mut self.named);
+        let taken = self.ended.len();
         self.ended.retain(|conn| conn.end_ns > cut_ns);
+        give_back(&mut self.ended, taken);
         self.forget_late(cut_ns);
         self.previous_ns = cut_ns;
         Tick { now_ns: cut_ns, ended, live }

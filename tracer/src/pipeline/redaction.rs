@@ -8,7 +8,7 @@ use crate::hash::Map;
 
 /// Most addresses that have a stand-in of their own, 40 bytes each. Further ones of a family share one.
 const MOST: usize = 262_144;
-/// Where stand-ins are numbered from: 240.0.0.0/4 is reserved, 2001:db8::/32 is for documents. So
+/// Where stand-ins are numbered from: `240.0.0.0/4` is reserved, `2001:db8::/32` is for documents. So
 /// neither can be taken for an address that somebody has.
 const V4: u32 = 0xf000_0000;
 const V6: u128 = 0x2001_0db8 << 96;

@@ -6,6 +6,7 @@ use tracer_ebpf::{ABI_VERSION, Conn, KIND_CONN, opened};
 
 use super::*;
 use crate::aggregate::Who;
+use crate::bounds::Evicted;
 use crate::process::Scan;
 
 const S: u64 = 1_000_000_000;

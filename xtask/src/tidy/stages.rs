@@ -3,10 +3,20 @@
 use std::path::Path;
 
 /// Flow order: a stage may use the ones before it.
-const STAGES: [&str; 8] =
-    ["probe", "source", "decode", "process", "connection", "aggregate", "detect", "sink"];
+const STAGES: [&str; 10] = [
+    "probe",
+    "source",
+    "decode",
+    "process",
+    "connection",
+    "aggregate",
+    "detect",
+    "sink",
+    "metrics",
+    "export",
+];
 
-/// Words, clocks, counters, hash tables and capabilities, which every stage may use, and which use no stage.
+/// Words, clocks, counters, hash tables and capabilities that every stage may use, and that use no stage.
 const SHARED: [&str; 5] = ["bounds", "clock", "hash", "privileges", "words"];
 
 /// What puts the stages together: may use all of them, and no stage may use it.

@@ -20,9 +20,9 @@ fn parsed(
 ) -> Result<(Agent, Vec<Setting>), String> {
     let file = file(text);
     let config = format!("--config={}", file.path().display());
-    let line = ["tracer", VERB, &config].iter().chain(flags).map(OsString::from).collect();
+    let line: Vec<_> = ["tracer", VERB, &config].iter().chain(flags).map(OsString::from).collect();
     let variables = variables.iter().map(|(name, value)| (name.into(), value.into()));
-    match parse(line, variables) {
+    match parse(&line, variables) {
         Ok((Cli { verb: Some(Verb::Agent(agent)), .. }, settings)) => Ok((agent, settings)),
         Ok(other) => panic!("{other:?}"),
         Err(error) => {
@@ -114,16 +114,16 @@ fn variables_of_kubernetes_are_no_options() {
 
 #[test]
 fn a_file_that_is_not_there_is_told_of() {
-    let line = ["tracer", VERB, "--config=/nowhere/at.all"].map(OsString::from).to_vec();
-    let error = parse(line, []).unwrap_err().to_string();
+    let line = ["tracer", VERB, "--config=/nowhere/at.all"].map(OsString::from);
+    let error = parse(&line, []).unwrap_err().to_string();
     assert!(error.starts_with("/nowhere/at.all: the settings cannot be read"), "{error}");
 }
 
 #[test]
 fn other_verbs_have_no_settings() {
-    let line = ["tracer", "-d", "3s"].map(OsString::from).to_vec();
+    let line = ["tracer", "-d", "3s"].map(OsString::from);
     let variables = [("TRACER_ARG_NOTHING", "1")].map(|(name, value)| (name.into(), value.into()));
-    let (cli, settings) = parse(line, variables).unwrap();
+    let (cli, settings) = parse(&line, variables).unwrap();
     assert!(cli.verb.is_none() && settings.is_empty());
 }
 

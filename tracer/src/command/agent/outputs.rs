@@ -108,7 +108,7 @@ impl Sink for Outputs {
     fn write(&mut self, item: &Item<'_>) -> io::Result<()> {
         self.line.out().clear();
         self.line.write(item)?;
-        self.give(|queue, lines| io::Write::write_all(queue, lines))
+        self.give(io::Write::write_all)
     }
 
     fn flush(&mut self) -> io::Result<()> {

@@ -27,7 +27,7 @@ impl Reload {
         if std::mem::replace(&mut self.seen, count) == count {
             return None;
         }
-        match settings::parse(std::env::args_os().collect(), std::env::vars_os()) {
+        match settings::parse(&std::env::args_os().collect::<Vec<_>>(), std::env::vars_os()) {
             Ok((Cli { verb: Some(Verb::Agent(args)), .. }, read)) => {
                 terminal::say(&told(&self.settings, &read));
                 // Of the others those of the start stay in force.
@@ -58,7 +58,7 @@ fn told(before: &[Setting], now: &[Setting]) -> String {
         names => format!("settings were read again: {} changed", names.join(", ")),
     };
     if !later.is_empty() {
-        text += &format!("; restart tracer to change {}", later.join(", "));
+        text = format!("{text}; restart tracer to change {}", later.join(", "));
     }
     text
 }

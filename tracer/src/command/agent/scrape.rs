@@ -26,7 +26,7 @@ use crate::privileges;
 /// Most scrapers that are answered at one time; more of them wait.
 const MOST: usize = 16;
 /// How long one connection may last: scrapers dial again.
-const LONGEST: Duration = Duration::from_secs(120);
+const LONGEST: Duration = Duration::from_mins(2);
 /// How long a request may take to arrive.
 const HEADER: Duration = Duration::from_secs(10);
 

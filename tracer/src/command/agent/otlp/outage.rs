@@ -57,8 +57,9 @@ impl Outage {
     pub(super) fn refuse(&mut self, count: u64, why: &str, so: &str) {
         tracing::debug!(collector = self.collector, count, why, "refused");
         if !std::mem::replace(&mut self.is_refusal_told, true) {
-            let (collector, signal) = (&self.collector, self.signal.name());
-            terminal::say(&format!("{collector} refused {count} {signal}: {why}; {so}"));
+            let (collector, item) = (&self.collector, self.signal.item());
+            let items = if count == 1 { "" } else { "s" };
+            terminal::say(&format!("{collector} refused {count} {item}{items}: {why}; {so}"));
         }
     }
 }

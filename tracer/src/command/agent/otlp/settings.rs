@@ -28,6 +28,14 @@ impl Signal {
         }
     }
 
+    /// One of what is counted.
+    pub(super) const fn item(self) -> &'static str {
+        match self {
+            Self::Logs => "log record",
+            Self::Metrics => "data point",
+        }
+    }
+
     /// Whether it is to be exported: by default it is.
     pub(super) fn is_wanted(self, variables: Variables<'_>) -> Result<bool, String> {
         let key = format!("OTEL_{}_EXPORTER", self.name().to_uppercase());
