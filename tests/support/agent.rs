@@ -25,7 +25,12 @@ impl Agent {
     pub(crate) fn start(command: &mut Command) -> Self {
         let mut child = start(command);
         let lines = lines(child.stdout.take().expect("stdout is piped"));
-        let line = wait::until("its first line", || lines.try_recv().ok());
+        let line = wait::until("its first line", || {
+            let line = lines.try_recv().ok();
+            let ended = child.try_wait().expect("wait");
+            assert!(line.is_some() || ended.is_none(), "it ended: {}", said(&mut child));
+            line
+        });
         Self { child, lines, health: serde_json::from_str(&line).expect("JSON") }
     }
 
@@ -55,8 +60,7 @@ impl Agent {
         kill_process(Pid::from_child(&self.child), Signal::INT).expect("it still runs");
         let lines = self.lines.iter().map(|line| serde_json::from_str(&line).expect("JSON"));
         let lines = lines.collect();
-        let stderr = self.child.stderr.take().expect("stderr is piped");
-        let said = std::io::read_to_string(stderr).expect("stderr");
+        let said = said(&mut self.child);
         assert_eq!(self.child.wait().expect("its end").code(), Some(0), "{said}");
         (lines, said)
     }
@@ -67,6 +71,12 @@ impl Drop for Agent {
         // Both fail only if it has ended already.
         let _over = self.child.kill().and_then(|()| self.child.wait());
     }
+}
+
+/// All that it has said on stderr, once it has ended.
+fn said(child: &mut Child) -> String {
+    let stderr = child.stderr.take().expect("stderr is piped");
+    std::io::read_to_string(stderr).expect("stderr")
 }
 
 /// Starts it, without waiting for anything.

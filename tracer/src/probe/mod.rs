@@ -59,8 +59,9 @@ pub enum Error {
     Nothing(#[source] Box<Self>),
     /// The object could not be loaded.
     #[error(
-        "the kernel refused the BPF maps or types of tracer: {0}; `tracer check` shows what this \
-         kernel allows"
+        "the kernel refused the BPF maps or types of tracer: {0}; {advice}",
+        advice = preflight::locked_memory()
+            .unwrap_or_else(|| "`tracer check` shows what this kernel allows".into())
     )]
     Load(#[source] Box<aya::EbpfError>),
     /// A required hook was refused.

@@ -1,5 +1,6 @@
 //! What can be said before the kernel is asked: capabilities, and the lockdown state for messages.
 
+use rustix::process::{Resource, getrlimit};
 use rustix::thread::CapabilitySet;
 
 use super::Error;
@@ -34,6 +35,25 @@ pub(super) fn is_paranoid() -> bool {
     level.is_some_and(|level| level > 2) && !is_admin
 }
 
+/// What to do where maps may not be made for want of locked memory.
+pub(super) fn locked_memory() -> Option<String> {
+    let kernel = rustix::system::uname();
+    let limit = getrlimit(Resource::Memlock).current?;
+    is_before_5_11(&kernel.release().to_string_lossy()).then(|| {
+        format!(
+            "before Linux 5.11 maps are locked memory, of which {} KiB are allowed: set LimitMEMLOCK=infinity \
+             in the unit (`ulimit -l unlimited`), or grant CAP_SYS_RESOURCE",
+            limit / 1024
+        )
+    })
+}
+
+fn is_before_5_11(release: &str) -> bool {
+    let mut numbers = release.split(['.', '-']).map_while(|number| number.parse::<u32>().ok());
+    let version = (numbers.next(), numbers.next());
+    matches!(version, (Some(major), Some(minor)) if (major, minor) < (5, 11))
+}
+
 /// The active lockdown mode, if the kernel tells.
 #[must_use]
 pub fn lockdown() -> Option<String> {
@@ -45,6 +65,13 @@ pub fn lockdown() -> Option<String> {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn locked_memory_is_told_of_only_where_maps_are_locked() {
+        assert!(is_before_5_11("5.10.0-32-cloud-amd64"));
+        assert!(!is_before_5_11("5.11-rc1") && !is_before_5_11("6.1.0"));
+        assert!(!is_before_5_11("of nobody"));
+    }
 
     #[test]
     fn those_that_are_missing_are_named() {
