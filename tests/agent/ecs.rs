@@ -92,7 +92,7 @@ fn documents_of_recorded_lines_are_valid_by_the_official_definitions() {
         command.args(["replay", "--output", "json", "--connections", "--peers", "--explain"]);
         let output = run(command.arg(recording));
         assert!(output.status.success(), "{}", String::from_utf8_lossy(&output.stderr));
-        for line in output.stdout.split(|byte| *byte == b'\n').filter(|line| !line.is_empty()) {
+        for line in String::from_utf8(output.stdout).expect("UTF-8").lines() {
             let mut text = Vec::new();
             ecs::document(line, &mut text).expect("a line");
             let document: Map<String, Value> = serde_json::from_slice(&text).expect("JSON");

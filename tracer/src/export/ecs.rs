@@ -20,7 +20,7 @@ use super::message::{message, severity};
 use crate::detect::Severity;
 use ends::Ends;
 use line::Line;
-use object::{Object, quoted};
+use object::{Object, quoted, word};
 
 /// Of the schema.
 pub const VERSION: &str = "8.11.0";
@@ -70,17 +70,17 @@ const SAID_OF_CLOSED: [&str; 15] = [
 ///
 /// # Errors
 /// If it is no line of ours.
-pub fn document(text: &[u8], to: &mut Vec<u8>) -> serde_json::Result<()> {
-    let line: Line<'_> = serde_json::from_slice(text)?;
+pub fn document(text: &str, to: &mut Vec<u8>) -> serde_json::Result<()> {
+    let line: Line<'_> = serde_json::from_str(text)?;
     let event = line.text("event.name").unwrap_or_default();
     let said = if event == CLOSED { line.fields(&SAID_OF_CLOSED) } else { line.all_fields() };
     let severity = severity(&said);
     let mut document = Object::default();
     document.put_flat("@timestamp", line.get("timestamp").unwrap_or("null"));
-    document.put_flat("log.level", quoted(&severity.name().to_lowercase()));
+    document.put_flat("log.level", level(severity));
     document.put_flat("message", serde_json::to_string(&message(&said))?);
     document.put_flat("ecs.version", quoted(VERSION));
-    document.put_word("event.module", "tracer");
+    document.put("event.module", word!("tracer"));
     document.put("event.severity", code(severity));
     describe(&mut document, &line, &event);
     times::put(&mut document, &line, &event);
@@ -107,12 +107,12 @@ fn describe<'a>(document: &mut Object<'a>, line: &Line<'a>, event: &str) {
     let (kind, types, action) = match event {
         CLOSED => {
             let cause = line.text("tracer.close.cause").unwrap_or_default();
-            document.put_word("event.outcome", outcome::of(&cause));
+            document.put("event.outcome", outcome::of(&cause));
             document.put("event.reason", line.get("tracer.close.cause").unwrap_or("null"));
-            ("event", Some(r#"["connection","end"]"#), outcome::action(&cause))
+            (word!("event"), Some(r#"["connection","end"]"#), outcome::action(&cause))
         }
         "tracer.finding" => {
-            document.put_word("rule.ruleset", "tracer");
+            document.put("rule.ruleset", word!("tracer"));
             for (field, key) in [
                 ("rule.name", "tracer.finding.code"),
                 ("rule.description", "tracer.finding.advice"),
@@ -120,32 +120,32 @@ fn describe<'a>(document: &mut Object<'a>, line: &Line<'a>, event: &str) {
                 document.put(field, line.get(key).unwrap_or("null"));
             }
             let action = match line.text("tracer.finding.state").as_deref() {
-                Some("begun") => "finding-begun",
-                Some("ongoing") => "finding-ongoing",
-                Some("ended") => "finding-ended",
-                _ => "finding-reported",
+                Some("begun") => word!("finding-begun"),
+                Some("ongoing") => word!("finding-ongoing"),
+                Some("ended") => word!("finding-ended"),
+                _ => word!("finding-reported"),
             };
-            ("alert", info, action)
+            (word!("alert"), info, action)
         }
-        "tracer.summary" => ("metric", info, "connections-counted"),
-        "tracer.peer" => ("metric", info, "peer-counted"),
-        "tracer.not_enough" => ("event", info, "verdict-withheld"),
+        "tracer.summary" => (word!("metric"), info, word!("connections-counted")),
+        "tracer.peer" => (word!("metric"), info, word!("peer-counted")),
+        "tracer.not_enough" => (word!("event"), info, word!("verdict-withheld")),
         // It is about the observation: no category of the schema is.
-        _ => ("state", None, "health-told"),
+        _ => (word!("state"), None, word!("health-told")),
     };
-    document.put_word("event.kind", kind);
+    document.put("event.kind", kind);
     if let Some(types) = types {
         document.put("event.category", r#"["network"]"#);
         document.put("event.type", types);
     }
-    document.put_word("event.action", action);
+    document.put("event.action", action);
 }
 
 /// What follows from whom a line is about.
 fn process<'a>(document: &mut Object<'a>, line: &Line<'a>) {
     if line.get("k8s.pod.uid").is_some() {
-        document.put_word("orchestrator.type", "kubernetes");
-        document.put_word("orchestrator.resource.type", "pod");
+        document.put("orchestrator.type", word!("kubernetes"));
+        document.put("orchestrator.resource.type", word!("pod"));
     }
     let inner = |text: &'a str| text.trim_matches('"');
     if let (Some(host), Some(pid), Some(started)) =
@@ -153,6 +153,15 @@ fn process<'a>(document: &mut Object<'a>, line: &Line<'a>) {
     {
         let parts = [inner(host), "/", pid, "/", inner(started)];
         document.put("process.entity_id", quoted(&parts.concat()));
+    }
+}
+
+/// As Elastic's loggers write it.
+const fn level(severity: Severity) -> &'static str {
+    match severity {
+        Severity::Error => word!("error"),
+        Severity::Warn => word!("warn"),
+        Severity::Info => word!("info"),
     }
 }
 

@@ -29,6 +29,7 @@ impl<D> Ecs<D> {
         (self.at, self.lines) = (0, 0);
         self.documents.clear();
         for line in lines.split_inclusive(|byte| *byte == b'\n') {
+            let line = str::from_utf8(line).map_err(io::Error::other)?;
             ecs::document(line, &mut self.documents)?;
             self.documents.push(b'\n');
         }
@@ -102,7 +103,7 @@ mod tests {
     fn expected() -> Vec<Value> {
         let mut documents = Vec::new();
         for line in lines().split_inclusive(|byte| *byte == b'\n') {
-            ecs::document(line, &mut documents).unwrap();
+            ecs::document(str::from_utf8(line).unwrap(), &mut documents).unwrap();
             documents.push(b'\n');
         }
         read(&documents)

@@ -2,7 +2,7 @@
 //! known which is which, our keys stay as they are.
 
 use super::line::Line;
-use super::object::Object;
+use super::object::{Object, word};
 
 /// One end, by its keys.
 #[derive(Clone, Copy)]
@@ -54,10 +54,11 @@ impl Ends {
             document.put("network.bytes", all.to_string());
         }
         if line.get("network.transport").is_some() {
-            document.put_word("network.iana_number", "6");
+            document.put("network.iana_number", word!("6"));
         }
         let Some(is_client) = self.is_client else { return };
-        document.put_word("network.direction", if is_client { "egress" } else { "ingress" });
+        let direction = if is_client { word!("egress") } else { word!("ingress") };
+        document.put("network.direction", direction);
         let [sent, received] = bytes;
         let (client, server, [from_client, from_server]) = if is_client {
             (LOCAL, PEER, [sent, received])

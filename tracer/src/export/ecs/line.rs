@@ -2,6 +2,7 @@
 //! they are written; only the few that something follows from are interpreted.
 
 use std::borrow::Cow;
+use std::cell::Cell;
 use std::fmt;
 
 use serde::de::{Deserialize, Deserializer, MapAccess, Visitor};
@@ -10,16 +11,27 @@ use serde_json::value::RawValue;
 use crate::export::message::Fields;
 
 /// Keys and values in their order.
-pub(super) struct Line<'a>(Vec<(&'a str, &'a str)>);
+pub(super) struct Line<'a> {
+    keys: Vec<(&'a str, &'a str)>,
+    /// Where one is looked for first: they are mostly asked for in their order.
+    next: Cell<usize>,
+}
 
 impl<'a> Line<'a> {
     pub(super) fn iter(&self) -> impl Iterator<Item = (&'a str, &'a str)> {
-        self.0.iter().copied()
+        self.keys.iter().copied()
     }
 
     /// The value of a key, as JSON.
     pub(super) fn get(&self, key: &str) -> Option<&'a str> {
-        self.0.iter().find(|(known, _)| *known == key).map(|(_, value)| *value)
+        let (before, after) = self.keys.split_at(self.next.get());
+        let is_it = |(known, _): &(&str, &str)| *known == key;
+        let at = match after.iter().position(is_it) {
+            Some(at) => before.len() + at,
+            None => before.iter().position(is_it)?,
+        };
+        self.next.set(at + 1);
+        Some(self.keys[at].1)
     }
 
     /// The same of one that is text.
@@ -71,6 +83,6 @@ impl<'de> Visitor<'de> for Keys {
         while let Some((key, value)) = map.next_entry::<&str, &RawValue>()? {
             keys.push((key, value.get()));
         }
-        Ok(Line(keys))
+        Ok(Line { keys, next: Cell::new(0) })
     }
 }

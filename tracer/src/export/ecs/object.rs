@@ -35,15 +35,10 @@ impl<'a> Object<'a> {
         self.nested(outer).put(name, json);
     }
 
-    /// Sets a field to text of ours: it has nothing to escape.
-    pub(super) fn put_word(&mut self, name: &'a str, word: &str) {
-        self.put(name, quoted(word));
-    }
-
     fn nested(&mut self, name: &'a str) -> &mut Self {
         // The last one as a rule: keys of one object follow each other.
         let at = self.nested.iter().rposition(|(known, _)| *known == name).unwrap_or_else(|| {
-            self.nested.push((name, Self::default()));
+            self.nested.push((name, Self { values: Vec::with_capacity(8), nested: Vec::new() }));
             self.nested.len() - 1
         });
         &mut self.nested[at].1
@@ -70,7 +65,15 @@ impl<'a> Object<'a> {
     }
 }
 
-/// A word as JSON.
+/// A word of ours as JSON.
+macro_rules! word {
+    ($word:literal) => {
+        concat!("\"", $word, "\"")
+    };
+}
+pub(super) use word;
+
+/// Text without anything to escape as JSON.
 pub(super) fn quoted(word: &str) -> String {
     ["\"", word, "\""].concat()
 }

@@ -19,7 +19,7 @@ fn lines() -> Vec<Fields> {
 
 /// The document of a line, which has no field twice: it is as long as what is read of it.
 fn document(line: &Fields) -> Fields {
-    let (line, mut text) = (serde_json::to_vec(line).unwrap(), Vec::new());
+    let (line, mut text) = (serde_json::to_string(line).unwrap(), Vec::new());
     super::document(&line, &mut text).unwrap();
     let document: Fields = serde_json::from_slice(&text).unwrap();
     assert_eq!(serde_json::to_vec(&document).unwrap().len(), text.len());
@@ -184,14 +184,16 @@ fn a_finding_is_an_alert_of_a_rule() {
 
 #[test]
 fn only_an_end_by_both_sides_is_a_success() {
-    let success: Vec<_> =
-        CloseCause::ALL.iter().filter(|cause| outcome::of(cause.name()) == "success").collect();
+    let success: Vec<_> = CloseCause::ALL
+        .iter()
+        .filter(|cause| outcome::of(cause.name()) == word!("success"))
+        .collect();
     assert_eq!(
         success,
         [&CloseCause::LocalClose, &CloseCause::PeerClose, &CloseCause::SimultaneousClose]
     );
-    assert_eq!(outcome::of(CloseCause::Unknown.name()), "unknown");
-    assert_eq!(outcome::of(CloseCause::ConnectRefused.name()), "failure");
+    assert_eq!(outcome::of(CloseCause::Unknown.name()), word!("unknown"));
+    assert_eq!(outcome::of(CloseCause::ConnectRefused.name()), word!("failure"));
     let actions: BTreeSet<_> =
         CloseCause::ALL.iter().map(|cause| outcome::action(cause.name())).collect();
     assert_eq!(actions.len(), 3);
