@@ -17,10 +17,12 @@ pub(super) struct File {
 pub(super) const CONFFILES: [&str; 1] = ["etc/tracer/agent.toml"];
 
 /// Where they are in the tree, and where they go.
-const FROM_TREE: [(&str, &str); 13] = [
+const FROM_TREE: [(&str, &str); 14] = [
     ("packaging/agent.toml", CONFFILES[0]),
     ("packaging/tracer.service", "usr/lib/systemd/system/tracer.service"),
     ("packaging/sysusers.conf", "usr/lib/sysusers.d/tracer.conf"),
+    // The package systemd takes it in by a trigger.
+    ("fleet/journald/tracer.catalog", "usr/lib/systemd/catalog/tracer.catalog"),
     ("packaging/debian/copyright", "usr/share/doc/tracer/copyright"),
     ("packaging/debian/lintian-overrides", "usr/share/lintian/overrides/tracer"),
     ("packaging/logrotate", "usr/share/doc/tracer/examples/logrotate"),

@@ -47,11 +47,27 @@ has_line '"tracer.reader":"realtime"'
 step "metrics are served"
 curl -sf http://127.0.0.1:9464/metrics | grep -q '^tracer_'
 
-step "its settings are read, and what it observes is in the journal"
-sed -i 's/^#interval = .*/interval = "1s"/' /etc/tracer/agent.toml
+step "its settings are read, and what it observes is in the journal and in its file"
+lines=/var/log/tracer/agent.jsonl
+sed -i 's/^#interval = .*/interval = "1s"/; s|^#output = .*|output = ["journald", "'$lines'"]|' \
+    /etc/tracer/agent.toml
+tracer agent --config /etc/tracer/agent.toml --check-config >/dev/null
 systemctl restart tracer
 for _ in $(seq 20); do curl -sf http://127.0.0.1:9464/metrics >/dev/null; done
-wait_for has_line '"event.name":"tracer.summary".*"server.port":9464'
+in_file() {
+    grep -q '"event.name":"tracer.summary".*"server.port":9464' $lines
+}
+wait_for in_file
+in_journal() {
+    journalctl --no-pager -u tracer -o cat TRACER_EVENT_NAME=tracer.summary TRACER_SERVER_PORT=9464 |
+        grep -q .
+}
+wait_for in_journal
+[ "$(stat -c '%U %G %a' $lines)" = "tracer tracer 640" ]
+explained() {
+    journalctl --no-pager -u tracer -x -n 50 TRACER_EVENT_NAME=tracer.health | grep -q '^░░'
+}
+explained
 
 step "it may write to its folder of lines and nowhere else"
 [ "$(stat -c '%U %G %a' /var/log/tracer)" = "tracer tracer 750" ]
