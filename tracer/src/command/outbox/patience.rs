@@ -11,6 +11,8 @@ const WINDOW: Duration = Duration::from_secs(1);
 /// What is left of it.
 #[derive(Debug)]
 pub(super) struct Patience {
+    /// At most so long in each window.
+    most: Duration,
     since: Instant,
     left: Duration,
     /// A wait in which nothing was taken, after so many bytes.
@@ -19,13 +21,18 @@ pub(super) struct Patience {
 
 impl Patience {
     pub(super) fn new() -> Self {
-        Self { since: Instant::now(), left: MOST, stuck_at: None }
+        Self { most: MOST, since: Instant::now(), left: MOST, stuck_at: None }
+    }
+
+    /// Never any.
+    pub(super) fn none() -> Self {
+        Self { most: Duration::ZERO, left: Duration::ZERO, ..Self::new() }
     }
 
     /// How long to wait, the reader having taken so many bytes in all.
     pub(super) fn left(&mut self, taken: u64) -> Duration {
         if self.since.elapsed() >= WINDOW {
-            (self.since, self.left) = (Instant::now(), MOST);
+            (self.since, self.left) = (Instant::now(), self.most);
         }
         let rest = WINDOW.saturating_sub(self.since.elapsed());
         if self.stuck_at == Some(taken) { Duration::ZERO } else { self.left.min(rest) }
