@@ -253,13 +253,6 @@ impl Outbox {
         Outlook(Arc::clone(&self.shared))
     }
 
-    /// Lines are dropped at once from now on where there is no room: whoever writes must not wait, not even
-    /// for a moment.
-    pub(super) fn without_patience(mut self) -> Self {
-        self.patience = Patience::none();
-        self
-    }
-
     /// Counts what waits as dropped, once its writer has failed.
     pub(super) fn drop_queued(&mut self) {
         let begun = count(&std::mem::take(&mut self.begun));

@@ -41,7 +41,6 @@ impl Outputs {
 
     /// One more; `name` is the subject of a sentence.
     pub(super) fn add(&mut self, name: &'static str, queue: Outbox) {
-        let queue = queue.without_patience();
         let news = Some(News::new(queue.outlook()));
         self.all.push(Output { name, queue, news, has_ended: false });
     }
