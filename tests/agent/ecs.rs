@@ -92,10 +92,12 @@ fn documents_of_recorded_lines_are_valid_by_the_official_definitions() {
         command.args(["replay", "--output", "json", "--connections", "--peers", "--explain"]);
         let output = run(command.arg(recording));
         assert!(output.status.success(), "{}", String::from_utf8_lossy(&output.stderr));
-        for line in output.stdout.split(|byte| *byte == b'\n').filter(|line| !line.is_empty()) {
-            let line: Map<String, Value> = serde_json::from_slice(line).expect("JSON");
-            events.insert(line["event.name"].as_str().expect("an event").to_owned());
-            assert_valid(&ecs::document(&line));
+        for line in String::from_utf8(output.stdout).expect("UTF-8").lines() {
+            let mut text = Vec::new();
+            ecs::document(line, &mut text).expect("a line");
+            let document: Map<String, Value> = serde_json::from_slice(&text).expect("JSON");
+            events.insert(document["event"]["dataset"].as_str().expect("an event").to_owned());
+            assert_valid(&document);
         }
     }
     assert_eq!(events.len(), 6, "{events:?}");

@@ -77,11 +77,17 @@ impl Exporting {
         wait::until(wanted, || self.said().contains(wanted).then_some(()));
     }
 
-    /// Processor time so far, seconds.
+    /// Processor time so far, seconds, of the threads that export: what the rest does depends on what
+    /// else goes on at this host.
     pub(crate) fn cpu(&self) -> f64 {
         let pid = i32::try_from(self.child.id()).expect("a pid");
-        let stat = procfs::process::Process::new(pid).and_then(|of| of.stat()).expect("it runs");
-        (stat.utime + stat.stime) as f64 / procfs::ticks_per_second() as f64
+        let tasks = procfs::process::Process::new(pid).and_then(|of| of.tasks()).expect("it runs");
+        let stats = tasks.map(|task| task.and_then(|task| task.stat()).expect("a thread"));
+        let ours: Vec<_> =
+            stats.filter(|stat| ["tracer-otlp", "tracer-writer"].contains(&&*stat.comm)).collect();
+        assert!(ours.len() >= 2, "an exporter and its writer");
+        let ticks: u64 = ours.iter().map(|stat| stat.utime + stat.stime).sum();
+        ticks as f64 / procfs::ticks_per_second() as f64
     }
 
     /// Ends it by a signal: all its lines, and what it said.

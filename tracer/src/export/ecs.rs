@@ -4,18 +4,23 @@
 //! under the schema's name, every other is below `tracer`. Fields of the schema that follow from a line
 //! are added. Objects are nested; `log.level` and `ecs.version` are dotted, as by the specification of
 //! Elastic's own loggers.
+//!
+//! It is made of the text of the line, not of its values: tens of thousands of connections may end each
+//! second.
 
 mod ends;
+mod line;
+mod object;
 mod outcome;
 #[cfg(test)]
 mod tests;
 mod times;
 
-use serde_json::{Map, Value, json};
-
-use super::message::{Fields, message, severity};
+use super::message::{message, severity};
 use crate::detect::Severity;
 use ends::Ends;
+use line::Line;
+use object::{Object, quoted, word};
 
 /// Of the schema.
 pub const VERSION: &str = "8.11.0";
@@ -41,109 +46,130 @@ const RENAMED: [(&str, &str); 16] = [
 ];
 /// Said at the begin of each document: the time, and how severe it is.
 const FIRST: [&str; 2] = ["timestamp", "severity_text"];
+const CLOSED: &str = "tracer.connection.closed";
+/// All that the sentence about an ended connection rests on.
+const SAID_OF_CLOSED: [&str; 15] = [
+    "event.name",
+    "severity_text",
+    "process.executable.name",
+    "process.pid",
+    "tracer.subject",
+    "network.local.address",
+    "network.local.port",
+    "network.peer.address",
+    "network.peer.port",
+    "tracer.role",
+    "tracer.close.cause",
+    "tracer.close.initiator",
+    "tracer.duration_s",
+    "tracer.exchanges",
+    "tracer.exchanges_basis",
+];
 
-/// The document of a line.
-#[must_use]
-pub fn document(line: &Fields) -> Fields {
-    let mut document = Document(Map::new());
-    document.0.insert("@timestamp".into(), line.get("timestamp").cloned().unwrap_or_default());
-    let severity = severity(line);
-    document.0.insert("log.level".into(), severity.name().to_lowercase().into());
-    document.0.insert("message".into(), message(line).into());
-    document.0.insert("ecs.version".into(), VERSION.into());
-    document.put("event.module", "tracer".into());
-    document.put("event.severity", code(severity).into());
-    describe(&mut document, line);
-    times::put(&mut document, line);
-    let ends = Ends::of(line);
-    ends.put(&mut document, line);
-    for (key, value) in line {
-        if FIRST.contains(&key.as_str()) || ends.has(key) {
-            continue;
-        }
-        let renamed = RENAMED.iter().find(|(ours, _)| ours == key);
-        match renamed {
-            Some((_, theirs)) => document.put(theirs, value.clone()),
-            None if key.starts_with("tracer.") => document.put(key, value.clone()),
-            None => document.put(&format!("tracer.{key}"), value.clone()),
+/// Appends the document of a line, without a line end.
+///
+/// # Errors
+/// If it is no line of ours.
+pub fn document(text: &str, to: &mut Vec<u8>) -> serde_json::Result<()> {
+    let line: Line<'_> = serde_json::from_str(text)?;
+    let event = line.text("event.name").unwrap_or_default();
+    let said = if event == CLOSED { line.fields(&SAID_OF_CLOSED) } else { line.all_fields() };
+    let severity = severity(&said);
+    let mut document = Object::default();
+    document.put_flat("@timestamp", line.get("timestamp").unwrap_or("null"));
+    document.put_flat("log.level", level(severity));
+    document.put_flat("message", serde_json::to_string(&message(&said))?);
+    document.put_flat("ecs.version", quoted(VERSION));
+    document.put("event.module", word!("tracer"));
+    document.put("event.severity", code(severity));
+    describe(&mut document, &line, &event);
+    times::put(&mut document, &line, &event);
+    let ends = Ends::of(&line, &event);
+    ends.put(&mut document, &line);
+    process(&mut document, &line);
+    for (key, value) in line.iter() {
+        if key.starts_with("tracer.") {
+            document.put(key, value);
+        } else if !FIRST.contains(&key) && !ends.has(key) {
+            match RENAMED.iter().find(|(ours, _)| *ours == key) {
+                Some((_, theirs)) => document.put(theirs, value),
+                None => document.put_below("tracer", key, value),
+            }
         }
     }
-    document.0
+    document.write(to);
+    Ok(())
 }
 
 /// What kind of event it is.
-fn describe(document: &mut Document, line: &Fields) {
-    let (kind, kinds, action) = match text(line, "event.name").unwrap_or_default() {
-        "tracer.connection.closed" => {
-            let cause = text(line, "tracer.close.cause").unwrap_or_default();
-            document.put("event.outcome", outcome::of(cause).into());
-            document.put("event.reason", cause.into());
-            ("event", json!(["connection", "end"]), outcome::action(cause).to_owned())
+fn describe<'a>(document: &mut Object<'a>, line: &Line<'a>, event: &str) {
+    let info = Some(r#"["info"]"#);
+    let (kind, types, action) = match event {
+        CLOSED => {
+            let cause = line.text("tracer.close.cause").unwrap_or_default();
+            document.put("event.outcome", outcome::of(&cause));
+            document.put("event.reason", line.get("tracer.close.cause").unwrap_or("null"));
+            (word!("event"), Some(r#"["connection","end"]"#), outcome::action(&cause))
         }
         "tracer.finding" => {
-            document.put("rule.ruleset", "tracer".into());
-            document.copy("rule.name", line, "tracer.finding.code");
-            document.copy("rule.description", line, "tracer.finding.advice");
-            let state = text(line, "tracer.finding.state").unwrap_or("reported");
-            ("alert", json!(["info"]), format!("finding-{state}"))
+            document.put("rule.ruleset", word!("tracer"));
+            for (field, key) in [
+                ("rule.name", "tracer.finding.code"),
+                ("rule.description", "tracer.finding.advice"),
+            ] {
+                document.put(field, line.get(key).unwrap_or("null"));
+            }
+            let action = match line.text("tracer.finding.state").as_deref() {
+                Some("begun") => word!("finding-begun"),
+                Some("ongoing") => word!("finding-ongoing"),
+                Some("ended") => word!("finding-ended"),
+                _ => word!("finding-reported"),
+            };
+            (word!("alert"), info, action)
         }
-        "tracer.summary" => ("metric", json!(["info"]), "connections-counted".into()),
-        "tracer.peer" => ("metric", json!(["info"]), "peer-counted".into()),
-        "tracer.not_enough" => ("event", json!(["info"]), "verdict-withheld".into()),
+        "tracer.summary" => (word!("metric"), info, word!("connections-counted")),
+        "tracer.peer" => (word!("metric"), info, word!("peer-counted")),
+        "tracer.not_enough" => (word!("event"), info, word!("verdict-withheld")),
         // It is about the observation: no category of the schema is.
-        _ => ("state", Value::Null, "health-told".into()),
+        _ => (word!("state"), None, word!("health-told")),
     };
-    document.put("event.kind", kind.into());
-    if !kinds.is_null() {
-        document.put("event.category", json!(["network"]));
-        document.put("event.type", kinds);
+    document.put("event.kind", kind);
+    if let Some(types) = types {
+        document.put("event.category", r#"["network"]"#);
+        document.put("event.type", types);
     }
-    document.put("event.action", action.into());
-    if line.contains_key("k8s.pod.uid") {
-        document.put("orchestrator.type", "kubernetes".into());
-        document.put("orchestrator.resource.type", "pod".into());
+    document.put("event.action", action);
+}
+
+/// What follows from whom a line is about.
+fn process<'a>(document: &mut Object<'a>, line: &Line<'a>) {
+    if line.get("k8s.pod.uid").is_some() {
+        document.put("orchestrator.type", word!("kubernetes"));
+        document.put("orchestrator.resource.type", word!("pod"));
     }
-    let [host, pid, started] =
-        ["host.name", "process.pid", "process.creation.time"].map(|key| line.get(key));
-    if let (Some(host), Some(pid), Some(started)) = (host, pid, started) {
-        let [host, started] = [host, started].map(|text| text.as_str().unwrap_or_default());
-        document.put("process.entity_id", format!("{host}/{pid}/{started}").into());
+    let inner = |text: &'a str| text.trim_matches('"');
+    if let (Some(host), Some(pid), Some(started)) =
+        (line.get("host.name"), line.get("process.pid"), line.get("process.creation.time"))
+    {
+        let parts = [inner(host), "/", pid, "/", inner(started)];
+        document.put("process.entity_id", quoted(&parts.concat()));
+    }
+}
+
+/// As Elastic's loggers write it.
+const fn level(severity: Severity) -> &'static str {
+    match severity {
+        Severity::Error => word!("error"),
+        Severity::Warn => word!("warn"),
+        Severity::Info => word!("info"),
     }
 }
 
 /// That of syslog, as the journal has it.
-const fn code(severity: Severity) -> u8 {
+const fn code(severity: Severity) -> &'static str {
     match severity {
-        Severity::Error => 3,
-        Severity::Warn => 4,
-        Severity::Info => 6,
-    }
-}
-
-fn text<'a>(line: &'a Fields, key: &str) -> Option<&'a str> {
-    line.get(key).and_then(Value::as_str)
-}
-
-/// What is being made.
-struct Document(Fields);
-
-impl Document {
-    /// Sets a field, by its dotted name.
-    fn put(&mut self, name: &str, value: Value) {
-        let (mut object, mut rest) = (&mut self.0, name);
-        while let Some((outer, inner)) = rest.split_once('.') {
-            let nested = object.entry(outer).or_insert_with(|| Map::new().into());
-            // Nothing is both a value and an object: tests hold that of all keys.
-            let Value::Object(nested) = nested else { return };
-            (object, rest) = (nested, inner);
-        }
-        object.insert(rest.to_owned(), value);
-    }
-
-    /// Says what a key says once more.
-    fn copy(&mut self, name: &str, line: &Fields, key: &str) {
-        if let Some(value) = line.get(key) {
-            self.put(name, value.clone());
-        }
+        Severity::Error => "3",
+        Severity::Warn => "4",
+        Severity::Info => "6",
     }
 }

@@ -7,7 +7,8 @@ use std::io::{self, Seek as _, Write as _};
 /// Takes lines: a stream, a file, or what makes something else of them and sends that on.
 pub(in super::super) trait Destination: Send {
     /// Takes the beginning of `lines`, which are whole but for a beginning that was taken before: how
-    /// many bytes, at least one. More than `at_once` only of what takes whole lines, to end one.
+    /// many bytes, at least one. More than `at_once` only of what takes whole lines: to end one, or
+    /// if it is told at once of all it takes.
     ///
     /// # Errors
     /// [`io::ErrorKind::WouldBlock`] if it can take nothing now: it is asked again soon, as long as

@@ -1,9 +1,8 @@
 //! Both ends of a connection: the client is the source, the server the destination. Where it is not
 //! known which is which, our keys stay as they are.
 
-use serde_json::{Value, json};
-
-use super::{Document, Fields, text};
+use super::line::Line;
+use super::object::{Object, word};
 
 /// One end, by its keys.
 #[derive(Clone, Copy)]
@@ -16,6 +15,13 @@ const LOCAL: End = End { address: "network.local.address", port: "network.local.
 const PEER: End = End { address: "network.peer.address", port: "network.peer.port" };
 const SERVER: End = End { address: "server.address", port: "server.port" };
 
+/// Names of the fields of an end: address, the same as an IP address, port.
+type Names = [&'static str; 3];
+const SOURCE: Names = ["source.address", "source.ip", "source.port"];
+const CLIENT: Names = ["client.address", "client.ip", "client.port"];
+const DESTINATION: Names = ["destination.address", "destination.ip", "destination.port"];
+const SERVED: Names = ["server.address", "server.ip", "server.port"];
+
 /// Who is which.
 pub(super) struct Ends {
     /// Which of them we are.
@@ -23,11 +29,11 @@ pub(super) struct Ends {
 }
 
 impl Ends {
-    pub(super) fn of(line: &Fields) -> Self {
-        let is_client = match (text(line, "tracer.role"), text(line, "event.name")) {
+    pub(super) fn of(line: &Line<'_>, event: &str) -> Self {
+        let is_client = match (line.text("tracer.role").as_deref(), event) {
             (Some("client"), _) => Some(true),
             // Totals of a peer are the server's view.
-            (Some("server"), _) | (None, Some("tracer.peer")) => Some(false),
+            (Some("server"), _) | (None, "tracer.peer") => Some(false),
             _ => None,
         };
         Self { is_client }
@@ -39,49 +45,53 @@ impl Ends {
         self.is_client.is_some() && keys.any(|of_ends| of_ends == key)
     }
 
-    pub(super) fn put(&self, document: &mut Document, line: &Fields) {
-        let mut related: Vec<&Value> = Vec::new();
-        for end in [LOCAL, PEER, SERVER] {
-            let known = line.get(end.address).filter(|address| !related.contains(address));
-            related.extend(known);
-        }
-        if !related.is_empty() {
-            document.put("related.ip", json!(related));
-        }
-        let [sent, received] = ["tracer.bytes_sent", "tracer.bytes_received"]
-            .map(|key| line.get(key).and_then(Value::as_u64));
-        if let Some(all) =
-            sent.zip(received).and_then(|(sent, received)| sent.checked_add(received))
+    pub(super) fn put<'a>(&self, document: &mut Object<'a>, line: &Line<'a>) {
+        related(document, line);
+        let bytes = ["tracer.bytes_sent", "tracer.bytes_received"];
+        if let [Some(sent), Some(received)] = bytes.map(|key| line.number::<u64>(key))
+            && let Some(all) = sent.checked_add(received)
         {
-            document.put("network.bytes", all.into());
+            document.put("network.bytes", all.to_string());
         }
-        if line.contains_key("network.transport") {
-            document.put("network.iana_number", "6".into());
+        if line.get("network.transport").is_some() {
+            document.put("network.iana_number", word!("6"));
         }
         let Some(is_client) = self.is_client else { return };
-        document.put("network.direction", if is_client { "egress" } else { "ingress" }.into());
-        let (client, server, bytes) = if is_client {
+        let direction = if is_client { word!("egress") } else { word!("ingress") };
+        document.put("network.direction", direction);
+        let [sent, received] = bytes;
+        let (client, server, [from_client, from_server]) = if is_client {
             (LOCAL, PEER, [sent, received])
         } else {
             (PEER, LOCAL, [received, sent])
         };
         // Totals have the server only, whichever end it is.
-        let destination = if line.contains_key(server.address) { server } else { SERVER };
-        let names = [
-            ("source", client),
-            ("client", client),
-            ("destination", destination),
-            ("server", SERVER),
-        ];
-        for (name, end) in names {
-            document.copy(&format!("{name}.address"), line, end.address);
-            document.copy(&format!("{name}.ip"), line, end.address);
-            document.copy(&format!("{name}.port"), line, end.port);
-        }
-        for (name, bytes) in ["source.bytes", "destination.bytes"].into_iter().zip(bytes) {
-            if let Some(bytes) = bytes {
-                document.put(name, bytes.into());
+        let destination = if line.get(server.address).is_some() { server } else { SERVER };
+        let mut copy = |field, key: &str| {
+            if let Some(value) = line.get(key) {
+                document.put(field, value);
             }
+        };
+        for ([address, ip, port], end) in
+            [(SOURCE, client), (CLIENT, client), (DESTINATION, destination), (SERVED, SERVER)]
+        {
+            copy(address, end.address);
+            copy(ip, end.address);
+            copy(port, end.port);
         }
+        copy("source.bytes", from_client);
+        copy("destination.bytes", from_server);
+    }
+}
+
+/// All addresses of a line, each once.
+fn related<'a>(document: &mut Object<'a>, line: &Line<'a>) {
+    let mut addresses: Vec<&str> = Vec::with_capacity(3);
+    for end in [LOCAL, PEER, SERVER] {
+        let known = line.get(end.address).filter(|address| !addresses.contains(address));
+        addresses.extend(known);
+    }
+    if !addresses.is_empty() {
+        document.put("related.ip", format!("[{}]", addresses.join(",")));
     }
 }

@@ -2,8 +2,11 @@
 
 use std::collections::BTreeSet;
 
+use serde_json::{Value, json};
+
 use super::*;
 use crate::connection::CloseCause;
+use crate::export::message::Fields;
 use crate::export::testing::{fields, items};
 use crate::sink::json::schema::all_lines;
 
@@ -12,6 +15,15 @@ const DOCUMENT: &str = include_str!("../../../../docs/agent.md");
 fn lines() -> Vec<Fields> {
     let lines = all_lines();
     lines.into_iter().map(|line| line.as_object().unwrap().clone()).collect()
+}
+
+/// The document of a line, which has no field twice: it is as long as what is read of it.
+fn document(line: &Fields) -> Fields {
+    let (line, mut text) = (serde_json::to_string(line).unwrap(), Vec::new());
+    super::document(&line, &mut text).unwrap();
+    let document: Fields = serde_json::from_slice(&text).unwrap();
+    assert_eq!(serde_json::to_vec(&document).unwrap().len(), text.len());
+    document
 }
 
 /// What is at a dotted name.
@@ -84,6 +96,7 @@ fn the_begin_of_a_document_is_that_of_elastics_own_loggers() {
         let keys: Vec<_> = document.keys().take(4).collect();
         assert_eq!(keys, ["@timestamp", "log.level", "message", "ecs.version"]);
         assert_eq!(document["@timestamp"], line["timestamp"]);
+        assert_eq!(document["message"], message(&line), "it rests on all that it needs");
     }
 }
 
@@ -171,14 +184,16 @@ fn a_finding_is_an_alert_of_a_rule() {
 
 #[test]
 fn only_an_end_by_both_sides_is_a_success() {
-    let success: Vec<_> =
-        CloseCause::ALL.iter().filter(|cause| outcome::of(cause.name()) == "success").collect();
+    let success: Vec<_> = CloseCause::ALL
+        .iter()
+        .filter(|cause| outcome::of(cause.name()) == word!("success"))
+        .collect();
     assert_eq!(
         success,
         [&CloseCause::LocalClose, &CloseCause::PeerClose, &CloseCause::SimultaneousClose]
     );
-    assert_eq!(outcome::of(CloseCause::Unknown.name()), "unknown");
-    assert_eq!(outcome::of(CloseCause::ConnectRefused.name()), "failure");
+    assert_eq!(outcome::of(CloseCause::Unknown.name()), word!("unknown"));
+    assert_eq!(outcome::of(CloseCause::ConnectRefused.name()), word!("failure"));
     let actions: BTreeSet<_> =
         CloseCause::ALL.iter().map(|cause| outcome::action(cause.name())).collect();
     assert_eq!(actions.len(), 3);

@@ -60,7 +60,8 @@ impl Destination for Logs {
         if !self.outage.is_due(Instant::now(), is_awaited) {
             return Err(io::ErrorKind::WouldBlock.into());
         }
-        let lines = whole(lines, at_once);
+        // A request takes as long as the way to the collector, however much is in it.
+        let lines = whole(lines, if is_awaited { at_once } else { lines.len() });
         let (records, unreadable) = records(lines, unix_ns());
         let count = records.len() as u64;
         let request = otlp::of_records(&self.resource, records);

@@ -101,13 +101,14 @@ fn take(logs: &mut Logs, lines: &[u8]) -> Option<usize> {
 }
 
 #[test]
-fn lines_are_taken_whole_and_at_most_as_many_as_are_asked_for() {
+fn lines_are_taken_whole_and_while_somebody_waits_no_more_than_are_asked_for() {
     let collector = Collector::default();
     let mut logs = to(&collector);
     let lines = lines(3);
+    assert_eq!(logs.take(&lines, lines.len()).unwrap(), lines.len());
     assert_eq!(logs.take(&lines, lines.len() - 1).unwrap(), lines.len() * 2 / 3);
     assert_eq!(logs.take(&lines, 1).unwrap(), lines.len() / 3, "one is the least");
-    assert_eq!(collector.sent(), [2, 1]);
+    assert_eq!(collector.sent(), [3, 2, 1]);
     assert_eq!(logs.refused.load(Ordering::Relaxed), 0);
 }
 
