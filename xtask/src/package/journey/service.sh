@@ -108,6 +108,21 @@ dpkg -i /mnt/tracer.deb
 is_new
 grep -q '^interval = "1s"' /etc/tracer/agent.toml
 
+step "with what the document adds for other network namespaces it may enter these"
+mkdir /run/systemd/system/tracer.service.d
+# The settings below the line with the command that edits them.
+sed -n '/^# systemctl edit tracer$/,/^```$/p' /usr/share/doc/tracer/agent.md | grep -v '^```$' \
+    >/run/systemd/system/tracer.service.d/more.conf
+grep -q CAP_SYS_ADMIN /run/systemd/system/tracer.service.d/more.conf
+systemctl daemon-reload
+systemctl restart tracer
+is_active
+of_threads CapPrm | grep -q 0000000000280004
+rm -r /run/systemd/system/tracer.service.d
+systemctl daemon-reload
+systemctl restart tracer
+of_threads CapPrm | grep -q 0000000000080004
+
 step "it ends in order"
 systemctl stop tracer
 [ "$(systemctl show -P Result tracer)" = success ]
