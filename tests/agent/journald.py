@@ -55,10 +55,11 @@ def stop():
 
 
 def remove():
+    # Nobody can send to it any more; a journald that runs has its own descriptor of it, and reads on.
     global listener
     if listener is not None:
-        listener.close()
         os.unlink(SOCKET)
+        listener.close()
         listener = None
 
 

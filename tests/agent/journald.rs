@@ -157,9 +157,9 @@ fn a_journal_that_is_not_there_is_waited_for_and_told_of_once() {
     });
     journal.run("start");
     wait::until("its return", || agent.said().contains("takes lines again").then_some(()));
-    // Gone again, socket and all: what it had taken is written by then.
-    journal.run("stop");
+    // Gone again, socket and all: what was sent before is written before it ends.
     journal.run("remove");
+    journal.run("stop");
     traffic(60);
     journal.run("start");
     traffic(20);
