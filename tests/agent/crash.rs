@@ -62,8 +62,8 @@ fn a_file_that_cannot_be_written_is_told_at_the_start_and_exits_2() {
 }
 
 /// In a mount namespace of its own: a disk at `/mnt` that is nearly full.
-const NEARLY_FULL: &str = "mount -t tmpfs -o size=1m none /mnt &&
-    head -c 960K /dev/zero >/mnt/filled && exec \"$0\" \"$@\"";
+const NEARLY_FULL: &str = "mount -t tmpfs -o size=64m none /mnt &&
+    head -c 65472K /dev/zero >/mnt/filled && exec \"$0\" \"$@\"";
 
 #[test]
 #[ignore = "needs root"]
@@ -80,9 +80,9 @@ fn lines_wait_for_a_disk_that_is_full_and_none_is_cut_or_lost_once_there_is_room
     let is_full = |path: &Path| fs::metadata(path).is_ok_and(|about| about.len() > 40 << 10);
     wait::until("a full disk", || is_full(&file).then_some(()));
     fs::remove_file(disk.join("filled")).expect("some room");
-    let all = || fs::metadata(&other).map_or(0, |about| about.len());
+    let so_far = fs::metadata(&other).expect("the other file").len();
     wait::until("what has waited", || {
-        fs::metadata(&file).is_ok_and(|about| about.len() >= all()).then_some(())
+        fs::metadata(&file).is_ok_and(|about| about.len() >= so_far).then_some(())
     });
     // The disk goes with the agent.
     let handle = fs::File::open(&file).expect("the file");

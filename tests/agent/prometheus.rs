@@ -12,7 +12,7 @@ use std::time::Duration;
 use serde_json::Value;
 use tempfile::TempDir;
 
-use crate::running::{Agent, lines, traffic};
+use crate::running::{Agent, kept, lines, traffic};
 use crate::support::port;
 use crate::support::report::{int, text};
 use crate::support::tool;
@@ -143,6 +143,30 @@ fn prometheus_has_the_numbers_that_the_lines_have() {
     assert_eq!(sum("tracer.connections_closed"), CONNECTIONS as u64);
     assert!((sum("tracer.redials") as f64 - redials).abs() < 1e-9, "{redials}");
     assert!(redials > all / 2.0, "{redials} of {all} were redials");
+}
+
+#[test]
+#[ignore = "needs root"]
+fn exchanges_of_a_connection_that_is_kept_are_in_one_interval_each() {
+    const EXCHANGES: usize = 150;
+    let dir = tempfile::tempdir().expect("a folder");
+    let file = dir.path().join("tracer.jsonl");
+    let agent = agent(&file);
+    let prometheus = Prometheus::scraping(&agent.metrics());
+    let port = u64::from(kept(EXCHANGES));
+    let own = format!("{{role=\"client\",server=\"127.0.0.1:{port}\"}}");
+    prometheus.says(&format!("tracer_tcp_exchanges_total{own}"), EXCHANGES as f64);
+    drop(prometheus);
+    agent.end();
+    let told = lines(&file);
+    let own = |line: &&Value| {
+        text(line, "event.name") == "tracer.summary"
+            && line["server.port"].as_u64() == Some(port)
+            && line["tracer.role"] == "client"
+    };
+    let each: Vec<_> = told.iter().filter(own).map(|line| int(line, "tracer.exchanges")).collect();
+    assert!(each.iter().filter(|count| **count > 0).count() >= 3, "over intervals: {each:?}");
+    assert_eq!(each.iter().sum::<u64>(), EXCHANGES as u64, "{each:?}");
 }
 
 #[test]

@@ -126,6 +126,28 @@ pub(crate) fn traffic(connections: usize) -> u16 {
     at.port()
 }
 
+/// One connection that is used again and again, each 20 ms: the port of the server.
+pub(crate) fn kept(exchanges: usize) -> u16 {
+    let listener = TcpListener::bind("127.0.0.1:0").expect("a port");
+    let at = listener.local_addr().expect("its address");
+    let server = thread::spawn(move || {
+        let (mut stream, _) = listener.accept().expect("a connection");
+        let mut request = [0; 4];
+        while stream.read_exact(&mut request).is_ok() {
+            stream.write_all(b"pong").expect("an answer");
+        }
+    });
+    let mut stream = TcpStream::connect(at).expect("a dial");
+    for _ in 0..exchanges {
+        let mut answer = [0; 4];
+        stream.write_all(b"ping").and_then(|()| stream.read_exact(&mut answer)).expect("an answer");
+        thread::sleep(Duration::from_millis(20));
+    }
+    drop(stream);
+    server.join().expect("the server ends");
+    at.port()
+}
+
 /// The lines of a file, each whole.
 pub(crate) fn lines(file: &Path) -> Vec<Value> {
     let text = fs::read_to_string(file).expect("the file");

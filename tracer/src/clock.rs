@@ -1,7 +1,8 @@
 //! The anchor from kernel clocks to wall time; [`Clock::now`] is the only reader of clocks.
 //!
 //! Conversions are pure functions of plain integers, so that a recorded file carries its clock and
-//! its times print the same on any host. It must not be re-read during a run: one run, one anchor.
+//! its times print the same on any host. One run has one anchor; only who runs for months takes another
+//! when the host's clock was set ([`Clock::step_s`]).
 
 use jiff::Timestamp;
 use rustix::time::{ClockId, Timespec, clock_getres, clock_gettime};
@@ -39,6 +40,14 @@ impl Clock {
             boot_minus_monotonic_ns: if suspended.abs() < tick { 0 } else { suspended },
             tick_ns: tick.unsigned_abs(),
         }
+    }
+
+    /// By how many seconds wall time was set since, if it was `now`'s; 0 for less than one: two readings
+    /// differ by a preemption. Suspends count, too: record times stand still meanwhile.
+    #[must_use]
+    pub fn step_s(&self, now: &Self) -> f64 {
+        let step_ns = now.wall_minus_monotonic_ns.saturating_sub(self.wall_minus_monotonic_ns);
+        if step_ns.unsigned_abs() < NS_PER_S.unsigned_abs() { 0.0 } else { step_ns as f64 / 1e9 }
     }
 
     /// The present, monotonic nanoseconds.
@@ -125,6 +134,17 @@ mod tests {
         boot_minus_monotonic_ns: 3600 * NS_PER_S,
         tick_ns: 4_000_000,
     };
+
+    #[test]
+    fn a_clock_that_was_set_has_a_step_and_one_that_was_read_twice_has_none() {
+        let clock = Clock::now();
+        let later =
+            |ns| Clock { wall_minus_monotonic_ns: clock.wall_minus_monotonic_ns + ns, ..clock };
+        assert!((clock.step_s(&later(3_600 * NS_PER_S)) - 3_600.0).abs() < 1e-9);
+        assert!((clock.step_s(&later(-5 * NS_PER_S)) + 5.0).abs() < 1e-9);
+        assert!(clock.step_s(&later(NS_PER_S / 2)).abs() < 1e-9);
+        assert!(clock.step_s(&Clock::now()).abs() < 1e-9);
+    }
 
     #[test]
     fn monotonic_time_becomes_wall_time_to_the_nanosecond() {

@@ -3,11 +3,13 @@
 //! Lines tell of findings as they come and go, of each interval's totals and of its own health; metrics
 //! are cumulative. Both come from the same judged intervals.
 
+mod anchor;
 mod ecs;
 mod file;
 mod hangup;
 mod interval;
 mod journald;
+mod losses;
 mod otlp;
 mod outputs;
 mod privileges;
@@ -18,11 +20,13 @@ mod scrape;
 use std::io::{self, Write as _};
 use std::sync::{Arc, Mutex, PoisonError};
 
+use self::anchor::Anchor;
 use self::ecs::Ecs;
 use self::file::{LogFile, Rotation};
 use self::hangup::Hangups;
 use self::interval::Interval;
 use self::journald::Journal;
+use self::losses::Losses;
 use self::otlp::Otlp;
 use self::outputs::Outputs;
 use self::reload::Reload;
@@ -36,7 +40,7 @@ use crate::connection::Tick;
 use crate::detect::{Finding, Thresholds};
 use crate::metrics::Metrics;
 use crate::pipeline::Pipeline;
-use crate::sink::{Origin, Sink as _};
+use crate::sink::Origin;
 
 /// What the outputs are called that have no path.
 const STDOUT: &str = "stdout";
@@ -51,7 +55,7 @@ pub(super) fn run(args: &Args, settings: Vec<Setting>) -> Result<Outcome, Error>
         return written(printed.map(|()| Outcome::Fine).map_err(Error::Output));
     }
     let hangups = Hangups::listen().map_err(Error::Runtime)?;
-    let mut reload = Reload::new(hangups.clone(), settings);
+    let reload = Reload::new(hangups.clone(), settings);
     let selection = diagnose::selection(&args.filter)?;
     let thresholds = Thresholds::default();
     let (tracing, duration) = (&args.tracing, args.duration);
@@ -65,7 +69,7 @@ pub(super) fn run(args: &Args, settings: Vec<Setting>) -> Result<Outcome, Error>
     let (start_ns, ports) = (setting.start_ns, setting.ports);
     let origin = setting.origin.clone();
     let mut otlp = plan.map(|plan| Otlp::open(plan, &origin.host)).transpose()?;
-    let mut outputs = outputs(args, origin.clone(), &hangups, otlp.as_mut())?;
+    let outputs = outputs(args, origin.clone(), &hangups, otlp.as_mut())?;
     let outlooks = outputs.outlooks();
     for outlook in &outlooks {
         observation.pipeline.count_unwritten(Some(outlook.name()), outlook.dropped());
@@ -80,43 +84,75 @@ pub(super) fn run(args: &Args, settings: Vec<Setting>) -> Result<Outcome, Error>
         otlp.export(&metrics, &origin, start_ns);
     }
     ready::tell();
-    let mut interval = Interval::new(start_ns, args.interval);
-    let mut tells_connections = args.connections;
-    let (mut told, mut at_ns) = (0, 0);
-    let observed = report::health(&mut outputs, &observation.pipeline, Clock::monotonic_ns())
-        .and_then(|()| {
-            observation.run(args.duration, &mut |pipeline, progress| {
-                let Progress::Tick(tick) = progress else { return Ok(()) };
-                at_ns = tick.now_ns;
-                report::losses(&mut outputs, pipeline, at_ns, &mut told)?;
-                if let Some(args) = reload.due() {
-                    interval.set_length(args.interval);
-                    tells_connections = args.connections;
-                }
-                if tells_connections {
-                    report::ended(&mut outputs, pipeline, tick)?;
-                }
-                let findings = pipeline.judge().findings();
-                outputs.tell_news(pipeline, &findings, at_ns)?;
-                interval.take(&mut outputs, pipeline, tick)?;
-                count(&metrics, pipeline, tick, &findings);
-                Ok(())
+    let mut telling = Telling {
+        outputs,
+        anchor: Anchor::new(origin.clock),
+        losses: Losses::default(),
+        reload,
+        interval: Interval::new(start_ns, args.interval),
+        tells_connections: args.connections,
+        metrics,
+        at_ns: start_ns,
+    };
+    let now_ns = Clock::monotonic_ns();
+    let observed =
+        report::health(&mut telling.outputs, &observation.pipeline, now_ns).and_then(|()| {
+            observation.run(args.duration, &mut |pipeline, progress| match progress {
+                Progress::Tick(tick) => telling.tick(pipeline, tick),
+                _ => Ok(()),
             })
         });
     let pipeline = observation.end(&outlooks);
-    let close = || {
-        observed?;
-        outputs.catch_up(&pipeline, &pipeline.judge().findings(), at_ns)?;
-        interval.end(&mut outputs, &pipeline)?;
-        report::health(&mut outputs, &pipeline, Clock::monotonic_ns())?;
-        outputs.finish().map_err(Error::Output)?;
-        Ok(Outcome::Fine)
-    };
+    let close = || observed.and_then(|()| telling.end(&pipeline)).map(|()| Outcome::Fine);
     let closed = match &mut otlp {
         Some(otlp) => otlp.end(close),
         None => close(),
     };
     report::end(closed, &pipeline, false)
+}
+
+/// What is told of each judged interval, and when.
+struct Telling {
+    outputs: Outputs,
+    anchor: Anchor,
+    losses: Losses,
+    reload: Reload,
+    interval: Interval,
+    tells_connections: bool,
+    metrics: Arc<Mutex<Metrics>>,
+    /// End of the last one, monotonic nanoseconds.
+    at_ns: u64,
+}
+
+impl Telling {
+    fn tick(&mut self, pipeline: &Pipeline, tick: &mut Tick) -> Result<(), Error> {
+        let outputs = &mut self.outputs;
+        self.at_ns = tick.now_ns;
+        self.anchor.follow(outputs);
+        if self.losses.are_due(pipeline, self.at_ns) {
+            report::health(outputs, pipeline, self.at_ns)?;
+        }
+        if let Some(args) = self.reload.due() {
+            self.interval.set_length(args.interval);
+            self.tells_connections = args.connections;
+        }
+        if self.tells_connections {
+            report::ended(outputs, pipeline, tick)?;
+        }
+        let findings = pipeline.judge().findings();
+        outputs.tell_news(pipeline, &findings, self.at_ns)?;
+        count(&self.metrics, pipeline, tick, &findings);
+        // Last: it takes from the tick what is not of its interval.
+        self.interval.take(outputs, pipeline, tick)
+    }
+
+    fn end(&mut self, pipeline: &Pipeline) -> Result<(), Error> {
+        let Self { outputs, interval, at_ns, .. } = self;
+        outputs.end(pipeline, *at_ns, |last| {
+            interval.end(last, pipeline)?;
+            report::health(last, pipeline, Clock::monotonic_ns())
+        })
+    }
 }
 
 /// Opens what lines go to.

@@ -34,7 +34,7 @@ pub(super) enum Progress<'a> {
     /// A process seen for the first time.
     Met(&'a Identity),
     /// A complete, judged interval.
-    Tick(&'a Tick),
+    Tick(&'a mut Tick),
 }
 
 /// A running observation.
@@ -232,12 +232,12 @@ fn feed(
     input: Input<'_>,
     on: &mut dyn FnMut(&Pipeline, Progress<'_>) -> Result<(), Error>,
 ) -> Result<(), Error> {
-    let fed = pipeline.feed(input);
+    let mut fed = pipeline.feed(input);
     if let Fed::Met(identity) = &fed {
         on(pipeline, Progress::Met(identity))?;
     }
     on(pipeline, Progress::Input(input))?;
-    if let Fed::Tick(tick) = &fed {
+    if let Fed::Tick(tick) = &mut fed {
         on(pipeline, Progress::Tick(tick))?;
     }
     Ok(())

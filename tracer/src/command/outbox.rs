@@ -180,6 +180,11 @@ impl Outlook {
         self.0.dropped.load(Ordering::Relaxed)
     }
 
+    /// Counts lines as dropped that were never handed over.
+    pub(super) fn drop_lines(&self, lines: &[u8]) {
+        self.0.dropped.fetch_add(count(lines), Ordering::Relaxed);
+    }
+
     /// Whether as many lines as are handed over at once would fit now.
     pub(super) fn has_room(&self) -> bool {
         let queue = self.0.queue();
@@ -246,6 +251,13 @@ impl Outbox {
     /// How it goes.
     pub(super) fn outlook(&self) -> Outlook {
         Outlook(Arc::clone(&self.shared))
+    }
+
+    /// Counts what waits as dropped, once its writer has failed.
+    pub(super) fn drop_queued(&mut self) {
+        let begun = count(&std::mem::take(&mut self.begun));
+        let lines = begun + std::mem::take(&mut self.shared.queue().lines);
+        self.shared.dropped.fetch_add(lines, Ordering::Relaxed);
     }
 
     /// Hands over the whole lines, or drops them.

@@ -42,11 +42,15 @@ impl Signals {
 
     /// Ends at the deadline, or at the first signal.
     pub(super) async fn stop(&mut self, duration: Option<Duration>) {
-        // A year and more is for ever.
-        let forever = Duration::from_hours(366 * 24);
+        let deadline = async {
+            match duration {
+                Some(duration) => sleep(duration).await,
+                None => std::future::pending().await,
+            }
+        };
         tokio::select! {
             _ = self.next() => {}
-            () = sleep(duration.unwrap_or(forever).min(forever)) => {}
+            () = deadline => {}
         }
     }
 }

@@ -5,6 +5,7 @@
 
 mod build;
 mod close;
+mod exchanged;
 mod how;
 mod id;
 mod open;
@@ -19,6 +20,7 @@ pub(crate) mod testing;
 mod tick;
 
 pub use build::{owner, owner_comm};
+pub use exchanged::{Exchanged, PutOff};
 pub use plain::Sees;
 pub use record::{
     Basis, Close, CloseCause, Connection, Initiator, OpenCause, Phase, Reset, Role, TcpState,

@@ -145,7 +145,7 @@ impl Metrics {
                 "tracer_tcp_exchanges_total",
                 "Requests answered, of connections that are open or have ended.",
                 Kind::Counter,
-                &|counts| counts.exchanges_told,
+                &|counts| counts.exchanges,
             ),
             each(
                 "tracer_tcp_redials_total",
@@ -217,8 +217,9 @@ impl Metrics {
         let mut families = vec![
             Family {
                 name: "tracer_tcp_ephemeral_ports_used_ratio",
-                help: "Share of the local ports that connections to a destination hold, of 0 to 1, \
-                   TIME_WAIT among them; of the 50 destinations that hold most.",
+                help: "Share of the local ports that watched connections to a destination hold, \
+                       TIME_WAIT among them, 0 to 1, by the port range of the network namespace \
+                       of tracer; of the 50 destinations that hold most.",
                 kind: Kind::Gauge,
                 samples: used.collect(),
             },

@@ -16,7 +16,8 @@ use std::net::SocketAddr;
 
 use crate::aggregate::Identities;
 use crate::connection::{
-    CloseCause, Connection, Initiator, OpenCause, Phase, Role, TcpState, Tick, seconds,
+    CloseCause, Connection, Exchanged, Initiator, OpenCause, Phase, PutOff, Role, TcpState, Tick,
+    seconds,
 };
 use crate::detect::{Code, Finding, Severity, UsedPorts};
 use crate::hash::Map;
@@ -36,13 +37,8 @@ pub struct Counts {
     pub opened: BTreeMap<OpenCause, u64>,
     /// Ends, failed dials among them.
     pub closed: BTreeMap<(CloseCause, Initiator), u64>,
-    /// Exchanges of connections that have ended.
+    /// Exchanges, each once, of connections that are open or have ended.
     pub exchanges: u64,
-    /// Exchanges so far of those that are open.
-    pub exchanges_open: u64,
-    /// Most that the two were together: what is open may be told with less than before, if a snapshot
-    /// did not show it.
-    pub exchanges_told: u64,
     /// Dials although a connection was idle or had just been closed by us.
     pub redials: u64,
     /// Open now.
@@ -63,6 +59,9 @@ pub struct Metrics {
     health: Option<Health>,
     ports: Ports,
     used_ports: UsedPorts,
+    exchanged: Exchanged,
+    /// Those of nobody so far: who opened them is counted once it is known, or they have ended.
+    unowned: PutOff,
     start_ns: u64,
     /// End of the last interval that was folded, monotonic nanoseconds.
     previous_ns: u64,
@@ -84,6 +83,8 @@ impl Metrics {
             health: None,
             ports,
             used_ports: UsedPorts::default(),
+            exchanged: Exchanged::default(),
+            unowned: PutOff::default(),
             start_ns,
             previous_ns: start_ns,
         }
@@ -105,7 +106,7 @@ impl Metrics {
     pub fn fold(&mut self, tick: &Tick, identities: &dyn Identities) {
         self.places.forget(tick.now_ns);
         for counts in self.places.counts() {
-            (counts.open, counts.exchanges_open, counts.close_wait_s) = (0, 0, None);
+            (counts.open, counts.close_wait_s) = (0, None);
         }
         // Names are looked up once for each process and destination, not for each connection.
         let mut numbers: Map<Short, usize> = Map::default();
@@ -119,13 +120,13 @@ impl Metrics {
                 let workload = Workload { program, role: connection.role };
                 self.places.number(Place { workload, server: Some(destination) })
             });
-            let is_new = connection.opened_ns.is_some_and(|opened_ns| opened_ns > self.previous_ns);
-            self.places.at(number).count(connection, is_new, tick.now_ns);
+            let exchanges = u64::from(self.exchanged.since(connection));
+            let is_new = self.is_news(connection);
+            let counts = self.places.at(number);
+            counts.exchanges += exchanges;
+            counts.count(connection, is_new, tick.now_ns);
         }
-        for counts in self.places.counts() {
-            let exchanges = counts.exchanges + counts.exchanges_open;
-            counts.exchanges_told = counts.exchanges_told.max(exchanges);
-        }
+        self.exchanged.look(&tick.live);
         self.used_ports.observe(tick);
         self.previous_ns = tick.now_ns;
     }
@@ -148,6 +149,19 @@ impl Metrics {
         self.places.iter()
     }
 
+    /// Whether its opening is to be counted now. Who accepted a connection may be known only once it is
+    /// read.
+    fn is_news(&mut self, connection: &Connection) -> bool {
+        let was_put_off = self.unowned.take(connection);
+        let opened_ns = connection.opened_ns;
+        let is_new = was_put_off || opened_ns.is_some_and(|at_ns| at_ns > self.previous_ns);
+        if is_new && connection.owner.is_none() && connection.close().is_none() {
+            self.unowned.put(connection);
+            return false;
+        }
+        is_new
+    }
+
     fn measure(&mut self, connection: &Connection) {
         let Some(close) = connection.close() else { return };
         if let Some(duration_s) = connection.duration_s()
@@ -168,15 +182,12 @@ impl Counts {
             *self.opened.entry(connection.open_cause).or_default() += 1;
             self.redials += u64::from(connection.open_cause.is_redial());
         }
-        let exchanges = u64::from(connection.exchanges);
         match &connection.phase {
             Phase::Closed(close) => {
                 *self.closed.entry((close.cause, close.initiator)).or_default() += 1;
-                self.exchanges += exchanges;
             }
             Phase::Open { peer_fin_ns, state } => {
                 self.open += 1;
-                self.exchanges_open += exchanges;
                 if let (TcpState::CloseWait, Some(since_ns)) = (state, peer_fin_ns) {
                     let age_s = seconds(*since_ns, now_ns);
                     self.close_wait_s = Some(self.close_wait_s.unwrap_or(0.0).max(age_s));

@@ -2,11 +2,13 @@
 //! its own bounded queue and its own thread, so that one that is slow, blocked or gone takes nothing
 //! from the others. What does not take lines as they are makes them into what it takes.
 
-use std::io;
+use std::io::{self, Write as _};
+use std::thread;
 
 use super::super::news::News;
 use super::super::outbox::{Outbox, Outlook};
 use super::super::{Error, terminal};
+use crate::clock::Clock;
 use crate::detect::Finding;
 use crate::pipeline::Pipeline;
 use crate::sink::json::Json;
@@ -24,6 +26,7 @@ struct Output {
 /// All of them.
 pub(super) struct Outputs {
     line: Json<Vec<u8>>,
+    origin: Origin,
     all: Vec<Output>,
     /// Whom lines are for now, if not for all.
     only: Option<usize>,
@@ -32,13 +35,20 @@ pub(super) struct Outputs {
 impl Outputs {
     /// Lines of what is observed at `origin`, for nobody yet.
     pub(super) fn new(origin: Origin) -> Self {
-        Self { line: Json::new(Vec::new(), origin), all: Vec::new(), only: None }
+        let line = Json::new(Vec::new(), origin.clone());
+        Self { line, origin, all: Vec::new(), only: None }
     }
 
     /// One more; `name` is the subject of a sentence.
     pub(super) fn add(&mut self, name: &'static str, queue: Outbox) {
         let news = Some(News::new(queue.outlook()));
         self.all.push(Output { name, queue, news, has_ended: false });
+    }
+
+    /// Times are by this clock from now on.
+    pub(super) fn set_clock(&mut self, clock: Clock) {
+        self.origin.clock = clock;
+        self.line.set_clock(clock);
     }
 
     /// How each of them does.
@@ -56,14 +66,52 @@ impl Outputs {
         self.each(|news, sink| news.tell(sink, pipeline, findings, at_ns))
     }
 
-    /// The same once the observation is over, and lines wait for room.
-    pub(super) fn catch_up(
+    /// The last lines, once the observation is over and lines wait for room: findings that were not told,
+    /// and what `close` writes. Each output has a thread for it, for whoever takes nothing would keep
+    /// the others from their end.
+    pub(super) fn end(
         &mut self,
         pipeline: &Pipeline,
-        findings: &[Finding],
         at_ns: u64,
+        close: impl FnOnce(&mut dyn Sink) -> Result<(), Error>,
     ) -> Result<(), Error> {
-        self.each(|news, sink| news.catch_up(sink, pipeline, findings, at_ns))
+        let mut last = Json::new(Vec::new(), self.origin.clone());
+        close(&mut last)?;
+        let (origin, last) = (&self.origin, &*last.out());
+        let findings = &pipeline.judge().findings();
+        let end = |output: &mut Output| {
+            let mut sink = Json::new(&mut output.queue, origin.clone());
+            if let Some(news) = &mut output.news {
+                news.catch_up(&mut sink, pipeline, findings, at_ns)?;
+            }
+            let out = sink.out();
+            out.write_all(last).and_then(|()| out.flush()).map_err(Error::Output)
+        };
+        let mut ends = Vec::new();
+        thread::scope(|scope| {
+            let open = self.all.iter_mut().filter(|output| !output.has_ended);
+            let threads: Vec<_> =
+                open.map(|output| (output.name, scope.spawn(move || end(output)))).collect();
+            for (name, thread) in threads {
+                // One that panicked has said so.
+                ends.push((name, thread.join().unwrap_or(Ok(()))));
+            }
+        });
+        let is_alone = ends.len() == 1;
+        let mut outcome = if ends.is_empty() { Ok(()) } else { Err(None) };
+        for (name, end) in ends {
+            match end {
+                Ok(()) => outcome = Ok(()),
+                Err(Error::Output(error)) if !is_alone => {
+                    terminal::say(&format!("{name} did not take its last lines: {error}"));
+                    if outcome.is_err() {
+                        outcome = Err(Some(Error::Output(error)));
+                    }
+                }
+                Err(error) => return Err(error),
+            }
+        }
+        outcome.map_err(|error| error.unwrap_or(Error::Output(io::ErrorKind::BrokenPipe.into())))
     }
 
     fn each(
@@ -84,18 +132,23 @@ impl Outputs {
     }
 
     /// Has lines or their end taken by those whom they are for. One that fails is told of and left out
-    /// from then on: the others go on.
+    /// from then on, and what it would have had is counted as dropped: the others go on.
     ///
     /// # Errors
     /// That of the last one.
     fn give(&mut self, take: impl Fn(&mut Outbox, &[u8]) -> io::Result<()>) -> io::Result<()> {
         let (lines, mut last) = (self.line.out(), Ok(()));
         for (number, output) in self.all.iter_mut().enumerate() {
-            if output.has_ended || self.only.is_some_and(|only| only != number) {
+            if self.only.is_some_and(|only| only != number) {
+                continue;
+            }
+            if output.has_ended {
+                output.queue.outlook().drop_lines(lines);
                 continue;
             }
             if let Err(error) = take(&mut output.queue, lines) {
                 output.has_ended = true;
+                output.queue.drop_queued();
                 terminal::say(&format!("{} takes no more lines: {error}", output.name));
                 last = Err(error);
             }
@@ -112,6 +165,7 @@ impl Sink for Outputs {
     }
 
     fn flush(&mut self) -> io::Result<()> {
+        self.line.out().clear();
         self.give(|queue, _| io::Write::flush(queue))
     }
 }

@@ -18,7 +18,7 @@ mod summary;
 use std::io;
 
 use super::{Ended, Item, Origin, Sink};
-use crate::clock::Stamps;
+use crate::clock::{Clock, Stamps};
 use line::Line;
 use owners::Owners;
 
@@ -39,6 +39,12 @@ impl<W: io::Write> Json<W> {
     pub fn new(out: W, origin: Origin) -> Self {
         let connections = Connections::of(&origin);
         Self { out, origin, buffer: Vec::new(), connections }
+    }
+
+    /// Times are by this clock from now on.
+    pub fn set_clock(&mut self, clock: Clock) {
+        self.origin.clock = clock;
+        self.connections = Connections::of(&self.origin);
     }
 
     /// What it writes to.
