@@ -23,7 +23,12 @@ pub(crate) struct Agent {
 impl Agent {
     /// Runs until it is ended, and tells that it is attached.
     pub(crate) fn start(command: &mut Command) -> Self {
-        let mut child = start(command);
+        Self::start_with(command, &[])
+    }
+
+    /// The same with further arguments.
+    pub(crate) fn start_with(command: &mut Command, more: &[&str]) -> Self {
+        let mut child = start(command, more);
         let lines = lines(child.stdout.take().expect("stdout is piped"));
         let line = wait::until("its first line", || {
             let line = lines.try_recv().ok();
@@ -80,9 +85,10 @@ fn said(child: &mut Child) -> String {
 }
 
 /// Starts it, without waiting for anything.
-pub(crate) fn start(command: &mut Command) -> Child {
+pub(crate) fn start(command: &mut Command, more: &[&str]) -> Child {
     command
         .args(["agent", "--interval", "1s", "--metrics-listen", "127.0.0.1:0", "-d", "600s"])
+        .args(more)
         .stdin(Stdio::null())
         .stdout(Stdio::piped())
         .stderr(Stdio::piped())

@@ -7,6 +7,8 @@ use std::thread;
 use tokio::runtime::{Builder, Handle};
 use tokio::sync::oneshot;
 
+use crate::privileges;
+
 /// Ends with the last one who holds it.
 #[derive(Debug)]
 pub(super) struct Driver {
@@ -22,6 +24,7 @@ impl Driver {
         let (end, ended) = oneshot::channel();
         let builder = thread::Builder::new().name("tracer-otlp".into());
         builder.spawn(move || {
+            privileges::keep_none();
             // Nobody sends: it is dropped.
             let _end: Result<(), _> = runtime.block_on(ended);
         })?;
