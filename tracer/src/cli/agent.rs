@@ -1,6 +1,6 @@
 //! The arguments of `agent`.
 
-use std::net::SocketAddr;
+use std::net::{Ipv6Addr, SocketAddr};
 use std::path::PathBuf;
 use std::str::FromStr;
 use std::time::Duration;
@@ -110,7 +110,38 @@ impl FromStr for Listen {
         if text == "off" {
             return Ok(Self(None));
         }
-        let at = text.parse().map_err(|_| "write it like 127.0.0.1:9464, or off".to_owned())?;
+        let at = text.parse().ok().or_else(|| without_brackets(text));
+        let at = at.ok_or_else(|| "write it like 127.0.0.1:9464, or off".to_owned())?;
         Ok(Self(Some(at)))
+    }
+}
+
+/// An address of IPv6 and a port after its last colon: whoever fills in an address before `:9464`, as
+/// Kubernetes does, cannot know that this kind needs brackets.
+fn without_brackets(text: &str) -> Option<SocketAddr> {
+    let (ip, port) = text.rsplit_once(':')?;
+    let ip: Ipv6Addr = ip.parse().ok()?;
+    Some(SocketAddr::new(ip.into(), port.parse().ok()?))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn what_follows_the_last_colon_of_an_address_without_brackets_is_the_port() {
+        for (text, expected) in [
+            ("127.0.0.1:9464", "127.0.0.1:9464"),
+            ("[fd00::1]:9464", "[fd00::1]:9464"),
+            ("fd00::1:9464", "[fd00::1]:9464"),
+            ("fd00:1:2:3:4:5:6:7:9464", "[fd00:1:2:3:4:5:6:7]:9464"),
+            (":::9464", "[::]:9464"),
+        ] {
+            assert_eq!(text.parse(), Ok(Listen(Some(expected.parse().unwrap()))), "{text}");
+        }
+        for text in ["fd00::1", "fd00::1:", "fd00::1:99999", ":9464", "9464", "127.0.0.1", "host:1"]
+        {
+            assert!(text.parse::<Listen>().is_err(), "{text}");
+        }
     }
 }
