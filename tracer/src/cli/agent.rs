@@ -1,5 +1,6 @@
 //! The arguments of `agent`.
 
+use std::fmt;
 use std::net::{Ipv6Addr, SocketAddr};
 use std::path::PathBuf;
 use std::str::FromStr;
@@ -70,6 +71,17 @@ pub enum Destination {
     Otlp,
     /// A file.
     File(PathBuf),
+}
+
+impl fmt::Display for Destination {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::Stdout => f.write_str("stdout"),
+            Self::Journald => f.write_str("journald"),
+            Self::Otlp => f.write_str("otlp"),
+            Self::File(path) => path.display().fmt(f),
+        }
+    }
 }
 
 impl FromStr for Destination {

@@ -164,7 +164,8 @@ fn is_switch(command: &Command, name: &str) -> bool {
 
 /// Names of all settings.
 fn names(command: &Command) -> impl Iterator<Item = &str> {
-    let long = command.get_arguments().filter_map(clap::Arg::get_long);
+    let shown = command.get_arguments().filter(|argument| !argument.is_hide_set());
+    let long = shown.filter_map(clap::Arg::get_long);
     long.filter(|name| !NOT_SETTINGS.contains(name))
 }
 

@@ -102,7 +102,7 @@ pub(super) fn run(args: &Args, settings: Vec<Setting>) -> Result<Outcome, Error>
                 _ => Ok(()),
             })
         });
-    let pipeline = observation.end(&outlooks);
+    let pipeline = observation.end_soon(&outlooks);
     let close = || observed.and_then(|()| telling.end(&pipeline)).map(|()| Outcome::Fine);
     let closed = match &mut otlp {
         Some(otlp) => otlp.end(close),
@@ -163,7 +163,11 @@ fn outputs(
     mut otlp: Option<&mut Otlp>,
 ) -> Result<Outputs, Error> {
     let mut outputs = Outputs::new(origin);
-    for destination in &args.outputs {
+    for (number, destination) in args.outputs.iter().enumerate() {
+        if args.outputs[..number].contains(destination) {
+            let twice = format!("--output {destination} is given twice: leave one out");
+            return Err(Error::Usage(twice));
+        }
         match destination {
             Destination::Stdout => {
                 let name = STDOUT;
@@ -182,7 +186,6 @@ fn outputs(
                 outputs.add(JOURNALD, out);
             }
             Destination::Otlp => {
-                // Taken once, however often it is named.
                 if let Some(logs) = otlp.as_mut().map(|otlp| otlp.logs()).transpose()?.flatten() {
                     outputs.add(otlp::NAME, logs);
                 }

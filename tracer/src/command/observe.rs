@@ -124,14 +124,22 @@ impl Observation {
     /// until a signal says not to: then only as long as it reads. Where SIGTERM has ended it, it ends the wait too, after a while: a
     /// service manager has nobody to read on, as whoever pressed Ctrl-C may.
     pub(super) fn end(self, outlooks: &[Outlook]) -> Pipeline {
+        let is_terminated = self.signals.heard() == Some(SignalKind::terminate());
+        self.end_for(outlooks, is_terminated.then_some(AFTER_SIGNAL))
+    }
+
+    /// The same, and however it came to the end, outputs have ten seconds: of who has nobody to press Ctrl-C.
+    pub(super) fn end_soon(self, outlooks: &[Outlook]) -> Pipeline {
+        self.end_for(outlooks, Some(AFTER_SIGNAL))
+    }
+
+    fn end_for(self, outlooks: &[Outlook], limit: Option<Duration>) -> Pipeline {
         let Self { runtime, mut signals, kernel, pipeline } = self;
         drop(kernel);
-        let is_terminated = signals.heard() == Some(SignalKind::terminate());
         for outlook in outlooks {
-            if is_terminated {
-                outlook.be_patient_for(AFTER_SIGNAL);
-            } else {
-                outlook.be_patient();
+            match limit {
+                Some(limit) => outlook.be_patient_for(limit),
+                None => outlook.be_patient(),
             }
         }
         let outlooks = outlooks.to_vec();

@@ -106,7 +106,7 @@ fn tell_unwritten(pipeline: &Pipeline) {
     let lines = pipeline.unwritten();
     if lines > 0 {
         terminal::say(&format!(
-            "{lines} lines were dropped, for the output was not read or written in time: what is \
+            "{lines} lines were dropped, for an output did not take them in time, or refused them: what is \
              counted and judged is not touched by that"
         ));
     }

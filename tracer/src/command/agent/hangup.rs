@@ -11,6 +11,9 @@ use tokio::signal::unix::{SignalKind, signal};
 
 use crate::privileges;
 
+/// A file would become larger than a limit allows.
+const SIGXFSZ: i32 = 25;
+
 /// How often SIGHUP came.
 #[derive(Clone, Debug, Default)]
 pub(super) struct Hangups(Arc<AtomicU64>);
@@ -24,6 +27,9 @@ impl Hangups {
         let runtime = Builder::new_current_thread().enable_all().build()?;
         let mut signals = {
             let _context = runtime.enter();
+            // Without a handler the kernel ends who writes beyond a limit on the size of files; with one
+            // the write fails, which the output tells.
+            let _beyond = signal(SignalKind::from_raw(SIGXFSZ))?;
             signal(SignalKind::hangup())?
         };
         let hangups = Self::default();

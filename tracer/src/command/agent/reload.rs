@@ -54,8 +54,11 @@ fn told(before: &[Setting], now: &[Setting]) -> String {
     let changed = changed.map(|(now, _)| now.name.as_str());
     let (at_once, later): (Vec<_>, Vec<_>) = changed.partition(|name| AT_ONCE.contains(name));
     let mut text = match &at_once[..] {
-        [] => "settings were read again".to_owned(),
-        names => format!("settings were read again: {} changed", names.join(", ")),
+        [] => "files are opened anew, settings were read again".to_owned(),
+        names => {
+            let names = names.join(", ");
+            format!("files are opened anew, settings were read again: {names} changed")
+        }
     };
     if !later.is_empty() {
         text = format!("{text}; restart tracer to change {}", later.join(", "));
@@ -79,11 +82,14 @@ mod tests {
             |interval, output| [setting("interval", interval), setting("output", output)];
         let before = settings("60s", "stdout");
         let told = |now: &[Setting]| told(&before, now);
-        assert_eq!(told(&before), "settings were read again");
-        assert_eq!(told(&settings("1s", "stdout")), "settings were read again: interval changed");
+        assert_eq!(told(&before), "files are opened anew, settings were read again");
+        assert_eq!(
+            told(&settings("1s", "stdout")),
+            "files are opened anew, settings were read again: interval changed"
+        );
         assert_eq!(
             told(&settings("1s", "journald")),
-            "settings were read again: interval changed; restart tracer to change output"
+            "files are opened anew, settings were read again: interval changed; restart tracer to change output"
         );
     }
 

@@ -4,6 +4,7 @@
 use std::io;
 use std::time::Duration;
 
+use super::super::terminal;
 use super::{Destination, Queue, Shared, count};
 
 /// How long to wait before a full disk is tried again.
@@ -27,7 +28,7 @@ pub(super) fn run(shared: &Shared, out: &mut dyn Destination) {
 }
 
 fn write(shared: &Shared, out: &mut dyn Destination, block: &[u8]) -> io::Result<()> {
-    let (mut at, mut tries) = (0, 0);
+    let (mut at, mut tries, mut is_told) = (0, 0, false);
     while let Some(rest) = block.get(at..).filter(|rest| !rest.is_empty()) {
         let most = if shared.queue().is_patient { WAITED_FOR } else { PIECE };
         match out.take(rest, most) {
@@ -46,6 +47,12 @@ fn write(shared: &Shared, out: &mut dyn Destination, block: &[u8]) -> io::Result
                 io::ErrorKind::WouldBlock => std::thread::sleep(RETRY),
                 io::ErrorKind::StorageFull | io::ErrorKind::QuotaExceeded if tries < LAST_TRIES => {
                     tries += u32::from(shared.queue().is_patient);
+                    if !std::mem::replace(&mut is_told, true) {
+                        terminal::say(&format!(
+                            "{}: {error}: lines wait until there is room, up to 8 MiB of them",
+                            shared.name
+                        ));
+                    }
                     std::thread::sleep(RETRY);
                 }
                 _ => {
