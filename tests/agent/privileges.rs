@@ -86,6 +86,21 @@ fn once_it_observes_root_has_left_what_it_looks_at_processes_with_and_can_gain_n
 
 #[test]
 #[ignore = "needs root"]
+fn threads_that_export_keep_nothing() {
+    let mut command = Command::new(binary());
+    // Nobody is there; the name is looked up by a thread of its own.
+    command.env("OTEL_EXPORTER_OTLP_ENDPOINT", "http://localhost:9");
+    let agent = Agent::start_with(&mut command, &["--output", "stdout", "--output", "otlp"]);
+    wait::until("the threads that export", || {
+        let threads = agent.threads();
+        let is_there = |wanted: &&str| threads.iter().any(|(name, ..)| name == wanted);
+        ["tracer-otlp", "tracer-resolve"].iter().all(is_there).then_some(())
+    });
+    assert_dropped(&agent, kept(&NEEDS.iter().collect::<Vec<_>>()));
+}
+
+#[test]
+#[ignore = "needs root"]
 fn a_user_with_what_the_unit_grants_attaches_what_root_does_and_sees_whose_connections_are() {
     let as_root = Agent::start(&mut Command::new(binary()));
     let hooks = as_root.health["tracer.hooks"].clone();

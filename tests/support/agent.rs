@@ -23,7 +23,15 @@ pub(crate) struct Agent {
 impl Agent {
     /// Runs until it is ended, and tells that it is attached.
     pub(crate) fn start(command: &mut Command) -> Self {
-        let mut child = start(command);
+        Self::of(start(command))
+    }
+
+    /// The same with more arguments.
+    pub(crate) fn start_with(command: &mut Command, more: &[&str]) -> Self {
+        Self::of(spawn(arguments(command).args(more)))
+    }
+
+    fn of(mut child: Child) -> Self {
         let lines = lines(child.stdout.take().expect("stdout is piped"));
         let line = wait::until("its first line", || {
             let line = lines.try_recv().ok();
@@ -81,8 +89,15 @@ fn said(child: &mut Child) -> String {
 
 /// Starts it, without waiting for anything.
 pub(crate) fn start(command: &mut Command) -> Child {
+    spawn(arguments(command))
+}
+
+fn arguments(command: &mut Command) -> &mut Command {
+    command.args(["agent", "--interval", "1s", "--metrics-listen", "127.0.0.1:0", "-d", "600s"])
+}
+
+fn spawn(command: &mut Command) -> Child {
     command
-        .args(["agent", "--interval", "1s", "--metrics-listen", "127.0.0.1:0", "-d", "600s"])
         .stdin(Stdio::null())
         .stdout(Stdio::piped())
         .stderr(Stdio::piped())

@@ -7,6 +7,8 @@ use std::thread;
 use tokio::runtime::{Builder, Handle};
 use tokio::sync::oneshot;
 
+use crate::privileges;
+
 /// Ends with the last one who holds it.
 #[derive(Debug)]
 pub(super) struct Driver {
@@ -17,11 +19,14 @@ pub(super) struct Driver {
 impl Driver {
     /// Starts the thread.
     pub(super) fn start() -> io::Result<Self> {
-        let runtime = Builder::new_current_thread().enable_all().build()?;
+        // The name is that of threads which look up those of collectors.
+        let runtime =
+            Builder::new_current_thread().thread_name("tracer-resolve").enable_all().build()?;
         let handle = runtime.handle().clone();
         let (end, ended) = oneshot::channel();
         let builder = thread::Builder::new().name("tracer-otlp".into());
         builder.spawn(move || {
+            privileges::keep_none();
             // Nobody sends: it is dropped.
             let _end: Result<(), _> = runtime.block_on(ended);
         })?;
