@@ -93,13 +93,16 @@ fn the_threads_of_every_output_have_given_up_all() {
     let dir = tempfile::tempdir().expect("a folder");
     let file = dir.path().join("agent.jsonl");
     let mut command = Command::new(binary());
-    // Nobody is there, and no more is needed.
-    command.env("OTEL_EXPORTER_OTLP_ENDPOINT", "http://127.0.0.1:1");
+    // Nobody is there; the name is looked up by a thread of its own.
+    command.env("OTEL_EXPORTER_OTLP_ENDPOINT", "http://localhost:9");
     let outputs = ["stdout", "journald", "otlp", &file.to_string_lossy()];
     let outputs: Vec<_> = outputs.iter().flat_map(|output| ["--output", output]).collect();
     let agent = Agent::start_with(&mut command, &outputs);
-    let threads = agent.threads();
-    assert!(threads.iter().any(|(name, ..)| name == "tracer-otlp"), "{threads:?}");
+    wait::until("the threads that export", || {
+        let threads = agent.threads();
+        let is_there = |wanted: &&str| threads.iter().any(|(name, ..)| name == wanted);
+        ["tracer-otlp", "tracer-resolve"].iter().all(is_there).then_some(())
+    });
     assert_dropped(&agent, kept(&NEEDS.iter().collect::<Vec<_>>()));
 }
 

@@ -10,6 +10,8 @@ mod metrics;
 mod outage;
 mod resource;
 mod settings;
+#[cfg(test)]
+mod testing;
 mod tls;
 mod transport;
 

@@ -24,39 +24,78 @@ pub struct Times {
     pub unix_ns: u64,
 }
 
-/// All that is sent at once. Families of which there is nothing to tell are left out.
-#[must_use]
+/// Most data points of a request. Each is some hundreds of bytes, and collectors take messages of a few
+/// MiB (over gRPC 4 as a rule).
+pub const MOST_POINTS: usize = 2_000;
+
+/// What is sent at once.
+#[derive(Clone, Debug)]
+pub struct Request {
+    /// Data points in it: [`MOST_POINTS`] or fewer.
+    pub points: u64,
+    /// With them.
+    pub message: ExportMetricsServiceRequest,
+}
+
+/// All families, in as many requests as it takes, each made when it is asked for. The points of a
+/// family may be in several; families of which there is nothing to tell are left out.
 pub fn of_families(
     resource: &Resource,
     families: &[Family],
     times: Times,
-) -> ExportMetricsServiceRequest {
-    let told = families.iter().filter(|family| !family.samples.is_empty());
-    let metrics = told.map(|family| metric(family, times)).collect();
-    let scope_metrics =
-        vec![ScopeMetrics { scope: Some(super::scope()), metrics, ..ScopeMetrics::default() }];
-    let resource = Some(resource.clone());
-    ExportMetricsServiceRequest {
-        resource_metrics: vec![ResourceMetrics {
-            resource,
+) -> impl Iterator<Item = Request> {
+    parts(families).into_iter().map(move |part| {
+        let metrics = part.iter().map(|(family, samples)| metric(family, samples, times)).collect();
+        let scope_metrics =
+            vec![ScopeMetrics { scope: Some(super::scope()), metrics, ..ScopeMetrics::default() }];
+        let all = ResourceMetrics {
+            resource: Some(resource.clone()),
             scope_metrics,
             ..ResourceMetrics::default()
-        }],
-    }
+        };
+        Request {
+            points: part.iter().map(|(_, samples)| samples.len() as u64).sum(),
+            message: ExportMetricsServiceRequest { resource_metrics: vec![all] },
+        }
+    })
 }
 
-fn metric(family: &Family, times: Times) -> Metric {
+/// Some samples of a family.
+type Samples<'a> = (&'a Family, &'a [Sample]);
+
+/// Those of each request.
+fn parts(families: &[Family]) -> Vec<Vec<Samples<'_>>> {
+    let (mut parts, mut part, mut room) = (Vec::new(), Vec::new(), MOST_POINTS);
+    for family in families {
+        let mut samples = family.samples.as_slice();
+        while !samples.is_empty() {
+            let (fit, rest) = samples.split_at(samples.len().min(room));
+            part.push((family, fit));
+            (samples, room) = (rest, room - fit.len());
+            if room == 0 {
+                parts.push(std::mem::take(&mut part));
+                room = MOST_POINTS;
+            }
+        }
+    }
+    parts.extend((!part.is_empty()).then_some(part));
+    parts
+}
+
+fn metric(family: &Family, samples: &[Sample], times: Times) -> Metric {
     let (name, unit) = (family.name, unit(family.name));
+    // All of one family have one type.
+    let is_measure = ["_seconds", "_ratio", "_share"].iter().any(|end| name.ends_with(end));
     let cumulative = AggregationTemporality::Cumulative.into();
     let data = match family.kind {
         Kind::Counter => Data::Sum(Sum {
-            data_points: numbers(family, times, times.start_unix_ns),
+            data_points: numbers(samples, is_measure, times, times.start_unix_ns),
             aggregation_temporality: cumulative,
             is_monotonic: true,
         }),
-        Kind::Gauge => Data::Gauge(Gauge { data_points: numbers(family, times, 0) }),
+        Kind::Gauge => Data::Gauge(Gauge { data_points: numbers(samples, is_measure, times, 0) }),
         Kind::Histogram => Data::Histogram(Histogram {
-            data_points: histograms(family, times),
+            data_points: histograms(samples, times),
             aggregation_temporality: cumulative,
         }),
     };
@@ -89,9 +128,12 @@ fn unit(name: &str) -> &'static str {
     units.iter().find(|(end, _)| counted.ends_with(end)).map_or("", |(_, unit)| unit)
 }
 
-fn numbers(family: &Family, times: Times, start_time_unix_nano: u64) -> Vec<NumberDataPoint> {
-    // All of one family have one type.
-    let is_measure = ["_seconds", "_ratio", "_share"].iter().any(|end| family.name.ends_with(end));
+fn numbers(
+    samples: &[Sample],
+    is_measure: bool,
+    times: Times,
+    start_time_unix_nano: u64,
+) -> Vec<NumberDataPoint> {
     let point = |sample: &Sample| match &sample.value {
         Value::Number(number) => Some(NumberDataPoint {
             attributes: attributes(sample),
@@ -102,7 +144,7 @@ fn numbers(family: &Family, times: Times, start_time_unix_nano: u64) -> Vec<Numb
         }),
         Value::Histogram(_) => None,
     };
-    family.samples.iter().filter_map(point).collect()
+    samples.iter().filter_map(point).collect()
 }
 
 /// Counts are whole, and told so as far as they are exact.
@@ -116,12 +158,12 @@ fn whole(number: f64) -> Number {
     }
 }
 
-fn histograms(family: &Family, times: Times) -> Vec<HistogramDataPoint> {
+fn histograms(samples: &[Sample], times: Times) -> Vec<HistogramDataPoint> {
     let point = |sample: &Sample| match &sample.value {
         Value::Histogram(histogram) => Some(of_histogram(histogram, attributes(sample), times)),
         Value::Number(_) => None,
     };
-    family.samples.iter().filter_map(point).collect()
+    samples.iter().filter_map(point).collect()
 }
 
 fn of_histogram(
@@ -155,6 +197,8 @@ fn attributes(sample: &Sample) -> Vec<KeyValue> {
 
 #[cfg(test)]
 mod tests {
+    use prost::Message as _;
+
     use super::*;
     use crate::metrics::Metrics;
     use crate::sink::testing;
@@ -162,8 +206,11 @@ mod tests {
     const TIMES: Times = Times { start_unix_ns: 5, unix_ns: 9 };
 
     fn metrics(families: &[Family]) -> Vec<Metric> {
-        let mut request = of_families(&Resource::default(), families, TIMES);
-        request.resource_metrics.remove(0).scope_metrics.remove(0).metrics
+        of_families(&Resource::default(), families, TIMES)
+            .flat_map(|mut request| {
+                request.message.resource_metrics.remove(0).scope_metrics.remove(0).metrics
+            })
+            .collect()
     }
 
     #[test]
@@ -219,5 +266,40 @@ mod tests {
         let Some(Data::Gauge(gauge)) = &share.data else { unreachable!() };
         assert_eq!(gauge.data_points[0].value, Some(Number::AsDouble(1.0)));
         assert_eq!(gauge.data_points[0].start_time_unix_nano, 0);
+    }
+
+    #[test]
+    fn a_request_is_full_at_2000_points_and_far_below_the_limit_of_collectors() {
+        let labels = |number: usize| -> Vec<(&'static str, String)> {
+            let keys =
+                ["process_executable_name", "container_id", "role", "server", "cause", "initiator"];
+            keys.into_iter().map(|key| (key, format!("{number:0>100}"))).collect()
+        };
+        let family = |name, count| Family {
+            name,
+            help: "Some.",
+            kind: Kind::Gauge,
+            samples: (0..count)
+                .map(|number| Sample { labels: labels(number), value: Value::Number(1.0) })
+                .collect(),
+        };
+        let families =
+            [family("tracer_a", 1), family("tracer_none", 0), family("tracer_b", 2 * MOST_POINTS)];
+        let requests: Vec<_> = of_families(&Resource::default(), &families, TIMES).collect();
+        let points: Vec<_> = requests.iter().map(|request| request.points).collect();
+        assert_eq!(points, [2_000, 2_000, 1]);
+        let told = |request: &Request| -> Vec<(String, usize)> {
+            let metrics = &request.message.resource_metrics[0].scope_metrics[0].metrics;
+            let of = |metric: &Metric| match &metric.data {
+                Some(Data::Gauge(gauge)) => (metric.name.clone(), gauge.data_points.len()),
+                _ => unreachable!(),
+            };
+            metrics.iter().map(of).collect()
+        };
+        assert_eq!(told(&requests[0]), [("tracer_a".into(), 1), ("tracer_b".into(), 1_999)]);
+        assert_eq!(told(&requests[1]), [("tracer_b".into(), 2_000)]);
+        assert_eq!(told(&requests[2]), [("tracer_b".into(), 1)]);
+        let bytes = requests.iter().map(|request| request.message.encoded_len()).max();
+        assert!(bytes < Some(2 << 20), "{bytes:?}");
     }
 }

@@ -10,7 +10,7 @@ mod metrics;
 mod value;
 
 pub use logs::{Record, of_line, of_records};
-pub use metrics::{Times, of_families};
+pub use metrics::{MOST_POINTS, Request, Times, of_families};
 pub use value::attribute;
 
 use opentelemetry_proto::tonic::common::v1::InstrumentationScope;

@@ -19,7 +19,9 @@ pub(super) struct Driver {
 impl Driver {
     /// Starts the thread.
     pub(super) fn start() -> io::Result<Self> {
-        let runtime = Builder::new_current_thread().enable_all().build()?;
+        // The name is that of threads which look up those of collectors.
+        let runtime =
+            Builder::new_current_thread().thread_name("tracer-resolve").enable_all().build()?;
         let handle = runtime.handle().clone();
         let (end, ended) = oneshot::channel();
         let builder = thread::Builder::new().name("tracer-otlp".into());

@@ -60,8 +60,7 @@ impl Destination for Logs {
         if !self.outage.is_due(Instant::now(), is_awaited) {
             return Err(io::ErrorKind::WouldBlock.into());
         }
-        // A request takes as long as the way to the collector, however much is in it.
-        let lines = whole(lines, if is_awaited { at_once } else { lines.len() });
+        // A request takes as long as the way to the collector, however much is in it: all, whoever waits.
         let (records, unreadable) = records(lines, unix_ns());
         let count = records.len() as u64;
         let request = otlp::of_records(&self.resource, records);
@@ -86,13 +85,6 @@ impl Destination for Logs {
         }
         Ok(lines.len())
     }
-}
-
-/// As many whole lines as fit, or else the first one.
-fn whole(lines: &[u8], at_once: usize) -> &[u8] {
-    let within = &lines[..lines.len().min(at_once)];
-    let end = memchr::memrchr(b'\n', within).or_else(|| memchr::memchr(b'\n', lines));
-    &lines[..end.map_or(lines.len(), |end| end + 1)]
 }
 
 /// The record of each line, and how many lines are none.

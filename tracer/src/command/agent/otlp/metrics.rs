@@ -14,11 +14,12 @@ use super::outage::Outage;
 use super::settings::{Variables, milliseconds};
 use super::transport::Transport;
 use crate::export::otlp;
-use crate::metrics::Metrics;
+use crate::metrics::{Family, Metrics};
 
 /// What becomes of metrics that are not taken.
 const KEPT: &str = "the next export has all of them, for they are cumulative";
-const LOST: &str = "the next export has them again";
+const REFUSED: &str =
+    "it lacks them unless it takes them from a later export, which has them again";
 
 /// How often they are exported.
 pub(super) fn interval(variables: Variables<'_>) -> Result<Duration, String> {
@@ -63,16 +64,40 @@ impl Exporter {
         let families = self.metrics.lock().unwrap_or_else(PoisonError::into_inner).families();
         let start_unix_ns = self.start_unix_ns;
         let times = otlp::Times { start_unix_ns, unix_ns: unix_ns().max(start_unix_ns) };
-        let request = otlp::of_families(&self.resource, &families, times);
-        match self.transport.send(request).await {
+        match self.send(&families, times).await {
             Answer::Taken { refused, why } => {
                 self.outage.succeed(Instant::now());
                 if refused > 0 {
-                    self.outage.refuse(refused, &why, LOST);
+                    self.outage.refuse(refused, &why, REFUSED);
                 }
             }
-            Answer::Refused(why) => self.outage.fail(Instant::now(), None, &why, KEPT),
+            Answer::Refused(why) => self.outage.fail(Instant::now(), None, &why, REFUSED),
             Answer::Later { after, why } => self.outage.fail(Instant::now(), after, &why, KEPT),
         }
     }
+
+    /// Sends one request after the other, up to the first that is to be sent later. Of what it refused it
+    /// is the first reason that is told, and it has refused all if it took no request.
+    async fn send(&self, families: &[Family], times: otlp::Times) -> Answer {
+        let (mut is_taken, mut refused, mut reason) = (false, 0, None);
+        for request in otlp::of_families(&self.resource, families, times) {
+            let (lacks, why) = match self.transport.send(request.message).await {
+                Answer::Taken { refused, why } => {
+                    is_taken = true;
+                    (refused.min(request.points), why)
+                }
+                Answer::Refused(why) => (request.points, why),
+                later @ Answer::Later { .. } => return later,
+            };
+            refused += lacks;
+            if lacks > 0 {
+                reason.get_or_insert(why);
+            }
+        }
+        let why = reason.unwrap_or_default();
+        if is_taken || refused == 0 { Answer::Taken { refused, why } } else { Answer::Refused(why) }
+    }
 }
+
+#[cfg(test)]
+mod tests;

@@ -1,5 +1,6 @@
 //! Where to send, and how: the environment variables that exporters of OpenTelemetry have in common.
-//! What is not understood is refused with a sentence, and no value of a header is ever shown.
+//! What is not understood is refused with a sentence; no value of a header or of an endpoint, which may
+//! hold a secret, is in it.
 
 use std::path::PathBuf;
 use std::time::Duration;
@@ -142,8 +143,16 @@ fn endpoint(signal: Signal, protocol: Protocol, variables: Variables<'_>) -> Res
         Protocol::Http => "http://localhost:4318",
     };
     let (key, text) = set.unwrap_or_else(|| ("OTEL_EXPORTER_OTLP_ENDPOINT".into(), default.into()));
-    let wrong = || format!("{key} is no address such as {default}: {text}");
-    let text = match protocol {
+    // Not the value: whatever is wrong about it, a password or a token may be in it.
+    let wrong = || {
+        let hint = if text.contains('@') {
+            ", without user and password: write credentials into OTEL_EXPORTER_OTLP_HEADERS"
+        } else {
+            ""
+        };
+        format!("{key} is no address such as {default}{hint}")
+    };
+    let address = match protocol {
         Protocol::Grpc if !text.contains("://") => {
             let insecure = find(signal, "INSECURE", variables);
             let is_plain = insecure.is_some_and(|(_, set)| set.trim().eq_ignore_ascii_case("true"));
@@ -151,9 +160,9 @@ fn endpoint(signal: Signal, protocol: Protocol, variables: Variables<'_>) -> Res
         }
         _ => text.clone(),
     };
-    let uri: Uri = text.trim().parse().map_err(|_| wrong())?;
+    let uri: Uri = address.trim().parse().map_err(|_| wrong())?;
     let is_known = |scheme: &Scheme| *scheme == Scheme::HTTP || *scheme == Scheme::HTTPS;
-    // What stands before an @ would be a password, and goes into OTEL_EXPORTER_OTLP_HEADERS.
+    // Credentials there would reach no collector: HTTP has them in a header.
     let is_host = uri.authority().is_some_and(|at| !at.as_str().contains('@'));
     if !uri.scheme().is_some_and(is_known) || !is_host {
         return Err(wrong());

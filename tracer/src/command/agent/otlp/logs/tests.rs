@@ -1,71 +1,26 @@
 //! Logs against collectors that answer what a test says, over HTTP on loopback.
 
-use std::collections::VecDeque;
-use std::convert::Infallible;
+use std::io::Write as _;
 use std::net::SocketAddr;
-use std::sync::Mutex;
 use std::time::Duration;
 
-use http_body_util::{BodyExt as _, Full};
-use hyper::body::{Bytes, Incoming};
-use hyper::server::conn::http1;
-use hyper::service::service_fn;
-use hyper::{Request, Response};
-use hyper_util::rt::TokioIo;
-use opentelemetry_proto::tonic::collector::logs::v1::{
-    ExportLogsPartialSuccess, ExportLogsServiceRequest, ExportLogsServiceResponse,
-};
+use hyper::body::Bytes;
+use opentelemetry_proto::tonic::collector::logs::v1::ExportLogsServiceRequest;
 use prost::Message as _;
 use tokio::net::TcpListener;
 
+use super::super::super::super::outbox::Outbox;
 use super::super::settings::{Settings, Signal};
+use super::super::testing::Collector;
 use super::*;
 
-/// A status, when to come again, and how many records are refused.
-type Said = (u16, Option<&'static str>, i64);
-
-/// What it was sent so far.
-#[derive(Clone, Debug, Default)]
-struct Collector(Arc<Mutex<(VecDeque<Said>, Vec<ExportLogsServiceRequest>)>>);
-
-impl Collector {
-    /// Answers the next ones so, and all others with success.
-    fn says(said: &[Said]) -> Self {
-        Self(Arc::new(Mutex::new((said.iter().copied().collect(), Vec::new()))))
-    }
-
-    async fn serve(self, listener: TcpListener) {
-        while let Ok((stream, _)) = listener.accept().await {
-            let all = self.clone();
-            let service = service_fn(move |request| all.clone().answer(request));
-            tokio::spawn(http1::Builder::new().serve_connection(TokioIo::new(stream), service));
-        }
-    }
-
-    async fn answer(self, request: Request<Incoming>) -> Result<Response<Full<Bytes>>, Infallible> {
-        assert_eq!(request.uri().path(), "/v1/logs");
-        assert_eq!(request.headers()["content-type"], "application/x-protobuf");
-        let body = request.into_body().collect().await.unwrap().to_bytes();
-        let mut state = self.0.lock().unwrap();
-        state.1.push(ExportLogsServiceRequest::decode(body).unwrap());
-        let (status, after, refused) = state.0.pop_front().unwrap_or((200, None, 0));
-        let partial =
-            ExportLogsPartialSuccess { rejected_log_records: refused, error_message: "no".into() };
-        let told = ExportLogsServiceResponse { partial_success: (refused > 0).then_some(partial) };
-        let mut response = Response::new(Full::from(told.encode_to_vec()));
-        *response.status_mut() = status.try_into().unwrap();
-        if let Some(after) = after {
-            response.headers_mut().insert("retry-after", after.parse().unwrap());
-        }
-        Ok(response)
-    }
-
-    fn sent(&self) -> Vec<usize> {
-        let records = |request: &ExportLogsServiceRequest| {
-            request.resource_logs[0].scope_logs[0].log_records.len()
-        };
-        self.0.lock().unwrap().1.iter().map(records).collect()
-    }
+/// Records of each request so far.
+fn sent(collector: &Collector) -> Vec<usize> {
+    let records = |body: &Bytes| {
+        let request = ExportLogsServiceRequest::decode(body.clone()).unwrap();
+        request.resource_logs[0].scope_logs[0].log_records.len()
+    };
+    collector.bodies("/v1/logs").iter().map(records).collect()
 }
 
 fn logs_to(at: SocketAddr, driver: Arc<Driver>) -> Logs {
@@ -80,10 +35,7 @@ fn logs_to(at: SocketAddr, driver: Arc<Driver>) -> Logs {
 /// Logs that go to a collector.
 fn to(collector: &Collector) -> Logs {
     let driver = Arc::new(Driver::start().unwrap());
-    let listener = driver.block_on(TcpListener::bind("127.0.0.1:0")).unwrap();
-    let at = listener.local_addr().unwrap();
-    driver.spawn(collector.clone().serve(listener));
-    logs_to(at, driver)
+    logs_to(collector.start(&driver), driver)
 }
 
 fn lines(count: usize) -> Vec<u8> {
@@ -101,15 +53,31 @@ fn take(logs: &mut Logs, lines: &[u8]) -> Option<usize> {
 }
 
 #[test]
-fn lines_are_taken_whole_and_while_somebody_waits_no_more_than_are_asked_for() {
+fn all_that_is_offered_is_one_request_also_while_somebody_waits() {
     let collector = Collector::default();
     let mut logs = to(&collector);
     let lines = lines(3);
-    assert_eq!(logs.take(&lines, lines.len()).unwrap(), lines.len());
-    assert_eq!(logs.take(&lines, lines.len() - 1).unwrap(), lines.len() * 2 / 3);
-    assert_eq!(logs.take(&lines, 1).unwrap(), lines.len() / 3, "one is the least");
-    assert_eq!(collector.sent(), [3, 2, 1]);
+    for at_once in [lines.len(), lines.len() - 1, 1] {
+        assert_eq!(logs.take(&lines, at_once).unwrap(), lines.len());
+    }
+    assert_eq!(sent(&collector), [3, 3, 3]);
     assert_eq!(logs.refused.load(Ordering::Relaxed), 0);
+}
+
+#[test]
+fn what_is_queued_at_the_end_is_a_request_for_each_block_of_64_kib() {
+    let collector = Collector::default();
+    let mut out = Outbox::to("otlp", to(&collector)).unwrap();
+    out.outlook().be_patient();
+    let line = format!("{{\"event.name\":\"{}\"}}\n", "x".repeat(1_000));
+    let count = (1 << 20) / line.len();
+    for _ in 0..count {
+        out.write_all(line.as_bytes()).unwrap();
+    }
+    out.flush().unwrap();
+    let sent = sent(&collector);
+    assert_eq!(sent.iter().sum::<usize>(), count);
+    assert!(sent.len() <= 17, "{}", sent.len());
 }
 
 #[test]
@@ -123,7 +91,7 @@ fn what_is_not_taken_now_is_sent_again_and_not_before_it_is_time() {
         std::thread::sleep(Duration::from_millis(10));
     }
     assert_eq!(taken, Some(lines.len()));
-    assert_eq!(collector.sent(), [2, 2, 2], "asked three times, not each ten milliseconds");
+    assert_eq!(sent(&collector), [2, 2, 2], "asked three times, not each ten milliseconds");
     // As long as it asked for, and then twice the first pause.
     assert!(began.elapsed() >= Duration::from_secs(4), "{:?}", began.elapsed());
     assert_eq!(logs.refused.load(Ordering::Relaxed), 0, "nothing is lost");
@@ -160,6 +128,6 @@ fn a_line_that_is_none_is_counted_and_keeps_no_other() {
     let mut logs = to(&collector);
     let text = [b"{\"cut\n".to_vec(), lines(1)].concat();
     assert_eq!(take(&mut logs, &text), Some(text.len()));
-    assert_eq!(collector.sent(), [1]);
+    assert_eq!(sent(&collector), [1]);
     assert_eq!(logs.refused.load(Ordering::Relaxed), 1);
 }

@@ -61,7 +61,6 @@ fn what_is_not_understood_is_refused_with_what_to_write() {
         (("_LOGS_COMPRESSION", "zstd"), "_LOGS_COMPRESSION is zstd: write gzip or none"),
         (("_TIMEOUT", "0"), "write milliseconds"),
         (("_ENDPOINT", "collector:4318"), "is no address such as http://localhost:4318"),
-        (("_ENDPOINT", "http://user:secret@c"), "is no address"),
         (("_CLIENT_KEY", "/k"), "go together: set both"),
     ] {
         let error = read(Signal::Logs, &[set]).unwrap_err();
@@ -69,6 +68,26 @@ fn what_is_not_understood_is_refused_with_what_to_write() {
     }
     let error = read(Signal::Logs, &[("_HEADERS", "a=b,secret")]).unwrap_err();
     assert!(error.contains("header 2") && !error.contains("secret"), "{error}");
+}
+
+#[test]
+fn an_endpoint_that_is_refused_is_never_shown_and_credentials_have_their_place() {
+    for (protocol, value) in [
+        ("http/protobuf", "https://user:secret@c"),
+        ("http/protobuf", "https://user:secret@c:x/v1"),
+        ("http/protobuf", "c.example/secret"),
+        ("http/protobuf", "ftp://c.example/in?key=secret"),
+        ("grpc", "user:secret@c"),
+        ("grpc", "https://user:secret@c:4317"),
+        ("grpc", "https://secret c"),
+    ] {
+        let set = [("_PROTOCOL", protocol), ("_ENDPOINT", value)];
+        let error = read(Signal::Logs, &set).unwrap_err();
+        assert!(!error.contains("secret") && !error.contains("user:"), "{error}");
+        assert!(error.starts_with("OTEL_EXPORTER_OTLP_ENDPOINT is no address such as http://"));
+        let is_told = error.contains("OTEL_EXPORTER_OTLP_HEADERS");
+        assert_eq!(is_told, value.contains('@'), "{error}");
+    }
 }
 
 #[test]
