@@ -28,7 +28,8 @@ words! {
         Sockets = "sockets",
         /// Processes and control groups of a command: connections of theirs may be left out.
         Family = "family",
-        /// Addresses that share one stand-in: what has several of them is told and judged as one.
+        /// Times that an address was met that had to share a stand-in: all that do are told and judged as
+        /// one. Not how many addresses: they are not remembered.
         Addresses = "addresses",
     }
 }
@@ -58,7 +59,7 @@ impl Evicted {
             Self::Runtimes => "not looked into: their runtime is not known",
             Self::Sockets => "of before not kept: whose they are, and which end, is not known",
             Self::Family => "of the command not kept: connections of theirs may be left out",
-            Self::Addresses => "share one stand-in: told and judged as one",
+            Self::Addresses => "an address had to share a stand-in: all that do are judged as one",
         }
     }
 
@@ -71,7 +72,7 @@ impl Evicted {
             Self::Processes | Self::Lookups | Self::Family => "process",
             Self::Runtimes => "executable",
             Self::Sockets => "socket",
-            Self::Addresses => "address",
+            Self::Addresses => "time",
         }
     }
 }

@@ -206,8 +206,10 @@ impl Pipeline {
         self.peers = Some(Peers::new(self.setting.start_ns, MOST_PEERS));
     }
 
-    /// Replaces every address by a stand-in from now on, before anything is judged.
+    /// Replaces every address by a stand-in from now on, before anything is judged, and leaves those out
+    /// of the names of units.
     pub fn redact_addresses(&mut self) {
+        self.processes.redact();
         self.redaction = Some(Redaction::default());
     }
 

@@ -161,6 +161,8 @@ mod tests {
         assert_eq!(unit(user), Some("user@1000.service"));
         assert_eq!(unit("/system.slice/docker-4fa6.scope/x.service"), None);
         assert_eq!(unit("/user.slice"), None);
+        let redacted = "/system.slice/system-sshd.slice/sshd@redacted.service";
+        assert_eq!(unit(redacted), Some("sshd@redacted.service"));
         let entries = items(|item| entry(&fields(item)));
         assert_eq!(field(&entries[1], "OBJECT_SYSTEMD_UNIT"), Some("checkout.service"));
     }

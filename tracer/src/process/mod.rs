@@ -1,6 +1,7 @@
 //! Stage 4: who owns a connection. A process is its thread group id *and* its start time.
 
 mod budget;
+mod cgroup;
 mod container;
 mod groups;
 mod identity_json;

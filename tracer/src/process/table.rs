@@ -6,6 +6,7 @@ use std::collections::VecDeque;
 use procfs::process::Process;
 
 use super::budget::Budget;
+use super::cgroup;
 use super::container::container_id;
 use super::groups::Groups;
 use super::pods::Pods;
@@ -42,6 +43,8 @@ pub enum Lookup {
 #[derive(Debug)]
 pub struct Table {
     lookup: Lookup,
+    /// Whether instances of units are left out of paths.
+    redacts: bool,
     known: Map<ProcessId, Identity>,
     order: VecDeque<ProcessId>,
     budget: Budget,
@@ -57,6 +60,7 @@ impl Table {
     pub fn new(lookup: Lookup) -> Self {
         Self {
             lookup,
+            redacts: false,
             known: Map::default(),
             order: VecDeque::new(),
             budget: Budget::new(LOOKUPS_PER_S),
@@ -67,12 +71,17 @@ impl Table {
         }
     }
 
+    /// Leaves instances of units out of the paths of control groups from now on: some are addresses.
+    pub const fn redact(&mut self) {
+        self.redacts = true;
+    }
+
     /// Makes sure that `id` is known, which the kernel saw in the control group with this number; asks
     /// for its `comm` if it is not. Returns its identity if that is news.
     pub fn observe(
         &mut self,
         id: ProcessId,
-        cgroup: Option<u64>,
+        number: Option<u64>,
         comm: impl FnOnce() -> String,
     ) -> Option<&Identity> {
         if self.known.contains_key(&id) {
@@ -94,9 +103,10 @@ impl Table {
             } else {
                 self.evicted.add(Evicted::Lookups, 1);
             }
-            if identity.cgroup.is_none() {
-                let path = cgroup.and_then(|number| self.groups.path(number));
-                identity.cgroup = path.map(str::to_owned);
+            if identity.cgroup.as_deref().is_none_or(cgroup::is_above) {
+                let named = number.and_then(|number| self.groups.path(number)).map(str::to_owned);
+                let seen = || identity.cgroup.as_deref().map(|path| cgroup::below(path).to_owned());
+                identity.cgroup = named.or_else(seen);
             }
             let container = identity.cgroup.as_deref().and_then(container_id);
             identity.pod = container.and_then(|id| self.pods.name(id)).cloned();
@@ -105,8 +115,11 @@ impl Table {
     }
 
     /// Adds or replaces an identity.
-    pub fn insert(&mut self, identity: Identity) -> &Identity {
+    pub fn insert(&mut self, mut identity: Identity) -> &Identity {
         let id = identity.id;
+        if self.redacts {
+            identity.cgroup = identity.cgroup.as_deref().map(cgroup::redacted);
+        }
         if !self.known.contains_key(&id) {
             if self.order.len() == CAPACITY
                 && let Some(oldest) = self.order.pop_front()
@@ -175,13 +188,8 @@ fn look_up(identity: &mut Identity, commands: bool, runtimes: &mut Cache) {
     let is_whole = identity.exe.is_some();
     let groups = process.cgroups().ok().filter(|_| is_whole);
     identity.cgroup = groups.and_then(|groups| {
-        // Version 2 has number 0; on a version 1 host any hierarchy names the group.
-        let groups = groups.0;
-        let unified = groups.iter().find(|group| group.hierarchy == 0 && group.pathname != "/");
-        unified
-            .or_else(|| groups.iter().find(|group| group.pathname != "/"))
-            .or(groups.first())
-            .map(|group| group.pathname.clone())
+        let groups = groups.0.into_iter().map(|group| (group.hierarchy, group.pathname));
+        cgroup::best(groups.collect())
     });
 }
 
@@ -285,6 +293,18 @@ mod tests {
             (1..=1_000).contains(&passed_over),
             "{passed_over}: what was not found is known too"
         );
+    }
+
+    #[test]
+    fn nobody_sees_the_instance_of_a_unit_where_addresses_are_redacted() {
+        let mut identity =
+            Table::new(Lookup::Recorded).observe(me(), None, || "x".into()).unwrap().clone();
+        identity.cgroup = Some("/sshd@1-10.0.0.5:22-192.0.2.7:512.service".into());
+        let mut table = Table::new(Lookup::Recorded);
+        assert_eq!(table.insert(identity.clone()).cgroup, identity.cgroup);
+        table.redact();
+        let told = table.insert(identity).cgroup.clone();
+        assert_eq!(told.as_deref(), Some("/sshd@redacted.service"));
     }
 
     #[test]
