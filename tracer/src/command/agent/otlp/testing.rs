@@ -22,14 +22,22 @@ use super::driver::Driver;
 /// A status, when to come again, and how many records or points are refused.
 type Said = (u16, Option<&'static str>, i64);
 
-/// What it will say, and the path and the body of what it was sent so far.
+/// A running one, and what it was sent.
 #[derive(Clone, Debug, Default)]
-pub(super) struct Collector(Arc<Mutex<(VecDeque<Said>, Vec<(String, Bytes)>)>>);
+pub(super) struct Collector(Arc<Mutex<State>>);
+
+#[derive(Debug, Default)]
+struct State {
+    will_say: VecDeque<Said>,
+    /// Path and body of each request so far.
+    sent: Vec<(String, Bytes)>,
+}
 
 impl Collector {
     /// Answers the next ones so, and all others with success.
     pub(super) fn says(said: &[Said]) -> Self {
-        Self(Arc::new(Mutex::new((said.iter().copied().collect(), Vec::new()))))
+        let will_say = said.iter().copied().collect();
+        Self(Arc::new(Mutex::new(State { will_say, ..State::default() })))
     }
 
     /// Serves at the address that it returns.
@@ -53,8 +61,8 @@ impl Collector {
         let path = request.uri().path().to_owned();
         let body = request.into_body().collect().await.unwrap().to_bytes();
         let mut state = self.0.lock().unwrap();
-        state.1.push((path, body));
-        let (status, after, refused) = state.0.pop_front().unwrap_or((200, None, 0));
+        state.sent.push((path, body));
+        let (status, after, refused) = state.will_say.pop_front().unwrap_or((200, None, 0));
         // That of metrics has the same bytes.
         let partial =
             ExportLogsPartialSuccess { rejected_log_records: refused, error_message: "no".into() };
@@ -74,6 +82,6 @@ impl Collector {
             assert_eq!(at, path);
             body.clone()
         };
-        state.1.iter().map(body).collect()
+        state.sent.iter().map(body).collect()
     }
 }
