@@ -252,6 +252,7 @@ impl Pipeline {
             Input::Tick { now_ns, is_last } => {
                 let mut tick = self.connections.tick(now_ns, is_last);
                 self.tracked = tick.live.len() as u64;
+                self.processes.catch_up(is_last);
                 self.selection.narrow(&mut tick, &self.processes);
                 if let Some(redaction) = &mut self.redaction {
                     redaction.apply(&mut tick);
@@ -314,6 +315,11 @@ impl Pipeline {
     #[must_use]
     pub fn identity(&self, id: ProcessId) -> Option<&Identity> {
         self.processes.get(id)
+    }
+
+    /// Identities of which the last interval has learned more: a recording must hold them anew.
+    pub fn learned(&self) -> impl Iterator<Item = &Identity> {
+        self.processes.learned()
     }
 
     /// What was asked for, by which losses are not narrowed.

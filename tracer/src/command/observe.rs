@@ -244,6 +244,9 @@ fn feed(
     if let Fed::Met(identity) = &fed {
         on(pipeline, Progress::Met(identity))?;
     }
+    if let Fed::Tick(_) = &fed {
+        pipeline.learned().try_for_each(|identity| on(pipeline, Progress::Met(identity)))?;
+    }
     on(pipeline, Progress::Input(input))?;
     if let Fed::Tick(tick) = &mut fed {
         on(pipeline, Progress::Tick(tick))?;

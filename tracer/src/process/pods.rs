@@ -32,29 +32,72 @@ pub(super) struct Pods {
     folder: PathBuf,
     by_container: Map<String, Pod>,
     read_at: Option<Instant>,
+    reads: u64,
+    /// Whether the folder was there when it was read last.
+    is_there: bool,
 }
 
 impl Default for Pods {
     fn default() -> Self {
-        Self { folder: FOLDER.into(), by_container: Map::default(), read_at: None }
+        Self {
+            folder: FOLDER.into(),
+            by_container: Map::default(),
+            read_at: None,
+            reads: 0,
+            is_there: false,
+        }
     }
 }
 
 impl Pods {
+    /// Those of another folder.
+    #[cfg(test)]
+    pub(super) fn of(folder: &std::path::Path) -> Self {
+        Self { folder: folder.into(), ..Self::default() }
+    }
+
     /// The names of a container; `None` if the node has none for it.
     pub(super) fn name(&mut self, container: &str) -> Option<&Pod> {
-        let is_due = self.read_at.is_none_or(|at| at.elapsed() >= PAUSE);
-        if is_due && !self.by_container.contains_key(container) {
+        if self.is_due() && !self.by_container.contains_key(container) {
             self.read();
         }
         self.by_container.get(container)
     }
 
+    /// The same, as the folder was when it was read last.
+    pub(super) fn name_at_last(&self, container: &str) -> Option<&Pod> {
+        self.by_container.get(container)
+    }
+
+    /// Reads the folder again if that is due, or `at_once`.
+    pub(super) fn refresh(&mut self, at_once: bool) {
+        if at_once || self.is_due() {
+            self.read();
+        }
+    }
+
+    /// How often the folder was read so far.
+    pub(super) const fn reads(&self) -> u64 {
+        self.reads
+    }
+
+    /// Whether this host is a node, where names may come later.
+    pub(super) const fn is_there(&self) -> bool {
+        self.is_there
+    }
+
+    fn is_due(&self) -> bool {
+        self.read_at.is_none_or(|at| at.elapsed() >= PAUSE)
+    }
+
     fn read(&mut self) {
         self.read_at = Some(Instant::now());
+        self.reads += 1;
         self.by_container.clear();
         // Elsewhere than on a node there is none.
-        let Ok(files) = std::fs::read_dir(&self.folder) else { return };
+        let files = std::fs::read_dir(&self.folder);
+        self.is_there = files.is_ok();
+        let Ok(files) = files else { return };
         let names = files.flatten().filter_map(|file| file.file_name().into_string().ok());
         let known = names.filter_map(|name| of_file(&name));
         self.by_container.extend(known.take(MOST));
@@ -85,7 +128,7 @@ mod tests {
         let file = |name: &str| std::fs::write(folder.path().join(name), "").unwrap();
         file(&format!("checkout-7d9f-x2x_shop_app-{ID}.log"));
         file("something-else.log");
-        let mut pods = Pods { folder: folder.path().into(), ..Pods::default() };
+        let mut pods = Pods::of(folder.path());
         let pod = pods.name(ID).unwrap();
         assert_eq!((pod.name.as_str(), pod.namespace.as_str()), ("checkout-7d9f-x2x", "shop"));
         assert_eq!(pod.container, "app");
@@ -96,7 +139,7 @@ mod tests {
     #[test]
     fn one_that_started_since_is_found_after_a_while() {
         let folder = tempfile::tempdir().unwrap();
-        let mut pods = Pods { folder: folder.path().into(), ..Pods::default() };
+        let mut pods = Pods::of(folder.path());
         assert_eq!(pods.name(ID), None);
         let name = format!("p_n_c-{ID}.log");
         std::fs::write(folder.path().join(name), "").unwrap();
@@ -109,5 +152,6 @@ mod tests {
     fn a_host_that_is_no_node_has_no_names() {
         let mut pods = Pods { folder: "/nowhere/at/all".into(), ..Pods::default() };
         assert_eq!(pods.name(ID), None);
+        assert!(!pods.is_there(), "so that nothing waits for them");
     }
 }
