@@ -39,22 +39,29 @@ impl Exchanged {
     }
 }
 
-/// Open connections that something was put off for.
+/// Open connections that something was put off for, from one interval to the next. One that is gone
+/// without its end is forgotten.
 #[derive(Debug, Default)]
 pub struct PutOff {
     hasher: RandomState,
-    keys: Set<u64>,
+    before: Set<u64>,
+    now: Set<u64>,
 }
 
 impl PutOff {
-    /// Takes a connection out: whether it was put off.
+    /// Begins an interval.
+    pub fn turn(&mut self) {
+        self.before = std::mem::take(&mut self.now);
+    }
+
+    /// Takes a connection out: whether it was put off in the interval before.
     pub fn take(&mut self, connection: &Connection) -> bool {
-        !self.keys.is_empty() && self.keys.remove(&key(&self.hasher, connection))
+        !self.before.is_empty() && self.before.remove(&key(&self.hasher, connection))
     }
 
     /// Puts it off.
     pub fn put(&mut self, connection: &Connection) {
-        self.keys.insert(key(&self.hasher, connection));
+        self.now.insert(key(&self.hasher, connection));
     }
 }
 
@@ -90,9 +97,14 @@ mod tests {
         let mut off = PutOff::default();
         assert!(!off.take(&with(0, 1)));
         off.put(&with(0, 1));
+        off.turn();
         assert_eq!(
             [off.take(&with(9, 2)), off.take(&with(9, 1)), off.take(&with(9, 1))],
             [false, true, false]
         );
+        off.put(&with(0, 1));
+        off.turn();
+        off.turn();
+        assert!(!off.take(&with(0, 1)), "it was not there for an interval");
     }
 }

@@ -62,7 +62,6 @@ pub struct Metrics {
     exchanged: Exchanged,
     /// Those of nobody so far: who opened them is counted once it is known, or they have ended.
     unowned: PutOff,
-    start_ns: u64,
     /// End of the last interval that was folded, monotonic nanoseconds.
     previous_ns: u64,
 }
@@ -85,26 +84,14 @@ impl Metrics {
             used_ports: UsedPorts::default(),
             exchanged: Exchanged::default(),
             unowned: PutOff::default(),
-            start_ns,
             previous_ns: start_ns,
         }
-    }
-
-    /// When counting began, monotonic nanoseconds.
-    #[must_use]
-    pub const fn start_ns(&self) -> u64 {
-        self.start_ns
-    }
-
-    /// End of the last interval that was taken, monotonic nanoseconds.
-    #[must_use]
-    pub const fn now_ns(&self) -> u64 {
-        self.previous_ns
     }
 
     /// Takes a judged interval.
     pub fn fold(&mut self, tick: &Tick, identities: &dyn Identities) {
         self.places.forget(tick.now_ns);
+        self.unowned.turn();
         for counts in self.places.counts() {
             (counts.open, counts.close_wait_s) = (0, None);
         }
