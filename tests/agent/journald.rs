@@ -157,7 +157,7 @@ fn a_journal_that_is_not_there_is_waited_for_and_told_of_once() {
     });
     journal.run("start");
     wait::until("its return", || agent.said().contains("takes lines again").then_some(()));
-    // Gone again, socket and all: what was sent before is written before it ends.
+    // Gone again, socket and all.
     journal.run("remove");
     journal.run("stop");
     traffic(60);

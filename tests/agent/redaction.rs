@@ -61,7 +61,8 @@ fn told(arguments: &[&str]) -> String {
 #[ignore = "needs root"]
 fn no_line_no_finding_and_no_metric_has_an_address_that_is_redacted() {
     let told = told(&["--redact-addresses"]);
-    for address in ["10.77.5", "fd77:5", "10.77", "fd77"] {
+    // With what follows in an address: a time or an id may have the digits.
+    for address in ["10.77.", "fd77:"] {
         let found = told.find(address).map(|at| &told[at.saturating_sub(200)..at + 40]);
         assert_eq!(found, None, "{address}");
     }
