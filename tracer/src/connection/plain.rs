@@ -31,8 +31,9 @@ const ECONNRESET: u32 = 104;
 const ETIMEDOUT: u32 = 110;
 const ECONNREFUSED: u32 = 111;
 
-/// Within this time of the end the kernel frees a socket whose close ends it: in the same call.
-const AT_ONCE_NS: u64 = 1_000_000;
+/// Within this time of the end the kernel frees a socket whose close ends it: in the same call, which
+/// may be preempted.
+const AT_ONCE_NS: u64 = 100_000_000;
 /// A dial that nobody answers is retried after a second at the earliest.
 const FIRST_RETRY_NS: u64 = 900_000_000;
 

@@ -20,7 +20,7 @@ static UNLISTENED: LruHashMap<u64, Unlistened, 1024> = LruHashMap::new();
 /// How long the closing of a listener may take from one waiting connection to the next: its task may be
 /// preempted there. What ends otherwise within that time, by the same task, and was accepted at this
 /// port without anybody having used it, would be told as never accepted.
-const UNLISTEN_NS: u64 = 100_000_000;
+const UNLISTEN_NS: u64 = 1_000_000_000;
 
 /// LISTEN → CLOSE.
 #[inline(always)]

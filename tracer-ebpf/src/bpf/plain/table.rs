@@ -143,8 +143,9 @@ pub(super) fn open(sk: u64, opened: u8, state: i32) -> Result<*mut Conn, i32> {
 }
 
 /// How long the kernel may take between an error and the end that it causes: it clears the queue of
-/// unsent data meanwhile.
-const MEETING_NS: u64 = 50_000_000;
+/// unsent data meanwhile, and a virtual CPU may stand still. An older error of the same addresses and
+/// ports is one of another connection.
+const MEETING_NS: u64 = 1_000_000_000;
 
 /// The error that was reported right before this end, if one was. Else the end waits for it.
 #[inline(always)]
