@@ -181,13 +181,15 @@ impl Loop<'_> {
     ) -> Result<T, Error> {
         let mut stop = std::pin::pin!(stop);
         let mut began = Instant::now();
-        let mut due = began + interval::SHORTEST;
+        let mut length = interval::SHORTEST;
+        let mut due = began + length;
         loop {
             tokio::select! {
                 done = &mut stop => return self.tick(true, on).map(|_| done),
                 () = sleep_until(due) => {
                     began = Instant::now();
-                    due = began + self.tick(false, on)?;
+                    length = interval::next(length, &self.tick(false, on)?);
+                    due = began + length;
                 }
                 () = self.kernel.filled() => {
                     self.admit();
@@ -201,17 +203,17 @@ impl Loop<'_> {
         }
     }
 
-    /// Ends an interval; how long the next one may be.
+    /// Ends an interval; what that took.
     fn tick(
         &mut self,
         is_last: bool,
         on: &mut dyn FnMut(&Pipeline, Progress<'_>) -> Result<(), Error>,
-    ) -> Result<Duration, Error> {
+    ) -> Result<interval::Cost, Error> {
         let (began, now_ns) = (Instant::now(), Clock::monotonic_ns());
         self.admit();
         let pipeline = &mut *self.pipeline;
         self.kernel.snapshot(&mut |input| feed(pipeline, input, on))?;
-        let taken = began.elapsed().saturating_sub(self.kernel.drained());
+        let snapshot = began.elapsed().saturating_sub(self.kernel.drained());
         self.admit();
         let pipeline = &mut *self.pipeline;
         self.kernel.settle(&mut |input| feed(pipeline, input, on))?;
@@ -223,7 +225,8 @@ impl Loop<'_> {
             on(pipeline, progress)
         };
         feed(self.pipeline, Input::Tick { now_ns, is_last }, &mut counted)?;
-        Ok(interval::next(taken, began.elapsed().saturating_sub(taken), open, ended))
+        let rest = began.elapsed().saturating_sub(snapshot);
+        Ok(interval::Cost { snapshot, rest, open, ended })
     }
 
     /// Takes in control groups that were made since.
