@@ -56,7 +56,8 @@ impl Kind {
         (Self::DialTimeout, 2),
         (Self::HalfClose, 12),
         (Self::Killed, 1),
-        (Self::ForkStorm, 1),
+        // Some 900 processes in half a minute: tables of processes are full before half of a soak is over.
+        (Self::ForkStorm, 4),
         (Self::CloseWait, 12),
         (Self::Ipv6, 16),
     ];

@@ -18,7 +18,7 @@ use crate::hash::Map;
 
 use later::Later;
 
-/// Most identities kept; the oldest go first. About 200 bytes each.
+/// Most identities kept; the oldest go first. About 400 bytes each, with what they name.
 const CAPACITY: usize = 16_384;
 /// Most look-ups in a second: a fork storm must not keep us busy. The rest keep their `comm` only.
 const LOOKUPS_PER_S: u32 = 1_000;
@@ -48,7 +48,8 @@ pub struct Table {
     lookup: Lookup,
     /// Whether instances of units are left out of paths.
     redacts: bool,
-    known: Map<ProcessId, Identity>,
+    /// In boxes: a map that grows has room for twice as many.
+    known: Map<ProcessId, Box<Identity>>,
     order: VecDeque<ProcessId>,
     budget: Budget,
     runtimes: Cache,
@@ -139,7 +140,7 @@ impl Table {
             }
             self.order.push_back(id);
         }
-        self.known.entry(id).insert_entry(identity).into_mut()
+        self.known.entry(id).insert_entry(Box::new(identity)).into_mut()
     }
 
     /// Which bounds were met.
@@ -153,13 +154,14 @@ impl Table {
     /// What is known of `id`.
     #[must_use]
     pub fn get(&self, id: ProcessId) -> Option<&Identity> {
-        self.known.get(&id)
+        self.known.get(&id).map(|identity| &**identity)
     }
 
     /// The last process that is known to have had this number. Looks at all: not for every connection.
     #[must_use]
     pub fn latest(&self, pid: u32) -> Option<&Identity> {
-        let named = self.known.values().filter(|identity| identity.id.pid == pid);
+        let named = self.known.values().map(|identity| &**identity);
+        let named = named.filter(|identity| identity.id.pid == pid);
         named.max_by_key(|identity| identity.id.start_ns)
     }
 }

@@ -79,14 +79,14 @@ impl Table {
 
     /// The identities that the last catching up has changed.
     pub fn learned(&self) -> impl Iterator<Item = &Identity> {
-        self.later.learned.iter().filter_map(|id| self.known.get(id))
+        self.later.learned.iter().filter_map(|id| self.get(*id))
     }
 
     fn name_groups(&mut self) {
         let reads = self.groups.reads();
         while let Some(one) = self.later.groups.pop_front_if(|one| one.reads < reads) {
             let path = self.groups.path_at_last(one.number).map(str::to_owned).or(one.otherwise);
-            let (Some(path), Some(mut identity)) = (path, self.known.get(&one.id).cloned()) else {
+            let (Some(path), Some(mut identity)) = (path, self.get(one.id).cloned()) else {
                 continue;
             };
             identity.cgroup = Some(path);
