@@ -51,7 +51,9 @@ pub(super) fn run(args: &Args, settings: Vec<Setting>) -> Result<Outcome, Error>
     let is_otlp = args.outputs.contains(&Destination::Otlp);
     let plan = is_otlp.then(otlp::Plan::read).transpose()?;
     if args.check_config {
-        let printed = io::stdout().write_all(settings::as_file(&settings).as_bytes());
+        let told =
+            settings::as_file(&settings) + &plan.as_ref().map(otlp::Plan::told).unwrap_or_default();
+        let printed = io::stdout().write_all(told.as_bytes());
         return written(printed.map(|()| Outcome::Fine).map_err(Error::Output));
     }
     let hangups = Hangups::listen().map_err(Error::Runtime)?;

@@ -31,6 +31,7 @@ use self::settings::{Settings, Signal, Variables};
 use self::transport::Transport;
 use super::super::Error;
 use super::super::outbox::Outbox;
+use crate::export::otlp as export;
 use crate::metrics::Metrics;
 use crate::sink::Origin;
 
@@ -44,6 +45,7 @@ const LAST_WAIT: Duration = Duration::from_secs(3);
 pub(super) struct Plan {
     logs: Option<Way>,
     metrics: Option<(Way, Duration)>,
+    told: Vec<String>,
 }
 
 type Way = (Transport, Outage);
@@ -58,11 +60,15 @@ impl Plan {
     }
 
     fn of(variables: Variables<'_>) -> Result<Self, String> {
-        let way = |signal: Signal| -> Result<Option<Way>, String> {
+        let mut told = Vec::new();
+        let mut way = |signal: Signal| -> Result<Option<Way>, String> {
+            let name = signal.name();
             if !signal.is_wanted(variables)? {
+                told.push(format!("# {name} go to no collector\n"));
                 return Ok(None);
             }
             let settings = Settings::read(signal, variables)?;
+            told.push(format!("# {name} go to {}\n", settings.told()));
             let outage = Outage::new(settings.collector(), signal);
             Ok(Some((Transport::new(&settings)?, outage)))
         };
@@ -73,7 +79,15 @@ impl Plan {
                 .to_owned());
         }
         let every = metrics::interval(variables)?;
-        Ok(Self { logs, metrics: metrics.map(|way| (way, every)) })
+        if metrics.is_some() {
+            told.push(format!("# metrics go there each {} s\n", every.as_secs_f64()));
+        }
+        Ok(Self { logs, metrics: metrics.map(|way| (way, every)), told })
+    }
+
+    /// What the environment asks for, a comment a line: nothing in it is secret.
+    pub(super) fn told(&self) -> String {
+        self.told.concat()
     }
 }
 
@@ -123,6 +137,7 @@ impl Otlp {
             outage,
             metrics: Arc::clone(metrics),
             start_unix_ns: start_ns.saturating_add_signed(origin.clock.wall_minus_monotonic_ns),
+            told: export::Told::default(),
         };
         let (end, ending) = oneshot::channel();
         let (ended, last) = sync_channel(1);
@@ -162,12 +177,22 @@ mod tests {
                 found.map(|(_, value)| (*value).to_owned())
             })
         };
-        let Plan { logs, metrics } = of(&[("OTEL_METRIC_EXPORT_INTERVAL", "5000")]).unwrap();
+        let Plan { logs, metrics, told } = of(&[
+            ("OTEL_METRIC_EXPORT_INTERVAL", "5000"),
+            ("OTEL_EXPORTER_OTLP_METRICS_ENDPOINT", "https://here:1/secret"),
+            ("OTEL_EXPORTER_OTLP_METRICS_HEADERS", "key=secret"),
+        ])
+        .unwrap();
+        let expected = "# logs go to http://localhost:4318 by http/protobuf, timeout 10 s\n\
+            # metrics go to https://here:1 by http/protobuf, timeout 10 s, 1 header\n\
+            # metrics go there each 5 s\n";
+        assert_eq!(told.concat(), expected);
         assert!(logs.is_some());
         assert_eq!(metrics.unwrap().1, Duration::from_secs(5));
         let no_logs = ("OTEL_LOGS_EXPORTER", "none");
-        let Plan { logs, metrics } = of(&[no_logs]).unwrap();
+        let Plan { logs, metrics, told } = of(&[no_logs]).unwrap();
         assert!(logs.is_none() && metrics.is_some());
+        assert_eq!(told[0], "# logs go to no collector\n");
         let error = of(&[no_logs, ("OTEL_METRICS_EXPORTER", "none")]).unwrap_err();
         assert!(error.contains("exports nothing"), "{error}");
     }

@@ -7,8 +7,8 @@ use opentelemetry_proto::tonic::common::v1::KeyValue;
 use opentelemetry_proto::tonic::metrics::v1::metric::Data;
 use opentelemetry_proto::tonic::metrics::v1::number_data_point::Value as Number;
 use opentelemetry_proto::tonic::metrics::v1::{
-    AggregationTemporality, Gauge, Histogram, HistogramDataPoint, Metric, NumberDataPoint,
-    ResourceMetrics, ScopeMetrics, Sum,
+    AggregationTemporality, DataPointFlags, Gauge, Histogram, HistogramDataPoint, Metric,
+    NumberDataPoint, ResourceMetrics, ScopeMetrics, Sum,
 };
 use opentelemetry_proto::tonic::resource::v1::Resource;
 
@@ -38,14 +38,16 @@ pub struct Request {
 }
 
 /// All families, in as many requests as it takes, each made when it is asked for. The points of a
-/// family may be in several; families of which there is nothing to tell are left out.
-pub fn of_families(
-    resource: &Resource,
-    families: &[Family],
+/// family may be in several; families of which there is nothing to tell are left out. Of the gauges in
+/// `gone` it is told that they have no value any more.
+pub fn of_families<'a>(
+    resource: &'a Resource,
+    families: &'a [Family],
+    gone: &'a [Family],
     times: Times,
 ) -> impl Iterator<Item = Request> {
-    parts(families).into_iter().map(move |part| {
-        let metrics = part.iter().map(|(family, samples)| metric(family, samples, times)).collect();
+    parts(families, gone).into_iter().map(move |part| {
+        let metrics = part.iter().map(|part| metric(part, times)).collect();
         let scope_metrics =
             vec![ScopeMetrics { scope: Some(super::scope()), metrics, ..ScopeMetrics::default() }];
         let all = ResourceMetrics {
@@ -54,23 +56,28 @@ pub fn of_families(
             ..ResourceMetrics::default()
         };
         Request {
-            points: part.iter().map(|(_, samples)| samples.len() as u64).sum(),
+            points: part.iter().map(|part| part.samples.len() as u64).sum(),
             message: ExportMetricsServiceRequest { resource_metrics: vec![all] },
         }
     })
 }
 
 /// Some samples of a family.
-type Samples<'a> = (&'a Family, &'a [Sample]);
+struct Part<'a> {
+    family: &'a Family,
+    samples: &'a [Sample],
+    are_gone: bool,
+}
 
 /// Those of each request.
-fn parts(families: &[Family]) -> Vec<Vec<Samples<'_>>> {
+fn parts<'a>(families: &'a [Family], gone: &'a [Family]) -> Vec<Vec<Part<'a>>> {
     let (mut parts, mut part, mut room) = (Vec::new(), Vec::new(), MOST_POINTS);
-    for family in families {
+    let families = families.iter().map(|family| (family, false));
+    for (family, are_gone) in families.chain(gone.iter().map(|family| (family, true))) {
         let mut samples = family.samples.as_slice();
         while !samples.is_empty() {
             let (fit, rest) = samples.split_at(samples.len().min(room));
-            part.push((family, fit));
+            part.push(Part { family, samples: fit, are_gone });
             (samples, room) = (rest, room - fit.len());
             if room == 0 {
                 parts.push(std::mem::take(&mut part));
@@ -82,7 +89,8 @@ fn parts(families: &[Family]) -> Vec<Vec<Samples<'_>>> {
     parts
 }
 
-fn metric(family: &Family, samples: &[Sample], times: Times) -> Metric {
+fn metric(part: &Part<'_>, times: Times) -> Metric {
+    let Part { family, samples, are_gone } = *part;
     let (name, unit) = (family.name, unit(family.name));
     // All of one family have one type.
     let is_measure = ["_seconds", "_ratio", "_share"].iter().any(|end| name.ends_with(end));
@@ -93,6 +101,7 @@ fn metric(family: &Family, samples: &[Sample], times: Times) -> Metric {
             aggregation_temporality: cumulative,
             is_monotonic: true,
         }),
+        Kind::Gauge if are_gone => Data::Gauge(Gauge { data_points: no_values(samples, times) }),
         Kind::Gauge => Data::Gauge(Gauge { data_points: numbers(samples, is_measure, times, 0) }),
         Kind::Histogram => Data::Histogram(Histogram {
             data_points: histograms(samples, times),
@@ -145,6 +154,17 @@ fn numbers(
         Value::Histogram(_) => None,
     };
     samples.iter().filter_map(point).collect()
+}
+
+/// Points that say that there is no value any more.
+fn no_values(samples: &[Sample], times: Times) -> Vec<NumberDataPoint> {
+    let point = |sample: &Sample| NumberDataPoint {
+        attributes: attributes(sample),
+        time_unix_nano: times.unix_ns,
+        flags: DataPointFlags::NoRecordedValueMask as u32,
+        ..NumberDataPoint::default()
+    };
+    samples.iter().map(point).collect()
 }
 
 /// Counts are whole, and told so as far as they are exact.

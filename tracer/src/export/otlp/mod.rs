@@ -5,10 +5,12 @@
 //! not ours: of an export it tells neither what the collector refused nor whether it may be sent again,
 //! and its metrics can be made of nothing but its own instruments, while ours are counted already.
 
+mod gone;
 mod logs;
 mod metrics;
 mod value;
 
+pub use gone::Told;
 pub use logs::{Record, of_line, of_records};
 pub use metrics::{MOST_POINTS, Request, Times, of_families};
 pub use value::attribute;

@@ -37,6 +37,7 @@ pub(super) struct Exporter {
     pub(super) metrics: Arc<Mutex<Metrics>>,
     /// What counters count from, nanoseconds since 1970.
     pub(super) start_unix_ns: u64,
+    pub(super) told: otlp::Told,
 }
 
 impl Exporter {
@@ -66,6 +67,7 @@ impl Exporter {
         let times = otlp::Times { start_unix_ns, unix_ns: unix_ns().max(start_unix_ns) };
         match self.send(&families, times).await {
             Answer::Taken { refused, why } => {
+                self.told.replace(families);
                 self.outage.succeed(Instant::now());
                 if refused > 0 {
                     self.outage.refuse(refused, &why, REFUSED);
@@ -80,7 +82,8 @@ impl Exporter {
     /// is the first reason that is told, and it has refused all if it took no request.
     async fn send(&self, families: &[Family], times: otlp::Times) -> Answer {
         let (mut is_taken, mut refused, mut reason) = (false, 0, None);
-        for request in otlp::of_families(&self.resource, families, times) {
+        let gone = self.told.gone(families);
+        for request in otlp::of_families(&self.resource, families, &gone, times) {
             let (lacks, why) = match self.transport.send(request.message).await {
                 Answer::Taken { refused, why } => {
                     is_taken = true;

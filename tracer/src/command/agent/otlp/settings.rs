@@ -120,6 +120,24 @@ impl Settings {
         })
     }
 
+    /// All of it that holds no secret.
+    pub(super) fn told(&self) -> String {
+        let protocol = match self.protocol {
+            Protocol::Grpc => "grpc",
+            Protocol::Http => "http/protobuf",
+        };
+        let timeout = self.timeout.as_secs_f64();
+        let headers = match self.headers.len() {
+            0 => String::new(),
+            1 => ", 1 header".to_owned(),
+            count => format!(", {count} headers"),
+        };
+        let packed = if self.gzip { ", gzip" } else { "" };
+        let certificate = self.client.as_ref().map_or("", |_| ", with a certificate of ours");
+        let collector = self.collector();
+        format!("{collector} by {protocol}, timeout {timeout} s{packed}{headers}{certificate}")
+    }
+
     /// The collector as sentences have it: no path, which may hold a token.
     pub(super) fn collector(&self) -> String {
         let [scheme, at] =

@@ -9,7 +9,7 @@ use crate::sink::testing;
 const TIMES: Times = Times { start_unix_ns: 5, unix_ns: 9 };
 
 fn metrics(families: &[Family]) -> Vec<Metric> {
-    of_families(&Resource::default(), families, TIMES)
+    of_families(&Resource::default(), families, &[], TIMES)
         .flat_map(|mut request| {
             request.message.resource_metrics.remove(0).scope_metrics.remove(0).metrics
         })
@@ -31,6 +31,22 @@ fn a_counter_is_a_cumulative_sum_since_the_start_and_leaves_total_to_the_receive
     assert_eq!((point.start_time_unix_nano, point.time_unix_nano), (5, 9));
     assert_eq!(point.value, Some(Number::AsInt(3)));
     assert_eq!(point.attributes.len(), 1, "the empty one is none");
+}
+
+#[test]
+fn a_gauge_that_is_gone_has_a_point_without_a_value() {
+    let labels = vec![("code", "hoard".to_owned())];
+    let samples = vec![Sample { labels, value: Value::Number(1.0) }];
+    let family = Family { name: "tracer_findings", help: "Some.", kind: Kind::Gauge, samples };
+    let gone = [family];
+    let request = of_families(&Resource::default(), &[], &gone, TIMES).next().unwrap();
+    assert_eq!(request.points, 1);
+    let metric = &request.message.resource_metrics[0].scope_metrics[0].metrics[0];
+    assert_eq!(metric.name, "tracer_findings");
+    let Some(Data::Gauge(gauge)) = &metric.data else { unreachable!() };
+    let point = &gauge.data_points[0];
+    assert_eq!((point.value, point.flags, point.time_unix_nano), (None, 1, 9));
+    assert_eq!(point.attributes.len(), 1);
 }
 
 #[test]
@@ -81,7 +97,7 @@ fn a_request_is_full_at_2000_points_and_far_below_the_limit_of_collectors() {
     };
     let families =
         [family("tracer_a", 1), family("tracer_none", 0), family("tracer_b", 2 * MOST_POINTS)];
-    let requests: Vec<_> = of_families(&Resource::default(), &families, TIMES).collect();
+    let requests: Vec<_> = of_families(&Resource::default(), &families, &[], TIMES).collect();
     let points: Vec<_> = requests.iter().map(|request| request.points).collect();
     assert_eq!(points, [2_000, 2_000, 1]);
     let told = |request: &Request| -> Vec<(String, usize)> {

@@ -20,6 +20,7 @@ fn export(collector: &Collector, points: usize) -> (Answer, usize) {
         outage: Outage::new(settings.collector(), Signal::Metrics),
         metrics: Arc::new(Mutex::new(Metrics::since(0, Ports::default()))),
         start_unix_ns: 1,
+        told: otlp::Told::default(),
     };
     let sample = |number: usize| Sample {
         labels: vec![("server", number.to_string())],
