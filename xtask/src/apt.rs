@@ -1,7 +1,7 @@
 //! A private apt root: packages of any Debian suite, from the mirror this machine already uses,
 //! verified with Debian's archive keys, without touching what the machine has installed.
 
-use crate::process::{is_root, output, probe, run, say};
+use crate::process::{is_root, output, pipe, probe, run, say};
 use anyhow::{Context as _, Result};
 use std::ffi::OsStr;
 use std::fs;
@@ -86,12 +86,21 @@ impl PrivateApt {
             "Debug::NoLocking=1".to_owned(),
             format!("APT::Sandbox::User={}", self.user),
             "Acquire::Languages=none".to_owned(),
+            "Acquire::Retries=5".to_owned(),
         ];
         for setting in settings {
             command.arg("-o").arg(setting);
         }
         command
     }
+}
+
+/// Unpacks a package into a folder, without installing it.
+pub(crate) fn unpack(package: &Path, dir: &Path) -> Result<()> {
+    pipe(
+        Command::new("dpkg-deb").arg("--fsys-tarfile").arg(package),
+        Command::new("tar").arg("-x").arg("-C").arg(dir),
+    )
 }
 
 /// The address of the Debian archive proper (not security, not updates) among apt's sources.

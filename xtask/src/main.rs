@@ -22,6 +22,7 @@ mod test;
 mod test_node;
 mod test_packages;
 mod test_python;
+mod test_servers;
 mod tidy;
 mod toolchain;
 mod vm;

@@ -6,6 +6,8 @@ use anyhow::{Context as _, Result, bail};
 use std::ffi::OsStr;
 use std::io::{BufRead as _, BufReader, Write as _};
 use std::process::{Command, Stdio};
+use std::thread;
+use std::time::Duration;
 
 /// A progress line.
 pub(crate) fn say(line: impl AsRef<str>) {
@@ -32,6 +34,21 @@ pub(crate) fn run(command: &mut Command) -> Result<()> {
         bail!("{} ended with {status}", shown(command));
     }
     Ok(())
+}
+
+/// How often what needs the network is tried, and how long after each time but the last, seconds.
+const PAUSES: [u64; 3] = [5, 20, 60];
+
+/// Runs `command`, which needs the network, until it succeeds; an error if it never does.
+pub(crate) fn run_patiently(command: &mut Command) -> Result<()> {
+    for seconds in PAUSES {
+        match run(command) {
+            Ok(()) => return Ok(()),
+            Err(error) => say(format!("{error:#}; again in {seconds} s")),
+        }
+        thread::sleep(Duration::from_secs(seconds));
+    }
+    run(command)
 }
 
 /// Runs `command` and returns its stdout; stderr passes through.

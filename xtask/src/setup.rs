@@ -3,12 +3,12 @@
 
 use crate::process::say;
 use crate::workspace::Workspace;
-use crate::{test_node, test_packages, test_python, toolchain};
+use crate::{test_node, test_packages, test_python, test_servers, toolchain};
 use anyhow::Result;
 
 #[derive(clap::Args)]
 pub(crate) struct Options {
-    /// Also install the Debian packages and Python libraries that the tests use.
+    /// Also install what the tests use: Debian packages, libraries of Python and Node.js, servers.
     #[arg(long)]
     tests: bool,
 }
@@ -20,6 +20,7 @@ pub(crate) fn main(options: &Options) -> Result<()> {
         test_packages::ensure()?;
         test_python::ensure(&workspace)?;
         test_node::ensure(&workspace)?;
+        test_servers::ensure(&workspace)?;
     }
     toolchain::ensure(&workspace)?;
     say("setup: done");

@@ -5,7 +5,7 @@ use crate::outcome::Outcome;
 use crate::process::{cargo, is_root, print_line, say, watch};
 use crate::tally::Tally;
 use crate::workspace::Workspace;
-use crate::{bench, package, test_node, test_packages, test_python, vm};
+use crate::{bench, package, test_node, test_packages, test_python, test_servers, vm};
 use anyhow::{Result, bail};
 
 /// Test targets of `tracer` that run on this host.
@@ -47,7 +47,8 @@ pub(crate) fn main(options: &Options) -> Result<()> {
     let mut report = Report::default();
     let installed = test_packages::ensure()
         .and_then(|()| test_python::ensure(&workspace))
-        .and_then(|()| test_node::ensure(&workspace));
+        .and_then(|()| test_node::ensure(&workspace))
+        .and_then(|()| test_servers::ensure(&workspace));
     if let Err(error) = &installed {
         // Each part that needs one says so itself; tests fail on a missing tool, they do not skip.
         report.add("packages", unless_root(format!("{error:#}")), Tally::default());

@@ -1,7 +1,7 @@
 //! The library of Node.js that tests use: the official definitions of the Elastic Common Schema, below
 //! `target`. Installs nothing that is already there, and nothing outside of that folder.
 
-use crate::process::{probe, run, say};
+use crate::process::{probe, run_patiently, say};
 use crate::workspace::Workspace;
 use anyhow::{Context as _, Result};
 use std::fs;
@@ -33,9 +33,11 @@ pub(crate) fn ensure(workspace: &Workspace) -> Result<()> {
     for name in FILES {
         fs::copy(from.join(name), to.join(name))?;
     }
-    run(Command::new("npm")
-        .args(["ci", "--silent", "--ignore-scripts", "--no-audit", "--no-fund", "--prefix"])
-        .arg(&to))
+    run_patiently(
+        Command::new("npm")
+            .args(["ci", "--silent", "--ignore-scripts", "--no-audit", "--no-fund", "--prefix"])
+            .arg(&to),
+    )
     .context("cannot install the Node.js libraries of tests")?;
     fs::write(to.join(STAMP), wanted)?;
     Ok(())

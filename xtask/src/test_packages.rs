@@ -1,7 +1,7 @@
 //! Debian packages that the tests use: real servers, clients, languages, an emulator, `promtool`. Installs
 //! nothing that is already there, and starts no service.
 
-use crate::process::{is_root, probe, run, say};
+use crate::process::{is_root, probe, run, run_patiently, say};
 use anyhow::{Context as _, Result, bail};
 use std::fs;
 use std::io::ErrorKind;
@@ -51,7 +51,7 @@ pub(crate) fn ensure() -> Result<()> {
     let _quiet = NoServices::begin()?;
     if install(&missing).is_err() {
         say("test packages: not found in the lists as they are; reading new ones");
-        run(Command::new("apt-get").args(["-qq", "update"]))?;
+        run_patiently(Command::new("apt-get").args(["-qq", "update"]))?;
         install(&missing).with_context(|| format!("cannot install {list}"))?;
     }
     Ok(())
@@ -70,6 +70,8 @@ fn missing() -> Vec<&'static str> {
 
 fn install(packages: &[&str]) -> Result<()> {
     run(Command::new("apt-get")
+        // Something else may install at the same time, as a machine does that has just been started.
+        .args(["-o", "DPkg::Lock::Timeout=300", "-o", "Acquire::Retries=5"])
         .args(["install", "-y", "-qq", "--no-install-recommends"])
         .args(packages)
         .env("DEBIAN_FRONTEND", "noninteractive"))

@@ -3,7 +3,7 @@
 //! agent exports to, and the schemas of Kubernetes. Installs nothing that is already there, and nothing
 //! outside of these folders.
 
-use crate::process::{probe, run, say};
+use crate::process::{probe, run, run_patiently, say};
 use crate::workspace::Workspace;
 use anyhow::{Context as _, Result};
 use std::fs;
@@ -42,8 +42,10 @@ fn ensure_for(workspace: &Workspace, suite: &str) -> Result<()> {
 fn make(environment: &Path, requirements: &Path) -> Result<()> {
     run(Command::new("python3").args(["-m", "venv", "--clear"]).arg(environment))?;
     // The pins are all there is, and nothing is compiled: this takes seconds or fails.
-    run(Command::new(environment.join("bin/python"))
-        .args(["-m", "pip", "--quiet", "--disable-pip-version-check", "install"])
-        .args(["--no-deps", "--only-binary", ":all:", "--requirement"])
-        .arg(requirements))
+    run_patiently(
+        Command::new(environment.join("bin/python"))
+            .args(["-m", "pip", "--quiet", "--disable-pip-version-check", "install"])
+            .args(["--no-deps", "--only-binary", ":all:", "--requirement"])
+            .arg(requirements),
+    )
 }

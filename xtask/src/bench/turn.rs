@@ -16,6 +16,8 @@ const AFTER: Duration = Duration::from_millis(500);
 
 /// The reason by which tracer counts lines that it dropped.
 const OUTPUT: &str = "output";
+/// And of events for which a program was skipped.
+const MISSED: &str = "missed";
 
 /// What came of it.
 #[derive(Clone, Debug)]
@@ -92,6 +94,13 @@ impl Turn {
     pub(super) fn counted_lost(&self) -> Option<u64> {
         let told = self.told.as_ref()?;
         Some(told.lost.values().sum::<u64>() - self.dropped_lines()? + told.evicted)
+    }
+
+    /// The same without `missed`: events that the kernel skipped a program for, which may have been one
+    /// copy here and another there, so that nothing is lost.
+    pub(super) fn surely_lost(&self) -> Option<u64> {
+        let missed = self.told.as_ref()?.lost.get(MISSED).copied().unwrap_or(0);
+        Some(self.counted_lost()? - missed)
     }
 
     /// Lines that nobody took in time.

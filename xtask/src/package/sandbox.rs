@@ -19,7 +19,7 @@ pub(super) enum Manager {
 }
 
 /// One that hangs is ended after so many seconds.
-const SECONDS: &str = "300";
+const SECONDS: &str = "900";
 const SCRIPTS: [(&str, &str); 3] = [
     ("outside.sh", include_str!("sandbox/outside.sh")),
     ("inside.sh", include_str!("sandbox/inside.sh")),

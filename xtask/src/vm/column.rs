@@ -112,6 +112,15 @@ impl Column {
         }
     }
 
+    /// Whether the events that its kernel skipped are known.
+    pub(crate) fn counts_skipped(&self) -> bool {
+        let at_plain_tracepoints = self.btf == Btf::Hidden;
+        match self.machine {
+            Machine::Guest(kernel, _) => !at_plain_tracepoints || kernel.counts_skipped,
+            Machine::Host => true,
+        }
+    }
+
     fn is_in(&self, choice: &Choice<'_>) -> bool {
         let Choice { kernels, lockdowns, btfs } = choice;
         (kernels.is_empty() || kernels.iter().any(|name| name == self.kernel()))

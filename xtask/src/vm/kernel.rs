@@ -1,14 +1,13 @@
 //! Stock Debian cloud kernels and their modules, unpacked and never installed. A kernel more is a row more.
 
 use super::modules;
-use crate::apt::PrivateApt;
-use crate::process::{pipe, say};
+use crate::apt::{PrivateApt, unpack};
+use crate::process::say;
 use crate::toolchain::Unavailable;
 use anyhow::{Context as _, Result};
 use std::fs;
 use std::io::ErrorKind;
 use std::path::{Path, PathBuf};
-use std::process::Command;
 
 /// A kernel line that a Debian suite carries.
 #[derive(Debug, PartialEq, Eq)]
@@ -18,16 +17,18 @@ pub(crate) struct Kernel {
     suite: &'static str,
     /// What it needs to boot an initramfs under emulation, MiB.
     pub(crate) memory: u32,
+    /// Whether it counts what programs at plain tracepoints are skipped for, as kernels do since 6.7.
+    pub(crate) counts_skipped: bool,
 }
 
 /// Whatever is newest; it changes from week to week.
 pub(crate) const NEWEST: &str = "sid";
 
 pub(crate) const KERNELS: [Kernel; 4] = [
-    Kernel { name: "5.10", suite: "bullseye", memory: 512 },
-    Kernel { name: "6.1", suite: "bookworm", memory: 512 },
-    Kernel { name: "6.12", suite: "trixie", memory: 512 },
-    Kernel { name: NEWEST, suite: "sid", memory: 768 },
+    Kernel { name: "5.10", suite: "bullseye", memory: 512, counts_skipped: false },
+    Kernel { name: "6.1", suite: "bookworm", memory: 512, counts_skipped: false },
+    Kernel { name: "6.12", suite: "trixie", memory: 512, counts_skipped: true },
+    Kernel { name: NEWEST, suite: "sid", memory: 768, counts_skipped: true },
 ];
 
 /// Depends on the newest image of its suite.
@@ -89,13 +90,6 @@ impl Files {
         let files = Self { image: dir.join(IMAGE), modules: dir.join(MODULES) };
         (files.image.exists() && files.modules.exists()).then_some(files)
     }
-}
-
-fn unpack(package: &Path, dir: &Path) -> Result<()> {
-    pipe(
-        Command::new("dpkg-deb").arg("--fsys-tarfile").arg(package),
-        Command::new("tar").arg("-x").arg("-C").arg(dir),
-    )
 }
 
 fn image_in(dir: &Path) -> Result<Option<PathBuf>> {

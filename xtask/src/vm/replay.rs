@@ -2,9 +2,10 @@
 //!
 //! Kernels skip a tracing program that is running already and count it; under emulation tasks are
 //! preempted within programs so often that an event may pass all copies by. The tracer says how many
-//! (`missed`). Only where it says so may a scene that failed have failed for that. So its failure counts
-//! if it fails in both plays. Nothing else is excused: no scene where nothing was missed or that
-//! could not be played, no loss, no other suite, no fault of the machine.
+//! (`missed`). Only where it says so, or where its kernel does not count them, may a scene that failed
+//! have failed for that. So its failure counts if it fails in both plays. Nothing else is excused: no
+//! scene where nothing was missed or that could not be played, no loss, no other suite, no fault of the
+//! machine.
 
 use super::column::Column;
 use super::judge::judge;
@@ -26,7 +27,7 @@ pub(crate) fn is_due(
     (ending, said): &(Ending, Transcript),
 ) -> Option<Vec<String>> {
     let mut rest = (ending.clone(), said.clone());
-    let failed = excuse(&mut rest, |_| true);
+    let failed = excuse(column, &mut rest, |_| true);
     let is_all = judge(column, filtered, &rest.0, &rest.1) == Outcome::Passed;
     (!failed.is_empty() && is_all).then_some(failed)
 }
@@ -34,10 +35,14 @@ pub(crate) fn is_due(
 /// What two plays say: all that the second does, and [`Verdict::Again`] of each scene that failed in
 /// one of them where it may have. A test that failed in the first and is not ok in the second has
 /// failed.
-pub(crate) fn join(first: &Transcript, mut second: (Ending, Transcript)) -> (Ending, Transcript) {
+pub(crate) fn join(
+    column: &Column,
+    first: &Transcript,
+    mut second: (Ending, Transcript),
+) -> (Ending, Transcript) {
     let failed = |test: &&Test| test.verdict == Verdict::Failed;
     let before: Vec<&Test> = first.tests.iter().filter(failed).collect();
-    excuse(&mut second, |name| !before.iter().any(|test| test.name == name));
+    excuse(column, &mut second, |name| !before.iter().any(|test| test.name == name));
     let said = &mut second.1;
     for test in before {
         match said.tests.iter_mut().find(|other| other.name == test.name) {
@@ -59,9 +64,13 @@ pub(crate) fn join(first: &Transcript, mut second: (Ending, Transcript)) -> (End
 
 /// Takes back the failures of scenes whose name `may` be excused, where events were missed: their
 /// names.
-fn excuse((ending, said): &mut (Ending, Transcript), may: impl Fn(&str) -> bool) -> Vec<String> {
-    let is_possible = said.missed.iter().any(|missed| *missed > 0) && said.broken == Some(0);
-    if !is_possible {
+fn excuse(
+    column: &Column,
+    (ending, said): &mut (Ending, Transcript),
+    may: impl Fn(&str) -> bool,
+) -> Vec<String> {
+    let is_missing = !column.counts_skipped() || said.missed.iter().any(|missed| *missed > 0);
+    if !is_missing || said.broken != Some(0) {
         return Vec::new();
     }
     let mut names = Vec::new();
@@ -90,15 +99,19 @@ fn is_scene(name: &str) -> bool {
 
 #[cfg(test)]
 mod tests {
-    use super::{is_due, join};
+    use super::{excuse, is_due, join};
     use crate::outcome::Outcome;
     use crate::vm::column::{Choice, Column, columns};
     use crate::vm::judge::judge;
     use crate::vm::transcript::{Ending, Transcript, Verdict};
 
     fn column() -> Column {
+        column_of("sid confidentiality")
+    }
+
+    fn column_of(name: &str) -> Column {
         let all = columns(&Choice::default()).unwrap();
-        all.into_iter().find(|column| column.to_string() == "sid confidentiality").unwrap()
+        all.into_iter().find(|column| column.to_string() == name).unwrap()
     }
 
     /// A play that missed so many events, in which these tests failed of `a`, `b` and the loss.
@@ -136,7 +149,7 @@ mod tests {
         first: &(Ending, Transcript),
         second: (Ending, Transcript),
     ) -> (Outcome, Verdict, Vec<u64>) {
-        let (ending, said) = join(&first.1, second);
+        let (ending, said) = join(&column(), &first.1, second);
         let outcome = judge(&column(), false, &ending, &said);
         let test = said.tests.iter().find(|test| test.name == "scenarios::1::a").unwrap();
         (outcome, test.verdict, said.missed.clone())
@@ -152,6 +165,16 @@ mod tests {
     #[test]
     fn a_failure_where_nothing_was_missed_is_one_at_once() {
         assert_eq!(due(&play(0, &["1::a"])), None);
+    }
+
+    #[test]
+    fn what_a_kernel_does_not_count_may_have_been() {
+        let (old, counting) = (column_of("6.1 without BTF"), column_of("6.12 without BTF"));
+        let mut play = play(0, &["1::a"]);
+        let is_excused = |column: &Column, play: &mut _| !excuse(column, play, |_| true).is_empty();
+        assert!(!is_excused(&counting, &mut play));
+        assert!(is_excused(&old, &mut play));
+        assert!(!is_excused(&column_of("6.1"), &mut self::play(0, &["1::a"])));
     }
 
     #[test]

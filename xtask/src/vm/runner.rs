@@ -112,7 +112,7 @@ impl<'a> Runner<'a> {
         let mut more = 0;
         let second = self.ending(column, &mut more);
         *boots += more;
-        Ok(replay::join(&first.1, second?))
+        Ok(replay::join(column, &first.1, second?))
     }
 
     fn ending(&self, column: &Column, boots: &mut u32) -> Result<(Ending, Transcript)> {

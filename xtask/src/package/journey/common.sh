@@ -13,9 +13,9 @@ fail() {
 refuses() {
     if "$@"; then fail "not refused: $*"; fi
 }
-# Tries a command for ten seconds.
+# Tries a command for a minute.
 wait_for() {
-    for _ in $(seq 50); do
+    for _ in $(seq 300); do
         if "$@"; then return; fi
         sleep 0.2
     done
