@@ -10,7 +10,6 @@
 #[path = "support"]
 mod support {
     pub(crate) mod agent;
-    pub(crate) mod peer;
     pub(crate) mod port;
     pub(crate) mod report;
     pub(crate) mod tool;
@@ -26,6 +25,8 @@ mod ecs;
 mod journald;
 #[path = "agent/logrotate.rs"]
 mod logrotate;
+#[path = "agent/metrics_server.rs"]
+mod metrics_server;
 #[path = "agent/otlp.rs"]
 mod otlp;
 #[path = "agent/privileges.rs"]

@@ -5,11 +5,16 @@ use std::io::Write as _;
 use std::path::{Path, PathBuf};
 use std::process::Command;
 use std::thread;
-use std::time::Duration;
 
-use crate::running::{Agent, lines, traffic};
+use crate::running::{lines, traffic, unscraped};
+use crate::support::agent::Agent;
 use crate::support::tracer::{binary, run};
 use crate::support::{tool, wait};
+
+/// Whole lines of a file, which may be written meanwhile.
+fn count(file: &Path) -> usize {
+    fs::read(file).map_or(0, |text| memchr::memchr_iter(b'\n', &text).count())
+}
 
 #[test]
 #[ignore = "needs root"]
@@ -18,26 +23,26 @@ fn an_agent_that_is_killed_leaves_whole_lines_and_the_next_one_goes_on_after_the
     let file = dir.path().join("tracer.jsonl");
     let start = || {
         let mut command = Command::new(binary());
-        Agent::start(command.args(["agent", "--output"]).arg(&file)).attached(&file)
+        Agent::start(unscraped(command.arg("agent")).arg("--output").arg(&file))
     };
     let mut before = 0;
     for _ in 0..3 {
         let agent = start();
+        wait::until("a line", || (count(&file) > before).then_some(()));
+        let attached = count(&file);
         let busy = thread::spawn(|| traffic(100));
-        thread::sleep(Duration::from_millis(1_700));
+        wait::until("lines of connections", || (count(&file) > attached + 20).then_some(()));
         agent.kill();
         busy.join().expect("connections");
-        let whole = lines(&file).len();
-        assert!(whole > before, "it goes on after {before} lines");
-        before = whole;
+        before = lines(&file).len();
+        assert!(before > attached, "it goes on after {attached} lines");
     }
     // As the machine leaves it that is switched off.
     let mut end = OpenOptions::new().append(true).open(&file).expect("the file");
     end.write_all(b"{\"timestamp\":\"2026-11-22T05:5").expect("a cut line");
-    let mut command = Command::new(binary());
-    let agent = Agent::start(command.args(["agent", "--output"]).arg(&file));
-    thread::sleep(Duration::from_secs(1));
-    let said = agent.attached(&file).end();
+    let agent = start();
+    wait::until("a line", || (count(&file) > before).then_some(()));
+    let (_, said) = agent.end();
     assert!(said.contains("ended within a line"), "{said}");
     assert!(lines(&file).len() > before);
 }
@@ -73,7 +78,7 @@ fn lines_wait_for_a_disk_that_is_full_and_none_is_cut_or_lost_once_there_is_room
     let mut command = Command::new(tool::path("unshare"));
     command.args(["--mount", "sh", "-c", NEARLY_FULL]).arg(binary());
     command.args(["agent", "--output", "/mnt/lines", "--output"]).arg(&other);
-    let agent = Agent::start(&mut command).attached(&other);
+    let agent = Agent::start(unscraped(&mut command)).attached_to(&other);
     let disk = PathBuf::from(format!("/proc/{}/root/mnt", agent.pid().as_raw_nonzero()));
     let (file, kept) = (disk.join("lines"), dir.path().join("lines"));
     traffic(100);
@@ -86,7 +91,7 @@ fn lines_wait_for_a_disk_that_is_full_and_none_is_cut_or_lost_once_there_is_room
     });
     // The disk goes with the agent.
     let handle = fs::File::open(&file).expect("the file");
-    let said = agent.end();
+    let (_, said) = agent.end();
     std::io::copy(&mut &handle, &mut fs::File::create(&kept).expect("a file")).expect("a copy");
     assert!(lines(&kept) == lines(&other), "{said}");
     assert!(lines(&other).len() >= 200, "both ends of each connection");

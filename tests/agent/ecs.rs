@@ -10,7 +10,8 @@ use jiff::Timestamp;
 use serde_json::{Map, Value};
 use tracer::export::ecs;
 
-use crate::running::{Agent, lines, traffic};
+use crate::running::{lines, traffic, unscraped};
+use crate::support::agent::Agent;
 use crate::support::tool;
 use crate::support::tracer::{binary, run};
 
@@ -123,8 +124,8 @@ fn what_the_agent_writes_is_valid_by_the_official_definitions() {
     let dir = tempfile::tempdir().expect("a folder");
     let file = dir.path().join("tracer.jsonl");
     let mut command = Command::new(binary());
-    let agent = Agent::start(command.args(["agent", "--schema", "ecs", "--output"]).arg(&file))
-        .attached(&file);
+    command.args(["agent", "--schema", "ecs", "--output"]).arg(&file);
+    let agent = Agent::start(unscraped(&mut command)).attached_to(&file);
     traffic(100);
     agent.end();
     let documents = lines(&file);

@@ -10,9 +10,10 @@ use std::sync::mpsc::Receiver;
 use serde_json::{Map, Value};
 use tracer::export::journal::IDS;
 
-use crate::running::{Agent, lines, traffic};
+use crate::running::{lines, traffic, unscraped};
+use crate::support::agent::Agent;
 use crate::support::tracer::{self as program, binary};
-use crate::support::wait::{self, PATIENCE};
+use crate::support::wait::PATIENCE;
 use crate::support::{report::text, tool};
 
 /// A journal in a mount namespace of its own. Ends with its stdin.
@@ -61,8 +62,8 @@ impl Journal {
     /// An agent that writes to it and to a file.
     fn agent(&self, file: &Path) -> Agent {
         let mut command = self.command();
-        Agent::start(command.args(["agent", "--output", "journald", "--output"]).arg(file))
-            .attached(file)
+        command.args(["agent", "--output", "journald", "--output"]).arg(file);
+        Agent::start(unscraped(&mut command)).attached_to(file)
     }
 
     /// The entries of tracer, in their order.
@@ -140,7 +141,7 @@ fn each_line_is_an_entry_with_the_same_numbers_and_a_restart_loses_none() {
     traffic(60);
     journal.run("start");
     traffic(60);
-    let said = agent.end();
+    let (_, said) = agent.end();
     assert_all(&mut journal, &file, &said);
 }
 
@@ -152,18 +153,16 @@ fn a_journal_that_is_not_there_is_waited_for_and_told_of_once() {
     let mut journal = Journal::new();
     let agent = journal.agent(&file);
     traffic(60);
-    wait::until("a word about it", || {
-        agent.said().contains("the journal takes nothing").then_some(())
-    });
+    agent.says("the journal takes nothing");
     journal.run("start");
-    wait::until("its return", || agent.said().contains("takes lines again").then_some(()));
+    agent.says("takes lines again");
     // Gone again, socket and all.
     journal.run("remove");
     journal.run("stop");
     traffic(60);
     journal.run("start");
     traffic(20);
-    let said = agent.end();
+    let (_, said) = agent.end();
     assert_all(&mut journal, &file, &said);
     assert!(said.matches("the journal takes nothing").count() <= 2, "{said}");
 }

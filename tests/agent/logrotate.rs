@@ -6,7 +6,8 @@ use std::process::Command;
 use std::thread;
 use std::time::Duration;
 
-use crate::running::{Agent, lines, traffic};
+use crate::running::{lines, traffic, unscraped};
+use crate::support::agent::Agent;
 use crate::support::tool;
 use crate::support::tracer::{binary, run};
 use crate::support::wait;
@@ -24,7 +25,7 @@ fn logrotate_moves_files_away_and_no_line_is_lost_or_told_twice() {
         .arg(&file)
         .arg("--output")
         .arg(&other);
-    let agent = Agent::start(&mut command).attached(&file);
+    let agent = Agent::start(unscraped(&mut command)).attached_to(&file);
     let config = dir.path().join("logrotate.conf");
     let text = format!(
         "{} {{\n rotate 9\n su root root\n postrotate\n  kill -HUP {}\n endscript\n}}\n",
@@ -47,7 +48,7 @@ fn logrotate_moves_files_away_and_no_line_is_lost_or_told_twice() {
         });
     }
     busy.join().expect("connections");
-    let said = agent.end();
+    let (_, said) = agent.end();
     let renamed = (1..=ROUNDS).rev().map(|round| numbered(&file, round));
     let parts: Vec<_> = renamed.chain([file.clone()]).collect();
     let told: Vec<_> = parts.iter().flat_map(|part| lines(part)).collect();

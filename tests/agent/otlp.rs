@@ -3,10 +3,10 @@
 
 #[path = "otlp/exporting.rs"]
 mod exporting;
-#[path = "otlp/prometheus.rs"]
-mod prometheus;
 #[path = "otlp/receiver.rs"]
 pub(crate) mod receiver;
+#[path = "otlp/server.rs"]
+mod server;
 
 use std::collections::BTreeSet;
 use std::path::{Path, PathBuf};
@@ -17,11 +17,12 @@ use rustix::process::Signal;
 use serde_json::{Map, Value, json};
 use tempfile::TempDir;
 
+use crate::running::traffic;
 use crate::support::report::text;
 use crate::support::tool;
 use crate::support::tracer::run;
 use crate::support::wait;
-use exporting::{Exporting, traffic};
+use exporting::{cpu, start};
 use receiver::{Protocol, Receiver};
 
 /// Connections of a client that redials: well above the ten that `one-shot` asks for.
@@ -82,7 +83,7 @@ pub(crate) fn assert_same(lines: &[Value], records: &[Value]) {
 fn survives(protocol: Protocol) {
     let folder = folder();
     let receiver = Receiver::start(protocol, folder.path());
-    let agent = Exporting::start(protocol, receiver.port, &[]);
+    let agent = start(protocol, receiver.port, &[]);
     traffic(CONNECTIONS);
     wait::until("the finding at the collector", || {
         receiver.logs().iter().any(|record| record["event"] == "tracer.finding").then_some(())
@@ -93,7 +94,7 @@ fn survives(protocol: Protocol) {
     let receiver = again();
     agent.says("takes logs again");
     traffic(CONNECTIONS);
-    let (lines, said) = agent.end(Signal::TERM);
+    let (lines, said) = agent.end();
     let records = receiver.logs();
     assert_same(&lines, &records);
     assert_eq!(said.matches("takes no logs").count(), 1, "told once: {said}");
@@ -165,7 +166,7 @@ fn lines_travel_encrypted_packed_and_with_headers() {
         let trusted = tls[0].to_str().expect("UTF-8").to_owned();
         let receiver = Receiver::with_tls(protocol, folder.path(), tls);
         let endpoint = format!("https://localhost:{}", receiver.port);
-        let agent = Exporting::start(
+        let agent = start(
             protocol,
             receiver.port,
             &[
@@ -178,7 +179,7 @@ fn lines_travel_encrypted_packed_and_with_headers() {
             ],
         );
         let record = wait::until("a record", || receiver.logs().into_iter().next());
-        let (_, said) = agent.end(Signal::TERM);
+        let (_, said) = agent.end();
         assert_eq!(record["headers"]["x-scope-orgid"], "one two");
         if protocol == Protocol::Http {
             assert_eq!(record["headers"]["content-encoding"], "gzip");
@@ -199,11 +200,11 @@ fn what_a_collector_rejects_is_counted_and_told_once_with_its_reason() {
     for protocol in [Protocol::Grpc, Protocol::Http] {
         let folder = folder();
         let receiver = Receiver::that_rejects(protocol, folder.path(), 1);
-        let agent = Exporting::start(protocol, receiver.port, &[]);
+        let agent = start(protocol, receiver.port, &[]);
         agent.says("refused 1 data point: too many");
         // The next health line is that of the end, or one before.
         agent.says("refused 1 log record: too old");
-        let (lines, said) = agent.end(Signal::TERM);
+        let (lines, said) = agent.end();
         assert_eq!(said.matches("too old").count(), 1, "{said}");
         let health = lines.last().expect("a last line");
         let lost = health["tracer.lost"]["output"].as_u64().expect("a count");
@@ -220,16 +221,17 @@ fn nobody_there_costs_nothing_but_lines_and_the_end_has_an_end() {
     let deaf = std::net::TcpListener::bind("127.0.0.1:0").expect("a port");
     let port = deaf.local_addr().expect("its address").port();
     for (protocol, port) in [(Protocol::Grpc, port), (Protocol::Http, 9)] {
-        let agent = Exporting::start(protocol, port, &[("OTEL_EXPORTER_OTLP_TIMEOUT", "2000")]);
+        let agent = start(protocol, port, &[("OTEL_EXPORTER_OTLP_TIMEOUT", "2000")]);
         traffic(CONNECTIONS);
         agent.says("takes no logs");
         agent.says("takes no metrics");
-        let (cpu, began) = (agent.cpu(), Instant::now());
+        let (before, began) = (cpu(&agent), Instant::now());
         std::thread::sleep(Duration::from_secs(5));
-        let used = (agent.cpu() - cpu) / began.elapsed().as_secs_f64();
+        let used = (cpu(&agent) - before) / began.elapsed().as_secs_f64();
         assert!(used < 0.1, "{used} of a core while nobody is there");
         let began = Instant::now();
-        let (code, said) = agent.fail(Signal::TERM);
+        agent.signal(Signal::TERM);
+        let (code, said) = agent.ended();
         assert!(began.elapsed() < Duration::from_secs(20), "{:?}", began.elapsed());
         assert_eq!(code, Some(0), "the other output took all of it: {said}");
         assert!(said.contains("are lost"), "what was not taken is told: {said}");

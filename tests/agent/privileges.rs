@@ -34,7 +34,7 @@ fn only(granted: &[&Need]) -> String {
     sets.collect::<Vec<_>>().join(",")
 }
 
-/// `tracer` of `dir` by nobody, who has these capabilities, as ambient ones, and can gain no others.
+/// An agent, by the `tracer` of `dir`, of nobody, who has these capabilities, as ambient ones, and can gain no others.
 fn by_nobody(dir: &Path, granted: &[&Need]) -> Command {
     let sets = only(granted);
     let mut command = Command::new("setpriv");
@@ -43,7 +43,7 @@ fn by_nobody(dir: &Path, granted: &[&Need]) -> Command {
         .args(["--inh-caps", &sets, "--ambient-caps", &sets, "--bounding-set", &sets])
         .arg("--")
         .arg(dir.join("tracer"));
-    command
+    agent::with_seconds(command)
 }
 
 fn set<'a>(needs: impl IntoIterator<Item = &'a Need>) -> CapabilitySet {
@@ -59,26 +59,21 @@ fn kept(of: &[&Need]) -> CapabilitySet {
     set(of.iter().copied().filter(|need| need.term == Term::Always))
 }
 
-/// The main thread has what is needed on, all others nothing. One that has just been started may not
-/// have come to that.
+/// The main thread has what is needed on, all others nothing.
 fn assert_dropped(agent: &Agent, kept: CapabilitySet) {
     for wanted in ["tracer-reader", "tracer-writer", "tracer-metrics", "tracer-stderr"] {
-        let threads = agent.threads();
-        assert!(threads.iter().any(|(name, ..)| name == wanted), "{wanted}: {threads:?}");
+        // A thread names itself.
+        wait::until(wanted, || {
+            agent.threads().iter().any(|(name, ..)| name == wanted).then_some(())
+        });
     }
-    wait::until("all threads to give up what they do not need", || {
-        let has_given_up = |(name, permitted, _): &(String, CapabilitySet, CapabilitySet)| {
-            let is_helper = name.starts_with("tracer-");
-            *permitted == if is_helper { CapabilitySet::empty() } else { kept }
-        };
-        agent.threads().iter().all(has_given_up).then_some(())
-    });
+    agent.gives_up_all_but(kept);
 }
 
 #[test]
 #[ignore = "needs root"]
 fn once_it_observes_root_has_left_what_it_looks_at_processes_with_and_can_gain_no_more() {
-    let agent = Agent::start(&mut Command::new(binary()));
+    let agent = Agent::start(&mut agent::command()).attached();
     let kept = kept(&NEEDS.iter().collect::<Vec<_>>());
     assert_dropped(&agent, kept);
     for (name, _, bounding) in agent.threads() {
@@ -92,12 +87,12 @@ fn once_it_observes_root_has_left_what_it_looks_at_processes_with_and_can_gain_n
 fn the_threads_of_every_output_have_given_up_all() {
     let dir = tempfile::tempdir().expect("a folder");
     let file = dir.path().join("agent.jsonl");
-    let mut command = Command::new(binary());
+    let mut command = agent::command();
     // Nobody is there; the name is looked up by a thread of its own.
     command.env("OTEL_EXPORTER_OTLP_ENDPOINT", "http://localhost:9");
     let outputs = ["stdout", "journald", "otlp", &file.to_string_lossy()];
     let outputs: Vec<_> = outputs.iter().flat_map(|output| ["--output", output]).collect();
-    let agent = Agent::start_with(&mut command, &outputs);
+    let agent = Agent::start(command.args(outputs)).attached();
     wait::until("the threads that export", || {
         let threads = agent.threads();
         let is_there = |wanted: &&str| threads.iter().any(|(name, ..)| name == wanted);
@@ -109,13 +104,13 @@ fn the_threads_of_every_output_have_given_up_all() {
 #[test]
 #[ignore = "needs root"]
 fn a_user_with_what_the_unit_grants_attaches_what_root_does_and_sees_whose_connections_are() {
-    let as_root = Agent::start(&mut Command::new(binary()));
-    let hooks = as_root.health["tracer.hooks"].clone();
+    let as_root = Agent::start(&mut agent::command()).attached();
+    let hooks = as_root.health()["tracer.hooks"].clone();
     as_root.end();
     let dir = public();
-    let agent = Agent::start(&mut by_nobody(dir.path(), &granted()));
-    assert_eq!(agent.health["tracer.hooks"], hooks);
-    assert_eq!(agent.health["tracer.reader"], "realtime");
+    let agent = Agent::start(&mut by_nobody(dir.path(), &granted())).attached();
+    assert_eq!(agent.health()["tracer.hooks"], hooks);
+    assert_eq!(agent.health()["tracer.reader"], "realtime");
     assert_dropped(&agent, kept(&granted()));
     // Ours are root's, and closed to it but for what it keeps.
     let listener = TcpListener::bind("127.0.0.1:0").expect("a port");
@@ -138,16 +133,16 @@ fn a_user_with_what_the_unit_grants_attaches_what_root_does_and_sees_whose_conne
 #[test]
 #[ignore = "needs root"]
 fn a_root_with_no_more_than_the_manifest_grants_attaches_what_root_does() {
-    let as_root = Agent::start(&mut Command::new(binary()));
-    let hooks = as_root.health["tracer.hooks"].clone();
+    let as_root = Agent::start(&mut agent::command()).attached();
+    let hooks = as_root.health()["tracer.hooks"].clone();
     as_root.end();
     let mut command = Command::new("setpriv");
     command
         .args(["--no-new-privs", "--inh-caps", "-all", "--bounding-set", &only(&granted())])
         .arg("--")
         .arg(binary());
-    let agent = Agent::start(&mut command);
-    assert_eq!(agent.health["tracer.hooks"], hooks);
+    let agent = Agent::start(&mut agent::with_seconds(command)).attached();
+    assert_eq!(agent.health()["tracer.hooks"], hooks);
     assert_dropped(&agent, kept(&granted()));
     let (_, said) = agent.end();
     assert!(!said.contains("is missing"), "{said}");
@@ -158,7 +153,7 @@ fn a_root_with_no_more_than_the_manifest_grants_attaches_what_root_does() {
 fn without_what_is_optional_it_observes_and_tells_what_is_missing_and_what_that_gives() {
     let dir = public();
     let required: Vec<_> = NEEDS.iter().filter(|need| need.is_required).collect();
-    let agent = Agent::start(&mut by_nobody(dir.path(), &required));
+    let agent = Agent::start(&mut by_nobody(dir.path(), &required)).attached();
     assert_eq!(agent.hook("inet_sock_set_state"), "attached:tp_btf");
     assert_eq!(agent.hook("cgroup/connect4"), "refused:EPERM");
     assert_dropped(&agent, CapabilitySet::empty());
@@ -175,11 +170,8 @@ fn without_one_that_is_required_it_names_that_one_and_how_to_grant_it() {
     let dir = public();
     for missing in NEEDS.iter().filter(|need| need.is_required) {
         let rest: Vec<_> = granted().into_iter().filter(|need| need.name != missing.name).collect();
-        let output = agent::start(&mut by_nobody(dir.path(), &rest), &[])
-            .wait_with_output()
-            .expect("its end");
-        assert_eq!(output.status.code(), Some(2));
-        let said = String::from_utf8(output.stderr).expect("UTF-8");
+        let (code, said) = Agent::start(&mut by_nobody(dir.path(), &rest)).ended();
+        assert_eq!(code, Some(2), "{said}");
         let names = format!("tracer needs {} to load", missing.name);
         assert!(said.contains(&names) && said.contains("AmbientCapabilities="), "{said}");
     }

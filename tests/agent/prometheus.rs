@@ -1,19 +1,16 @@
 //! Metrics: what a real Prometheus takes of them, what `promtool` says, and scrapers that behave badly.
 
 use std::collections::BTreeSet;
-use std::fs;
 use std::io::{Read as _, Write as _};
 use std::net::TcpStream;
 use std::path::Path;
-use std::process::{Child, Command, Stdio};
-use std::thread;
-use std::time::Duration;
+use std::process::{Command, Stdio};
 
 use serde_json::Value;
-use tempfile::TempDir;
 
-use crate::running::{Agent, kept, lines, traffic};
-use crate::support::port;
+use crate::metrics_server::MetricsServer;
+use crate::running::{kept, lines, lines_so_far, traffic};
+use crate::support::agent::{self, Agent};
 use crate::support::report::{int, text};
 use crate::support::tool;
 use crate::support::tracer::{binary, run};
@@ -21,76 +18,9 @@ use crate::support::wait;
 
 const CONNECTIONS: usize = 40;
 
-/// A Prometheus that scrapes one address each second. Killed on drop.
-pub(crate) struct Prometheus {
-    child: Child,
-    at: String,
-    _data: TempDir,
-}
-
-impl Prometheus {
-    /// Starts it.
-    pub(crate) fn scraping(target: &str) -> Self {
-        let data = tempfile::tempdir().expect("a folder");
-        let config = data.path().join("prometheus.yml");
-        let text = format!(
-            "global: {{scrape_interval: 1s}}\nscrape_configs:\n- job_name: tracer\n  \
-             static_configs: [{{targets: ['{target}']}}]\n"
-        );
-        fs::write(&config, text).expect("its settings");
-        let at = format!("127.0.0.1:{}", port::closed());
-        let child = Command::new(tool::path("prometheus"))
-            .arg(format!("--config.file={}", config.display()))
-            .arg(format!("--storage.tsdb.path={}", data.path().join("data").display()))
-            .arg(format!("--web.listen-address={at}"))
-            .stdin(Stdio::null())
-            .stdout(Stdio::null())
-            .stderr(Stdio::null())
-            .spawn()
-            .expect("prometheus starts");
-        Self { child, at, _data: data }
-    }
-
-    /// The one value that a question has, or none.
-    fn value(&self, question: &str) -> Option<f64> {
-        let output = run(Command::new(tool::path("curl"))
-            .args(["--silent", "--noproxy", "*", "--get", "--data-urlencode"])
-            .arg(format!("query={question}"))
-            .arg(format!("http://{}/api/v1/query", self.at)));
-        let answer: Value = serde_json::from_slice(&output.stdout).ok()?;
-        let found = answer["data"]["result"].as_array()?;
-        assert!(found.len() <= 1, "{question}: {answer}");
-        found.first()?["value"][1].as_str()?.parse().ok()
-    }
-
-    /// Waits until a question has this answer.
-    pub(crate) fn says(&self, question: &str, expected: f64) {
-        let mut last = None;
-        for _ in 0..100 {
-            last = self.value(question);
-            if last.is_some_and(|value| (value - expected).abs() < 1e-9) {
-                return;
-            }
-            thread::sleep(Duration::from_millis(200));
-        }
-        panic!("{question}: {last:?} instead of {expected}");
-    }
-}
-
-impl Drop for Prometheus {
-    fn drop(&mut self) {
-        // Both fail only if it has ended already.
-        let _over = self.child.kill().and_then(|()| self.child.wait());
-    }
-}
-
-fn agent(file: &Path) -> Agent {
-    let mut command = Command::new(binary());
-    command
-        .args(["agent", "--connections", "--interval", "1s", "--metrics-listen", "127.0.0.1:0"])
-        .arg("--output")
-        .arg(file);
-    Agent::start_told(&mut command).attached(file)
+fn start(file: &Path) -> Agent {
+    let mut command = agent::command();
+    Agent::start(command.args(["--connections", "--output"]).arg(file)).attached_to(file)
 }
 
 /// Status line and the rest of what is answered to a request.
@@ -109,8 +39,8 @@ fn ask(at: &str, request: &str) -> (String, String) {
 fn prometheus_has_the_numbers_that_the_lines_have() {
     let dir = tempfile::tempdir().expect("a folder");
     let file = dir.path().join("tracer.jsonl");
-    let agent = agent(&file);
-    let prometheus = Prometheus::scraping(&agent.metrics());
+    let agent = start(&file);
+    let prometheus = MetricsServer::prometheus(&agent.metrics());
     prometheus.says("up", 1.0);
     let server = format!("server=\"127.0.0.1:{}\"", traffic(CONNECTIONS));
     let all = CONNECTIONS as f64;
@@ -148,11 +78,11 @@ fn prometheus_has_the_numbers_that_the_lines_have() {
 #[test]
 #[ignore = "needs root"]
 fn exchanges_of_a_connection_that_is_kept_are_in_one_interval_each() {
-    const EXCHANGES: usize = 150;
+    const EXCHANGES: usize = 300;
     let dir = tempfile::tempdir().expect("a folder");
     let file = dir.path().join("tracer.jsonl");
-    let agent = agent(&file);
-    let prometheus = Prometheus::scraping(&agent.metrics());
+    let agent = start(&file);
+    let prometheus = MetricsServer::prometheus(&agent.metrics());
     let port = u64::from(kept(EXCHANGES));
     let own = format!("{{role=\"client\",server=\"127.0.0.1:{port}\"}}");
     prometheus.says(&format!("tracer_tcp_exchanges_total{own}"), EXCHANGES as f64);
@@ -165,7 +95,7 @@ fn exchanges_of_a_connection_that_is_kept_are_in_one_interval_each() {
             && line["tracer.role"] == "client"
     };
     let each: Vec<_> = told.iter().filter(own).map(|line| int(line, "tracer.exchanges")).collect();
-    assert!(each.iter().filter(|count| **count > 0).count() >= 3, "over intervals: {each:?}");
+    assert!(each.iter().filter(|count| **count > 0).count() >= 2, "over intervals: {each:?}");
     assert_eq!(each.iter().sum::<u64>(), EXCHANGES as u64, "{each:?}");
 }
 
@@ -174,7 +104,7 @@ fn exchanges_of_a_connection_that_is_kept_are_in_one_interval_each() {
 fn promtool_finds_nothing_to_complain_of() {
     let dir = tempfile::tempdir().expect("a folder");
     let file = dir.path().join("tracer.jsonl");
-    let agent = agent(&file);
+    let agent = start(&file);
     let at = agent.metrics();
     traffic(CONNECTIONS);
     let metrics = wait::until("metrics of connections", || {
@@ -204,16 +134,16 @@ fn promtool_finds_nothing_to_complain_of() {
 fn scrapers_that_hang_or_ask_for_something_else_keep_nobody_from_the_metrics() {
     let dir = tempfile::tempdir().expect("a folder");
     let file = dir.path().join("tracer.jsonl");
-    let agent = agent(&file);
+    let agent = start(&file);
     let at = agent.metrics();
     // They dial, and say nothing.
     let silent: Vec<_> = (0..10).map(|_| TcpStream::connect(&at).expect("a dial")).collect();
-    let before = lines(&file).len();
+    let before = lines_so_far(&file).len();
     assert_eq!(ask(&at, "GET /metrics").0, "HTTP/1.1 200 OK");
     assert_eq!(ask(&at, "POST /metrics").0, "HTTP/1.1 405 Method Not Allowed");
     assert_eq!(ask(&at, "GET /etc/passwd").0, "HTTP/1.1 404 Not Found");
     assert_eq!(ask(&at, "HEAD /metrics").1, "");
-    wait::until("further lines", || (lines(&file).len() > before).then_some(()));
+    wait::until("further lines", || (lines_so_far(&file).len() > before).then_some(()));
     drop(silent);
     agent.end();
 }

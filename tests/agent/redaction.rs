@@ -2,8 +2,10 @@
 
 use std::process::Command;
 
-use crate::running::{Agent, lines};
-use crate::support::tracer::{binary, run};
+use crate::running::lines;
+use crate::support::agent::{self, Agent};
+use crate::support::tracer::run;
+use crate::support::wait;
 
 /// In a network namespace of its own: two addresses that are not loopback, and connections between them.
 const SCENE: &str = "ip link set lo up && ip addr add 10.77.5.1/24 dev lo &&
@@ -35,26 +37,25 @@ for family, at in ((socket.AF_INET, \"10.77.5.1\"), (socket.AF_INET6, \"fd77:5::
 fn told(arguments: &[&str]) -> String {
     let dir = tempfile::tempdir().expect("a folder");
     let file = dir.path().join("tracer.jsonl");
-    let mut command = Command::new(binary());
-    command
-        .args(["agent", "--connections", "--interval", "1s", "--metrics-listen", "127.0.0.1:0"])
-        .args(arguments)
-        .arg("--output")
-        .arg(&file);
-    let agent = Agent::start_told(&mut command).attached(&file);
+    let mut command = agent::command();
+    command.arg("--connections").args(arguments).arg("--output").arg(&file);
+    let agent = Agent::start(&mut command).attached_to(&file);
     let at = agent.metrics();
     let output = run(Command::new("unshare").args(["--net", "sh", "-c", SCENE]));
     assert!(output.status.success(), "{}", String::from_utf8_lossy(&output.stderr));
-    std::thread::sleep(std::time::Duration::from_secs(3));
-    let metrics = run(Command::new("curl")
-        .args(["--silent", "--noproxy", "*"])
-        .arg(format!("http://{at}/metrics")));
-    let said = agent.end();
+    let metrics = wait::until("metrics of the connections", || {
+        let scraped = run(Command::new("curl")
+            .args(["--silent", "--noproxy", "*"])
+            .arg(format!("http://{at}/metrics")));
+        let text = String::from_utf8(scraped.stdout).expect("UTF-8");
+        ["server=\"240.0.0.", "server=\"10.77."].iter().any(|at| text.contains(at)).then_some(text)
+    });
+    let (_, said) = agent.end();
     let closed = |line: &serde_json::Value| line["event.name"] == "tracer.connection.closed";
     assert!(lines(&file).iter().filter(|line| closed(line)).count() >= 120, "both ends of each");
     let text = std::fs::read_to_string(&file).expect("the file");
     assert!(text.contains("tracer.finding.code"), "there is a finding, whose text may name them");
-    format!("{text}\n{}\n{said}", String::from_utf8_lossy(&metrics.stdout))
+    format!("{text}\n{metrics}\n{said}")
 }
 
 #[test]

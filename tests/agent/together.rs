@@ -4,12 +4,12 @@
 use serde_json::Value;
 
 use crate::journald::{self, Journal};
+use crate::metrics_server::MetricsServer;
 use crate::otlp;
 use crate::otlp::receiver::{Protocol, Receiver};
-use crate::prometheus::Prometheus;
-use crate::running::{Agent, lines, traffic};
+use crate::running::{lines, traffic};
+use crate::support::agent::{self, Agent};
 use crate::support::report::text;
-use crate::support::wait;
 
 /// Of each of three clients that redial.
 const CONNECTIONS: usize = 40;
@@ -22,24 +22,24 @@ fn a_finding_is_the_same_in_a_file_in_the_journal_at_a_collector_and_in_promethe
     let mut journal = Journal::new();
     journal.run("start");
     let receiver = Receiver::start(Protocol::Grpc, dir.path());
-    let mut command = journal.command();
+    let mut command = agent::with_seconds(journal.command());
     command
         .env("OTEL_EXPORTER_OTLP_PROTOCOL", "grpc")
         .env("OTEL_EXPORTER_OTLP_ENDPOINT", format!("http://127.0.0.1:{}", receiver.port))
         .env("OTEL_METRIC_EXPORT_INTERVAL", "1000")
-        .args(["agent", "--connections", "--interval", "1s", "--metrics-listen", "127.0.0.1:0"])
+        .arg("--connections")
         // Nobody else's findings.
         .arg(format!("--pid={}", std::process::id()))
         .args(["--output", "journald", "--output", "otlp", "--output"])
         .arg(&file);
-    let agent = Agent::start_told(&mut command).attached(&file);
-    let prometheus = Prometheus::scraping(&agent.metrics());
+    let agent = Agent::start(&mut command).attached_to(&file);
+    let prometheus = MetricsServer::prometheus(&agent.metrics());
 
     let mut ports = vec![traffic(CONNECTIONS)];
     let again = receiver.kill();
     journal.run("stop");
     ports.push(traffic(CONNECTIONS));
-    wait::until("the outage", || agent.said().contains("takes no logs").then_some(()));
+    agent.says("takes no logs");
     let receiver = again();
     journal.run("start");
     ports.push(traffic(CONNECTIONS));
@@ -50,7 +50,7 @@ fn a_finding_is_the_same_in_a_file_in_the_journal_at_a_collector_and_in_promethe
         prometheus.says(&question, CONNECTIONS as f64);
     }
     prometheus.says("sum(tracer_findings{code=\"one-shot\"})", 3.0);
-    let said = agent.end();
+    let (_, said) = agent.end();
 
     let told = lines(&file);
     journald::assert_all(&mut journal, &file, &said);

@@ -50,13 +50,16 @@ fn numbers_do_not_count_and_words_do() {
 fn the_readme_shows_what_the_demo_prints() {
     let readme = Document::open("README.md");
     let shown = readme.blocks().into_iter().find(|block| block.language == "text").expect("a run");
-    // Where something else on this host makes records be lost, the report says so, and is longer.
-    let said = (0..5)
-        .map(|_| tracer(&["demo"]))
-        .find(|said| !said.stdout.contains("LOST"))
-        .expect("a run of the demo on a host that is not flooded");
-    assert_eq!(said.code, Some(0), "{}", said.stderr);
-    assert_eq!(shape(&shown.text), shape(&format!("{}{}", said.stderr, said.stdout)));
+    // A host that is busy with something else may lose records, of which the report tells, or be so slow
+    // that a time has another unit.
+    let mut said = String::new();
+    let is_shown = (0..5).any(|_| {
+        let demo = tracer(&["demo"]);
+        assert_eq!(demo.code, Some(0), "{}", demo.stderr);
+        said = format!("{}{}", demo.stderr, demo.stdout);
+        shape(&shown.text) == shape(&said)
+    });
+    assert!(is_shown, "{:#?}\nis not\n{:#?}", shape(&shown.text), shape(&said));
 }
 
 #[test]

@@ -5,6 +5,8 @@ use std::fs::File;
 use std::io::{BufRead as _, BufReader, Read as _, Write as _};
 use std::net::{Ipv4Addr, SocketAddr, TcpListener, TcpStream};
 use std::process::{Child, Command, Stdio};
+use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
 use std::thread::{self, JoinHandle};
 use std::time::Duration;
 
@@ -19,7 +21,8 @@ use crate::support::{tool, wait};
 /// Records to a small disk at `/mnt` that nobody else sees, fills it after some intervals, and replays.
 const SMALL_DISK: &str = "mount -t tmpfs -o size=64m none /mnt || exit 9
     \"$0\" record -d 600s /mnt/it & recording=$!
-    sleep 4; cat /dev/zero >/mnt/filled; wait $recording; code=$?
+    until [ $(stat -c %s /mnt/it 2>/dev/null || echo 0) -gt 65536 ]; do sleep 0.1; done
+    cat /dev/zero >/mnt/filled; wait $recording; code=$?
     \"$0\" replay /mnt/it; exit $code";
 
 /// A server that answers one byte with one.
@@ -215,9 +218,10 @@ fn a_recording_whose_disk_is_full_says_what_is_kept_and_can_be_judged() {
     const ASKED: usize = 500;
     let mut command = Command::new(tool::path("unshare"));
     command.args(["--mount", "sh", "-c", SMALL_DISK]).arg(binary());
-    let load = thread::spawn(|| {
-        // Longer than it takes until the disk is full.
-        for _ in 0..10 {
+    let is_over = Arc::new(AtomicBool::new(false));
+    let over = Arc::clone(&is_over);
+    let load = thread::spawn(move || {
+        while !over.load(Ordering::Relaxed) {
             let server = Answering::start(ASKED);
             server.ask(ASKED);
             server.end();
@@ -225,6 +229,7 @@ fn a_recording_whose_disk_is_full_says_what_is_kept_and_can_be_judged() {
         }
     });
     let output = run(&mut command);
+    is_over.store(true, Ordering::Relaxed);
     load.join().expect("the load");
     let said = String::from_utf8_lossy(&output.stderr);
     assert_eq!(output.status.code(), Some(2), "{said}");

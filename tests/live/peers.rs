@@ -1,5 +1,7 @@
 //! Peers that end connections, and clients that do not notice or do.
 
+use std::time::{Duration, Instant};
+
 use crate::support::peer::{Script, Server};
 use serde_json::json;
 
@@ -88,14 +90,22 @@ fn a_server_is_told_which_of_its_peers_redials_and_which_reuses() {
     let client = |mode, source| Workload::python("source.py", &[mode, source, &port, &requests]);
     let (redials, reuses) = (client("redial", "127.0.0.2"), client("reuse", "127.0.0.3"));
     let tracer = Tracer::start_with(&["--peers"]);
+    let began = Instant::now();
     assert_eq!(redials.run(), Did { dials: REQUESTS, requests: REQUESTS });
+    // Its pauses of 20 ms, and nearly half a second, after which a dial is no redial: where no gap can
+    // have been so long, each is one.
+    let is_swift = began.elapsed() < Duration::from_millis(20 * REQUESTS + 450);
+    let least = if is_swift { REQUESTS - 1 } else { 1 };
     assert_eq!(reuses.run(), Did { dials: 1, requests: REQUESTS });
     wait::quiet(server.port);
     let report = tracer.finish();
 
     assert_eq!(server.counts(), (REQUESTS + 1, 2 * REQUESTS));
-    for (peer, opened, redials, reuse) in [("127.0.0.2", 25, 24, 0.0), ("127.0.0.3", 1, 0, 0.96)] {
+    for (peer, opened, redials, reuse) in
+        [("127.0.0.2", 25, least..=24, 0.0), ("127.0.0.3", 1, 0..=0, 0.96)]
+    {
         let line = report.peer(peer, server.port);
+        assert!(redials.contains(&int(line, "tracer.redials")), "{redials:?}: {line}");
         for (key, value) in [
             ("tracer.subject", json!("peer")),
             ("server.address", json!("127.0.0.1")),
@@ -107,7 +117,6 @@ fn a_server_is_told_which_of_its_peers_redials_and_which_reuses() {
             ("tracer.exchanges", json!(REQUESTS)),
             ("tracer.exchanges_basis", json!("measured")),
             ("tracer.reuse_ratio", json!(reuse)),
-            ("tracer.redials", json!(redials)),
             ("tracer.closes", json!({ "peer_close": opened })),
         ] {
             assert_eq!(line[key], value, "{key}: {line}");

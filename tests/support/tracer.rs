@@ -4,6 +4,7 @@ use std::env;
 use std::ffi::OsString;
 use std::fs::File;
 use std::io::{BufRead, BufReader, Read, Seek};
+use std::os::unix::fs::FileExt as _;
 use std::process::{Child, Command, Output, Stdio};
 use std::sync::mpsc::{self, Receiver, RecvTimeoutError};
 use std::thread;
@@ -65,7 +66,7 @@ impl Tracer {
         let lines = lines(child.stdout.take().expect("stdout is piped"));
         let mut tracer = Self { child, lines, stderr, attached: Value::Null };
         let line = tracer.next().unwrap_or_else(|| {
-            panic!("the tracer ended before its first line\nstderr: {}", tracer.stderr())
+            panic!("the tracer ended before its first line\nstderr: {}", tracer.said())
         });
         tracer.attached = parse(&line);
         assert_eq!(text(&tracer.attached, "event.name"), "tracer.health", "first line: {line}");
@@ -95,7 +96,7 @@ impl Tracer {
             lines.push(parse(&line));
         }
         let status = wait::until("the end of the tracer", || self.child.try_wait().expect("wait"));
-        assert_eq!(status.code(), Some(0), "stderr: {}", self.stderr());
+        assert_eq!(status.code(), Some(0), "stderr: {}", self.said());
         lines
     }
 
@@ -104,16 +105,14 @@ impl Tracer {
             Ok(line) => Some(line),
             Err(RecvTimeoutError::Disconnected) => None,
             Err(RecvTimeoutError::Timeout) => {
-                panic!("no line for {PATIENCE:?}\nstderr: {}", self.stderr())
+                panic!("no line for {PATIENCE:?}\nstderr: {}", self.said())
             }
         }
     }
 
-    fn stderr(&self) -> String {
-        let mut said = String::new();
-        let mut file = &self.stderr;
-        file.rewind().and_then(|()| file.read_to_string(&mut said)).expect("stderr is UTF-8");
-        said
+    /// What it has said on stderr.
+    pub(crate) fn said(&self) -> String {
+        whole(&self.stderr)
     }
 }
 
@@ -123,6 +122,14 @@ impl Drop for Tracer {
         let _ = self.child.kill();
         let _ = self.child.wait();
     }
+}
+
+/// All of a file that a child writes to. It writes on where our common offset is, which stays.
+pub(crate) fn whole(file: &File) -> String {
+    let len = file.metadata().expect("a file").len();
+    let mut text = vec![0; usize::try_from(len).expect("it fits")];
+    file.read_exact_at(&mut text, 0).expect("all of it");
+    String::from_utf8(text).expect("UTF-8")
 }
 
 /// Runs a command that ends by itself, bounded: one that hangs is killed and fails the test.

@@ -1,6 +1,5 @@
 //! The agent as the unit of systemd starts it, on kernels that ask for different capabilities.
 
-use std::process::Command;
 use std::thread;
 
 use rustix::process::{Gid, Resource, Rlimit, Uid, setrlimit};
@@ -10,9 +9,9 @@ use rustix::thread::{
 };
 use tracer::privileges::{NEEDS, Term};
 
-use crate::support::agent::Agent;
+use crate::support::agent::{self, Agent};
 use crate::support::report::text;
-use crate::support::tracer::{Tracer, binary};
+use crate::support::tracer::Tracer;
 
 /// `nobody`.
 const USER: u32 = 65_534;
@@ -44,10 +43,10 @@ fn a_user_with_what_the_unit_grants_attaches_what_root_does_and_keeps_what_the_k
     let granted = NEEDS.iter().filter(|need| need.is_granted).map(|need| need.set).collect();
     let start = move || {
         become_nobody(granted).expect("root may become nobody");
-        Agent::start(&mut Command::new(binary()))
+        Agent::start(&mut agent::command()).attached()
     };
     let agent = thread::spawn(start).join().expect("it starts");
-    assert_eq!(agent.health["tracer.hooks"], *by_root);
+    assert_eq!(agent.health()["tracer.hooks"], *by_root);
     let kept = |term: Term| {
         let needs = NEEDS.iter().filter(|need| need.is_granted && need.term == term);
         needs.map(|need| need.set).collect::<CapabilitySet>()
@@ -57,9 +56,6 @@ fn a_user_with_what_the_unit_grants_attaches_what_root_does_and_keeps_what_the_k
     if is_old {
         expected |= kept(Term::StartOrLonger);
     }
-    for (name, permitted, _) in agent.threads() {
-        let expected = if name == "tracer" { expected } else { CapabilitySet::empty() };
-        assert_eq!(permitted, expected, "{name}");
-    }
+    agent.gives_up_all_but(expected);
     agent.end();
 }

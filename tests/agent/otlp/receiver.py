@@ -3,8 +3,7 @@
 With REJECTS in the environment it says of each request that it has rejected so many records or points.
 
 Decodes by the official messages. Appends each log record to FOLDER/logs.jsonl and each data point to
-FOLDER/points.jsonl before it answers. Prints the port it listens on (PORT may be 0). Over HTTP it also
-serves /metrics: the last metrics as the official exporter of OpenTelemetry for Prometheus names them.
+FOLDER/points.jsonl before it answers. Prints the port it listens on (PORT may be 0).
 """
 
 import gzip
@@ -18,20 +17,13 @@ from concurrent import futures
 from pathlib import Path
 
 import grpc
-from opentelemetry.exporter.prometheus import PrometheusMetricReader
 from opentelemetry.proto.collector.logs.v1 import logs_service_pb2, logs_service_pb2_grpc
 from opentelemetry.proto.collector.metrics.v1 import metrics_service_pb2, metrics_service_pb2_grpc
-from opentelemetry.sdk.metrics import export as sdk
-from opentelemetry.sdk.resources import Resource
-from opentelemetry.sdk.util.instrumentation import InstrumentationScope
-from prometheus_client import CollectorRegistry
-from prometheus_client.exposition import CONTENT_TYPE_LATEST, generate_latest
 
 PROTOCOL, PORT, FOLDER = sys.argv[1], int(sys.argv[2]), Path(sys.argv[3])
 TLS = [Path(path).read_bytes() for path in sys.argv[4:6]]
 REJECTS = int(os.environ.get("REJECTS", "0"))
 LOCK = threading.Lock()
-LAST = []
 
 
 def plain(value):
@@ -53,8 +45,9 @@ def fields(pairs):
 
 
 def write(name, items):
+    text = "".join(json.dumps(item) + "\n" for item in items)
     with LOCK, open(FOLDER / name, "a", encoding="utf-8") as file:
-        file.writelines(json.dumps(item) + "\n" for item in items)
+        file.write(text)
 
 
 def take_logs(request, headers):
@@ -100,8 +93,6 @@ def take_metrics(request):
                         }
                     )
     write("points.jsonl", points)
-    with LOCK:
-        LAST[:] = [request]
 
 
 def logs_answer():
@@ -118,71 +109,6 @@ def metrics_answer():
         answer.partial_success.rejected_data_points = REJECTS
         answer.partial_success.error_message = "too many"
     return answer
-
-
-def number(point):
-    value = getattr(point, point.WhichOneof("value"))
-    return sdk.NumberDataPoint(
-        fields(point.attributes), point.start_time_unix_nano, point.time_unix_nano, value
-    )
-
-
-def distribution(point):
-    return sdk.HistogramDataPoint(
-        attributes=fields(point.attributes),
-        start_time_unix_nano=point.start_time_unix_nano,
-        time_unix_nano=point.time_unix_nano,
-        count=point.count,
-        sum=point.sum,
-        bucket_counts=list(point.bucket_counts),
-        explicit_bounds=list(point.explicit_bounds),
-        min=0,
-        max=0,
-    )
-
-
-def data(metric):
-    kind = metric.WhichOneof("data")
-    told = getattr(metric, kind)
-    if kind == "gauge":
-        return sdk.Gauge([number(point) for point in told.data_points])
-    temporality = sdk.AggregationTemporality(told.aggregation_temporality)
-    if kind == "sum":
-        points = [number(point) for point in told.data_points]
-        return sdk.Sum(points, temporality, told.is_monotonic)
-    return sdk.Histogram([distribution(point) for point in told.data_points], temporality)
-
-
-def of_sdk(request):
-    return sdk.MetricsData(
-        [
-            sdk.ResourceMetrics(
-                Resource(fields(resource.resource.attributes)),
-                [
-                    sdk.ScopeMetrics(
-                        InstrumentationScope(scope.scope.name, scope.scope.version),
-                        [
-                            sdk.Metric(metric.name, metric.description, metric.unit, data(metric))
-                            for metric in scope.metrics
-                        ],
-                        "",
-                    )
-                    for scope in resource.scope_metrics
-                ],
-                "",
-            )
-            for resource in request.resource_metrics
-        ]
-    )
-
-
-class Reader(PrometheusMetricReader):
-    """Names what was received, not instruments of its own."""
-
-    def collect(self, timeout_millis=10_000):
-        with LOCK:
-            for request in LAST:
-                self._receive_metrics(of_sdk(request))
 
 
 class Logs(logs_service_pb2_grpc.LogsServiceServicer):
@@ -213,14 +139,9 @@ class Handler(http.server.BaseHTTPRequestHandler):
             assert self.path == "/v1/metrics", self.path
             take_metrics(metrics_service_pb2.ExportMetricsServiceRequest.FromString(body))
             answer = metrics_answer()
-        self.answer("application/x-protobuf", answer.SerializeToString())
-
-    def do_GET(self):
-        self.answer(CONTENT_TYPE_LATEST, generate_latest(REGISTRY))
-
-    def answer(self, kind, body):
+        body = answer.SerializeToString()
         self.send_response(200)
-        self.send_header("Content-Type", kind)
+        self.send_header("Content-Type", "application/x-protobuf")
         self.send_header("Content-Length", str(len(body)))
         self.end_headers()
         self.wfile.write(body)
@@ -255,6 +176,4 @@ def serve_http():
     server.serve_forever()
 
 
-REGISTRY = CollectorRegistry()
-READER = Reader(registry=REGISTRY, scope_info_enabled=False, disable_target_info=True)
 {"grpc": serve_grpc, "http": serve_http}[PROTOCOL]()

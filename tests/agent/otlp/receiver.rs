@@ -34,6 +34,9 @@ impl Protocol {
     }
 }
 
+const LOGS: &str = "logs.jsonl";
+const POINTS: &str = "points.jsonl";
+
 /// A running one. Killed on drop.
 pub(crate) struct Receiver {
     child: Child,
@@ -82,6 +85,13 @@ impl Receiver {
     /// Kills it, and returns what starts it again where it was.
     pub(crate) fn kill(mut self) -> impl FnOnce() -> Self {
         self.child.kill().and_then(|()| self.child.wait()).expect("its end");
+        // It may have died within a line, which nobody has an answer for: it comes again.
+        for name in [LOGS, POINTS] {
+            let file = self.folder.join(name);
+            let Ok(text) = fs::read(&file) else { continue };
+            let whole = text.iter().rposition(|byte| *byte == b'\n').map_or(0, |end| end + 1);
+            fs::write(&file, &text[..whole]).expect("whole lines");
+        }
         let (protocol, folder, port) = (self.protocol, self.folder.clone(), self.port);
         let tls = self.tls.clone();
         move || Self::on(protocol, &folder, port, tls, 0)
@@ -89,12 +99,12 @@ impl Receiver {
 
     /// Log records so far.
     pub(crate) fn logs(&self) -> Vec<Value> {
-        self.read("logs.jsonl")
+        self.read(LOGS)
     }
 
     /// Data points so far.
     pub(crate) fn points(&self) -> Vec<Value> {
-        self.read("points.jsonl")
+        self.read(POINTS)
     }
 
     fn read(&self, name: &str) -> Vec<Value> {

@@ -109,7 +109,8 @@ impl LogFile {
 }
 
 impl Destination for LogFile {
-    /// Whole lines by one write, so that a crash leaves whole ones.
+    /// Whole lines by one write, so that a crash leaves whole ones. (SIGKILL may end a write between two
+    /// pages: what is cut then, the next start removes.)
     fn take(&mut self, lines: &[u8], at_once: usize) -> io::Result<usize> {
         // A line that was begun is ended first: what follows may belong into another file.
         let len = whole(lines, if self.is_within { 1 } else { at_once });

@@ -48,8 +48,8 @@ fn lacking(need: &Need) -> Option<String> {
     })
 }
 
-/// How long a thread that has just been started may take to give up its own.
-const MOMENT: Duration = Duration::from_secs(1);
+/// How long a thread that has just been started may take to give up its own, on a host that is busy.
+const MOMENT: Duration = Duration::from_secs(10);
 
 /// That no thread of ours has more.
 fn settle(kept: CapabilitySet) -> io::Result<()> {
