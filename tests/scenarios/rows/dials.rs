@@ -23,6 +23,7 @@ pub(super) fn rows() -> Vec<Row> {
         row("11c", "a_dial_answered_with_icmp_unreachable", unreachable).slow(),
         row("11c", "a_dial_without_a_route", no_route),
         row("12", "a_dial_closed_before_its_answer", cancelled),
+        row("12", "a_dial_from_the_port_of_one_that_was_refused", from_the_same_port),
         row("12", "a_dial_that_reaches_its_time_limit", time_limit),
         row("12", "a_dial_whose_process_is_killed", killed).actors(1),
         row("12", "a_dial_that_is_shut_down", shut_down),
@@ -147,6 +148,35 @@ fn cancelled(stage: &Stage) -> Vec<Record> {
     let (client, facts) = waiting(to);
     drop(client);
     vec![facts.failed_dial().ended("dial_cancelled", "local").by_owner("close")]
+}
+
+/// Both ends are those of a dial that was refused right before: its error is not this one's.
+fn from_the_same_port(stage: &Stage) -> Vec<Record> {
+    let [from, to] = [(); 2].map(|()| SocketAddr::new(LOOPBACK, stage.port()));
+    let bound = || {
+        let socket = socket(to);
+        socket.set_reuse_address(true).and_then(|()| socket.bind(&from.into())).expect("the port");
+        socket
+    };
+    let first = bound();
+    let refused = Facts::of_dial(&first, to);
+    assert_eq!(connect_error(&first, to).kind(), ErrorKind::ConnectionRefused);
+    drop(first);
+    let listener = TcpListener::bind(to).expect("the port is free");
+    sys::deafen(&listener);
+    let again = bound();
+    again.set_nonblocking(true).expect("O_NONBLOCK");
+    assert_eq!(connect_error(&again, to).raw_os_error(), Some(libc::EINPROGRESS));
+    let facts = Facts::of_dial(&again, to);
+    drop(again);
+    vec![
+        refused.failed_dial().ended("connect_refused", "peer").reset_received().errno(111),
+        facts
+            .failed_dial()
+            .opened("retry_failed_dial")
+            .ended("dial_cancelled", "local")
+            .by_owner("close"),
+    ]
 }
 
 fn time_limit(stage: &Stage) -> Vec<Record> {

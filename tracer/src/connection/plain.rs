@@ -172,7 +172,7 @@ fn dial_cause(conn: &Conn, sees: Sees) -> CloseCause {
         0 if conn.sport == 0 => CloseCause::ConnectNoPort,
         0 if has(flags::SAW_RELEASE) => CloseCause::DialCancelled,
         // Its own blocking connect() would have disconnected it before.
-        0 if by_owner && freed_at_once(conn) && !has(flags::DISCONNECTED) => {
+        0 if by_owner && !sees.releases && freed_at_once(conn) && !has(flags::DISCONNECTED) => {
             CloseCause::DialCancelled
         }
         // A SYN went out, and no timer and no packet ends it without an error: shutdown() or

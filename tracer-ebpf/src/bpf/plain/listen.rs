@@ -17,9 +17,9 @@ struct Unlistened {
 #[btf_map]
 static UNLISTENED: LruHashMap<u64, Unlistened, 1024> = LruHashMap::new();
 
-/// How long the closing of a listener may take from one waiting connection to the next: its task may be
-/// preempted there. What ends otherwise within that time, by the same task, and was accepted at this
-/// port without anybody having used it, would be told as never accepted.
+/// How long the closing of a listener may take: its task may be preempted between waiting connections.
+/// What ends otherwise within that time, by the same task, and was accepted at this port before without
+/// anybody having used it, would be told as never accepted.
 const UNLISTEN_NS: u64 = 1_000_000_000;
 
 /// LISTEN → CLOSE.
@@ -30,17 +30,12 @@ pub(super) fn closed(port: u16) {
     let _evicts = UNLISTENED.insert(&bpf_get_current_pid_tgid(), &closed, 0);
 }
 
-/// Whether the current task is closing the listener of this port.
+/// Whether the current task is closing the listener of this port, which was there at this time.
 #[inline(always)]
-pub(super) fn is_closing(port: u16) -> bool {
-    UNLISTENED.get_ptr_mut(&bpf_get_current_pid_tgid()).is_some_and(|closed| unsafe {
-        let now_ns = now();
-        let is_it =
-            (*closed).port == u64::from(port) && now_ns.wrapping_sub((*closed).at_ns) < UNLISTEN_NS;
-        if is_it {
-            // The next one follows this one.
-            (*closed).at_ns = now_ns;
-        }
-        is_it
+pub(super) fn is_closing(port: u16, opened_ns: u64) -> bool {
+    UNLISTENED.get_ptr(&bpf_get_current_pid_tgid()).is_some_and(|closed| unsafe {
+        (*closed).port == u64::from(port)
+            && opened_ns <= (*closed).at_ns
+            && now().wrapping_sub((*closed).at_ns) < UNLISTEN_NS
     })
 }

@@ -293,14 +293,15 @@ unsafe fn ends_without_error(conn: *mut Conn, ends: &Tuple, sk: u64) -> bool {
             let holder = Holder::current();
             holder.close(conn);
         }
-        if let Some(errno) = sees_errors().then(|| table::error_of(ends, sk)).flatten() {
+        let error = || table::error_of(ends, sk, (*conn).open_ns);
+        if let Some(errno) = sees_errors().then(error).flatten() {
             (*conn).sk_err = errno;
             return true;
         }
         if (*conn).flags & flags::SAW_RELEASE == 0
             && i32::from((*conn).old_state) != tcp::SYN_SENT
             && (*conn).owner_tgid == 0
-            && listen::is_closing((*conn).sport)
+            && listen::is_closing((*conn).sport, (*conn).open_ns)
         {
             (*conn).flags |= flags::UNACCEPTED;
         }

@@ -26,7 +26,7 @@ static NOTES: PerCpuArray<Noted, 3> = PerCpuArray::new();
 static NUMBERS: PerCpuArray<u64, 2> = PerCpuArray::new();
 
 /// Both ends of a connection. Two network namespaces may hold the same: then an error that both
-/// have within the same instant is told of one.
+/// have within the same second is told of one.
 #[repr(C)]
 #[derive(Clone, Copy)]
 pub(super) struct Tuple {
@@ -143,16 +143,18 @@ pub(super) fn open(sk: u64, opened: u8, state: i32) -> Result<*mut Conn, i32> {
 }
 
 /// How long the kernel may take between an error and the end that it causes: it clears the queue of
-/// unsent data meanwhile, and a virtual CPU may stand still. An older error of the same addresses and
-/// ports is one of another connection.
+/// unsent data meanwhile, and a virtual CPU may stand still.
 const MEETING_NS: u64 = 1_000_000_000;
 
-/// The error that was reported right before this end, if one was. Else the end waits for it.
+/// The error that was reported right before this end of a connection, if one was. Else the end waits
+/// for it. One that was reported before the connection began was of another of the same addresses and
+/// ports: what resets end is told of after its end, and waits here for nobody.
 #[inline(always)]
-pub(super) fn error_of(tuple: &Tuple, sk: u64) -> Option<u32> {
+pub(super) fn error_of(tuple: &Tuple, sk: u64, opened_ns: u64) -> Option<u32> {
     if let Some(meeting) = MEETINGS.get_ptr(tuple) {
         let meeting = unsafe { *meeting };
-        if meeting.errno != 0 && now().wrapping_sub(meeting.at_ns) < MEETING_NS {
+        let is_recent = now().wrapping_sub(meeting.at_ns) < MEETING_NS;
+        if meeting.errno != 0 && is_recent && meeting.at_ns >= opened_ns {
             let _it_is_there = MEETINGS.remove(tuple);
             return Some(meeting.errno as u32);
         }
