@@ -79,8 +79,12 @@ def take_metrics(request):
             for metric in scope.metrics:
                 kind = metric.WhichOneof("data")
                 for point in getattr(metric, kind).data_points:
-                    is_histogram = kind == "histogram"
-                    value = point.count if is_histogram else getattr(point, point.WhichOneof("value"))
+                    if kind == "histogram":
+                        value = point.count
+                    else:
+                        # Of a gauge that is no more there is none.
+                        which = point.WhichOneof("value")
+                        value = getattr(point, which) if which else None
                     points.append(
                         {
                             "name": metric.name,

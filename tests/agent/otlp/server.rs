@@ -1,5 +1,5 @@
 //! The same metrics by two ways into one server: scraped from the agent, and sent to it by OTLP, which
-//! it decodes and names by itself. It must tell the same series, and forget the same.
+//! it decodes and names by itself. It must tell the same series.
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::fs;

@@ -151,7 +151,9 @@ fn a_reader_that_takes_nothing_is_told_of_once_with_what_to_do() {
 fn a_signal_while_the_report_is_written_takes_nothing_from_a_reader_that_reads() {
     let (reader, mut out) = pipe();
     let outlook = out.outlook();
-    // As `hurry`, with a bound that no machine stands still for.
+    outlook.hurry();
+    assert_eq!(out.shared.queue().limit, Some(HURRY));
+    // No machine stands still for so long.
     outlook.be_patient_for(10 * HURRY);
     let reader = thread::spawn(move || numbers(reader));
     fill(&mut out, 0..5_000);

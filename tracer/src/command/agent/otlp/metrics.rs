@@ -73,7 +73,11 @@ impl Exporter {
                     self.outage.refuse(refused, &why, REFUSED);
                 }
             }
-            Answer::Refused(why) => self.outage.fail(Instant::now(), None, &why, REFUSED),
+            Answer::Refused(why) => {
+                // A gauge that is no more may be why: it is not told again.
+                self.told.replace(families);
+                self.outage.fail(Instant::now(), None, &why, REFUSED);
+            }
             Answer::Later { after, why } => self.outage.fail(Instant::now(), after, &why, KEPT),
         }
     }
