@@ -55,7 +55,7 @@ mod tests {
             done += 1;
         }
         // Fewer where the machine stands still meanwhile.
-        assert!((1..=102).contains(&done), "{done} of 100");
+        assert!((10..=102).contains(&done), "{done} of 100");
         assert!(began.elapsed() >= Duration::from_millis(200));
     }
 }

@@ -48,7 +48,9 @@ fn told(arguments: &[&str]) -> String {
             .args(["--silent", "--noproxy", "*"])
             .arg(format!("http://{at}/metrics")));
         let text = String::from_utf8(scraped.stdout).expect("UTF-8");
-        ["server=\"240.0.0.", "server=\"10.77."].iter().any(|at| text.contains(at)).then_some(text)
+        let families = [["server=\"240.0.0.", "server=\"10.77."], ["[2001:db8::", "[fd77:"]];
+        let is_there = |one: &[&str; 2]| one.iter().any(|at| text.contains(at));
+        families.iter().all(is_there).then_some(text)
     });
     let (_, said) = agent.end();
     let closed = |line: &serde_json::Value| line["event.name"] == "tracer.connection.closed";

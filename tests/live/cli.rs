@@ -163,10 +163,8 @@ fn kernel_side_diagnostics_go_to_stderr_and_only_if_asked_for() {
         // The demo's own connections are what there is to log.
         let demo = run(Command::new(binary()).args(["demo", "--duration", "2s"]));
         assert!(demo.status.success());
-        let said = tracer.said();
         // Each line of stdout is JSON, or this fails.
-        tracer.finish();
-        said
+        tracer.finish_saying().1
     };
     let stderr = traced(&["--kernel-log"]);
     assert!(stderr.contains("socket cookie") && stderr.contains("state"), "{stderr}");

@@ -88,8 +88,18 @@ impl Tracer {
         kill_process(Pid::from_child(&self.child), signal).expect("the tracer is still running");
     }
 
+    /// The same as [`Self::finish`], with what it has said on stderr until its end.
+    pub(crate) fn finish_saying(mut self) -> (Report, String) {
+        let report = Report::new(self.halt(Signal::INT));
+        (report, self.said())
+    }
+
     /// The same, with every line as it was printed.
     pub(crate) fn stop(mut self, signal: Signal) -> Vec<Value> {
+        self.halt(signal)
+    }
+
+    fn halt(&mut self, signal: Signal) -> Vec<Value> {
         self.signal(signal);
         let mut lines = vec![self.attached.clone()];
         while let Some(line) = self.next() {

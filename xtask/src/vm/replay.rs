@@ -20,7 +20,7 @@ const NOTHING_LOST: &str = "suite::nothing_is_lost";
 const FAILED_STATUS: i32 = 101;
 
 /// The scenes to play the column again for, if it is all that is wrong with the first play that
-/// scenes failed and events were missed.
+/// scenes failed where events were missed, or may have been.
 pub(crate) fn is_due(
     column: &Column,
     filtered: bool,
@@ -62,8 +62,8 @@ pub(crate) fn join(
     second
 }
 
-/// Takes back the failures of scenes whose name `may` be excused, where events were missed: their
-/// names.
+/// Takes back the failures of scenes whose name `may` be excused, where events were missed, or may have
+/// been: their names.
 fn excuse(
     column: &Column,
     (ending, said): &mut (Ending, Transcript),

@@ -108,7 +108,9 @@ impl<'a> Runner<'a> {
             return Ok(first);
         };
         let failed = failed.join(", ");
-        say(format!("vm: {column}: events were missed, played once more for {failed}"));
+        say(format!(
+            "vm: {column}: events were missed, or may have been, played once more for {failed}"
+        ));
         let mut more = 0;
         let second = self.ending(column, &mut more);
         *boots += more;

@@ -32,7 +32,7 @@ gave_up() {
     [ "$(of_threads CapPrm | sort | uniq -c | sed 's/^ *[0-9]* //')" = "0000000000000000
 0000000000080004" ] && [ "$(of_threads CapPrm | grep -c 0000000000080004)" = 1 ]
 }
-wait_for gave_up
+(wait_for gave_up) || fail "$(of_threads CapPrm)"
 [ "$(of_threads NoNewPrivs | sort -u)" = 1 ]
 [ "$(of_threads Seccomp | sort -u)" = 2 ]
 [ "$(of_threads CapAmb | sort -u)" = 0000000000000000 ]
