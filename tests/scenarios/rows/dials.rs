@@ -20,6 +20,7 @@ pub(super) fn rows() -> Vec<Row> {
         row("10", "a_dial_that_is_refused_over_ipv6", refused_ipv6),
         row("11", "a_dial_that_nobody_answers", dropped).slow(),
         row("11", "a_dial_to_a_full_accept_queue", queue_full).slow(),
+        row("11", "a_dial_that_nobody_answers_from_the_port_of_one_given_up", after_another).slow(),
         row("11c", "a_dial_answered_with_icmp_unreachable", unreachable).slow(),
         row("11c", "a_dial_without_a_route", no_route),
         row("12", "a_dial_closed_before_its_answer", cancelled),
@@ -61,10 +62,13 @@ fn silent(stage: &Stage) -> (TcpListener, SocketAddr) {
 
 /// Dials until the kernel gives up, after one retransmission or so.
 fn timed_out(to: SocketAddr) -> Record {
-    let socket = socket(to);
-    sys::set_option(&socket, libc::IPPROTO_TCP, libc::TCP_SYNCNT, 1);
-    let facts = Facts::of_dial(&socket, to);
-    assert_eq!(connect_error(&socket, to).kind(), ErrorKind::TimedOut);
+    timed_out_by(&socket(to), to)
+}
+
+fn timed_out_by(socket: &Socket, to: SocketAddr) -> Record {
+    sys::set_option(socket, libc::IPPROTO_TCP, libc::TCP_SYNCNT, 1);
+    let facts = Facts::of_dial(socket, to);
+    assert_eq!(connect_error(socket, to).kind(), ErrorKind::TimedOut);
     facts
         .failed_dial()
         .ended("connect_timeout", "kernel")
@@ -77,6 +81,19 @@ fn timed_out(to: SocketAddr) -> Record {
 fn dropped(stage: &Stage) -> Vec<Record> {
     let (_listener, to) = silent(stage);
     vec![timed_out(to)]
+}
+
+/// Both ends are those of a dial that ended before without an error: this one's is its own.
+fn after_another(stage: &Stage) -> Vec<Record> {
+    let (_listener, to) = silent(stage);
+    let from = SocketAddr::new(LOOPBACK, stage.port());
+    let first = bound(from, to);
+    let given_up = begun(&first, to);
+    drop(first);
+    vec![
+        given_up.failed_dial().ended("dial_cancelled", "local").by_owner("close"),
+        timed_out_by(&bound(from, to), to).opened_one_of(&["retry_failed_dial"]),
+    ]
 }
 
 fn queue_full(stage: &Stage) -> Vec<Record> {
@@ -136,11 +153,23 @@ fn no_route(stage: &Stage) -> Vec<Record> {
 /// A dial that waits for its answer.
 fn waiting(to: SocketAddr) -> (TcpStream, Facts) {
     let socket = socket(to);
-    socket.set_nonblocking(true).expect("O_NONBLOCK");
-    let error = connect_error(&socket, to);
-    assert_eq!(error.raw_os_error(), Some(libc::EINPROGRESS));
-    let facts = Facts::of_dial(&socket, to);
+    let facts = begun(&socket, to);
     (socket.into(), facts)
+}
+
+/// A socket that dials from a port of choice, which another has just had.
+fn bound(from: SocketAddr, to: SocketAddr) -> Socket {
+    let socket = socket(to);
+    socket.set_reuse_address(true).and_then(|()| socket.bind(&from.into())).expect("the port");
+    socket
+}
+
+/// Begins a dial that waits for its answer.
+fn begun(socket: &Socket, to: SocketAddr) -> Facts {
+    socket.set_nonblocking(true).expect("O_NONBLOCK");
+    let error = connect_error(socket, to);
+    assert_eq!(error.raw_os_error(), Some(libc::EINPROGRESS));
+    Facts::of_dial(socket, to)
 }
 
 fn cancelled(stage: &Stage) -> Vec<Record> {
@@ -153,21 +182,14 @@ fn cancelled(stage: &Stage) -> Vec<Record> {
 /// Both ends are those of a dial that was refused right before: its error is not this one's.
 fn from_the_same_port(stage: &Stage) -> Vec<Record> {
     let [from, to] = [(); 2].map(|()| SocketAddr::new(LOOPBACK, stage.port()));
-    let bound = || {
-        let socket = socket(to);
-        socket.set_reuse_address(true).and_then(|()| socket.bind(&from.into())).expect("the port");
-        socket
-    };
-    let first = bound();
+    let first = bound(from, to);
     let refused = Facts::of_dial(&first, to);
     assert_eq!(connect_error(&first, to).kind(), ErrorKind::ConnectionRefused);
     drop(first);
     let listener = TcpListener::bind(to).expect("the port is free");
     sys::deafen(&listener);
-    let again = bound();
-    again.set_nonblocking(true).expect("O_NONBLOCK");
-    assert_eq!(connect_error(&again, to).raw_os_error(), Some(libc::EINPROGRESS));
-    let facts = Facts::of_dial(&again, to);
+    let again = bound(from, to);
+    let facts = begun(&again, to);
     drop(again);
     vec![
         refused.failed_dial().ended("connect_refused", "peer").reset_received().errno(111),
