@@ -224,7 +224,8 @@ mod tests {
         let mut command = Command::new("sh");
         command.args([
             "-c",
-            "echo one; printf tw; sleep 0.1; echo o; printf 'three\\nfour\\n'; exec sleep 60",
+            "trap 'exit 3' INT; echo one; printf tw; sleep 0.1; echo o; printf 'three\\nfour\\n'
+                while :; do sleep 0.1; done",
         ]);
         let mut program = Background::start(&mut command, 3).unwrap();
         let patience = Duration::from_mins(1);
@@ -232,7 +233,7 @@ mod tests {
             assert_eq!(program.line(patience).unwrap().1, line);
         }
         let ended = program.stop().unwrap();
-        assert!(!ended.status.success());
+        assert_eq!(ended.status.code(), Some(3));
         assert_eq!(
             ended.heard,
             Heard { lines: 4, marks: 0, tail: "one\ntwo\nthree\nfour\n".to_owned() }
