@@ -18,10 +18,11 @@ use crate::support::report::{Report, int, real, text};
 use crate::support::tracer::{Tracer, binary, run};
 use crate::support::{tool, wait};
 
-/// Records to a small disk at `/mnt` that nobody else sees, fills it after some intervals, and replays.
+/// Records to a small disk at `/mnt` that nobody else sees, fills it once some rounds of the load, which
+/// are more than a second apart, are in the file, and replays.
 const SMALL_DISK: &str = "mount -t tmpfs -o size=64m none /mnt || exit 9
     \"$0\" record -d 600s /mnt/it & recording=$!
-    until [ $(stat -c %s /mnt/it 2>/dev/null || echo 0) -gt 65536 ]; do sleep 0.1; done
+    until [ $(stat -c %s /mnt/it 2>/dev/null || echo 0) -gt 1000000 ]; do sleep 0.1; done
     cat /dev/zero >/mnt/filled; wait $recording; code=$?
     \"$0\" replay /mnt/it; exit $code";
 
