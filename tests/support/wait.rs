@@ -36,6 +36,8 @@ pub(crate) struct Socket {
     pub(crate) state: u8,
     /// Bytes received that nobody read yet; for a listener, connections to accept.
     pub(crate) queued: u64,
+    /// Whether it is a timewait socket, which stands in for one that is gone.
+    pub(crate) is_timewait: bool,
 }
 
 /// `TCP_SYN_SENT`.
@@ -67,7 +69,10 @@ fn socket(line: &str) -> Option<Socket> {
     let (local, peer) = (port()?, port()?);
     let state = u8::from_str_radix(fields.next()?, 16).ok()?;
     let (_, queued) = fields.next()?.split_once(':')?;
-    Some(Socket { local, peer, state, queued: u64::from_str_radix(queued, 16).ok()? })
+    let queued = u64::from_str_radix(queued, 16).ok()?;
+    // The kind of timer: 3 is that of timewait sockets alone.
+    let is_timewait = fields.next()?.starts_with("03:");
+    Some(Socket { local, peer, state, queued, is_timewait })
 }
 
 /// Whether somebody listens on `port`.
