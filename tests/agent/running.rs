@@ -61,11 +61,15 @@ pub(crate) fn kept(exchanges: usize) -> u16 {
     at.port()
 }
 
+/// Without a last line that is cut.
+pub(crate) fn whole(text: &[u8]) -> &[u8] {
+    &text[..memchr::memrchr(b'\n', text).map_or(0, |end| end + 1)]
+}
+
 /// The lines of a file that is written meanwhile: those that are whole.
 pub(crate) fn lines_so_far(file: &Path) -> Vec<Value> {
     let bytes = fs::read(file).expect("the file");
-    let whole = bytes.iter().rposition(|byte| *byte == b'\n').map_or(0, |end| end + 1);
-    let lines = bytes[..whole].split_inclusive(|byte| *byte == b'\n');
+    let lines = whole(&bytes).split_inclusive(|byte| *byte == b'\n');
     lines.map(|line| serde_json::from_slice(line).expect("JSON")).collect()
 }
 

@@ -6,6 +6,7 @@ use std::process::{Child, Command, Stdio};
 
 use serde_json::Value;
 
+use crate::running::{lines_so_far, whole};
 use crate::support::tracer::lines;
 use crate::support::wait;
 
@@ -89,8 +90,7 @@ impl Receiver {
         for name in [LOGS, POINTS] {
             let file = self.folder.join(name);
             let Ok(text) = fs::read(&file) else { continue };
-            let whole = text.iter().rposition(|byte| *byte == b'\n').map_or(0, |end| end + 1);
-            fs::write(&file, &text[..whole]).expect("whole lines");
+            fs::write(&file, whole(&text)).expect("whole lines");
         }
         let (protocol, folder, port) = (self.protocol, self.folder.clone(), self.port);
         let tls = self.tls.clone();
@@ -108,10 +108,8 @@ impl Receiver {
     }
 
     fn read(&self, name: &str) -> Vec<Value> {
-        let text = fs::read_to_string(self.folder.join(name)).unwrap_or_default();
-        // The last one may be half written.
-        let whole = text.rfind('\n').map_or("", |end| &text[..end]);
-        whole.lines().map(|line| serde_json::from_str(line).expect("JSON")).collect()
+        let file = self.folder.join(name);
+        if file.exists() { lines_so_far(&file) } else { Vec::new() }
     }
 }
 
