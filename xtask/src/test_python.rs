@@ -41,7 +41,7 @@ fn ensure_for(workspace: &Workspace, suite: &str) -> Result<()> {
 
 fn make(environment: &Path, requirements: &Path) -> Result<()> {
     run(Command::new("python3").args(["-m", "venv", "--clear"]).arg(environment))?;
-    // The pins are all there is, and nothing is compiled: this takes seconds or fails.
+    // The pins are all there is, and nothing is compiled: each try takes seconds.
     run_patiently(
         Command::new(environment.join("bin/python"))
             .args(["-m", "pip", "--quiet", "--disable-pip-version-check", "install"])

@@ -1,6 +1,6 @@
 //! `cargo xtask bench --smoke`: what a change may make dear without anybody noticing, in figures that
 //! hold on a busy machine: run time of the BPF programs by that of empty ones in the same run, how many
-//! programs run for a connection, and that nothing is lost at a modest rate.
+//! programs run for a connection, and that nothing is lost at a modest rate, in one turn of three.
 //!
 //! Of several slices the least counts: what else the machine does adds to run times and to runs, it
 //! takes nothing away.
