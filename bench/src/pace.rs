@@ -46,16 +46,22 @@ mod tests {
     use super::Pace;
     use std::time::{Duration, Instant};
 
-    #[test]
-    fn a_rate_is_kept_and_ends_in_time() {
+    /// How many of a hundred steps were made in time.
+    fn done_of_a_hundred() -> u32 {
         let began = Instant::now();
         let mut pace = Pace::new(began + Duration::from_millis(200), Some(1_000), 2);
         let mut done = 0;
         while pace.wait() {
             done += 1;
         }
-        // Fewer where the machine stands still meanwhile.
-        assert!((10..=102).contains(&done), "{done} of 100");
+        assert!(done <= 102, "{done} of 100");
         assert!(began.elapsed() >= Duration::from_millis(200));
+        done
+    }
+
+    #[test]
+    fn a_rate_is_kept_and_ends_in_time() {
+        // Unless the machine stands still meanwhile.
+        assert!((0..5).any(|_| done_of_a_hundred() >= 50));
     }
 }
